@@ -1,0 +1,47 @@
+# make train [ARGS="model=softmax"]   set up, then scripts/train.py
+# make test                           set up, then the tests
+# make check                          format, lint, types
+# make lock                           resolve the dependencies anew (needs uv)
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?= model=mlp init=kaiming
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: train test check format lock clean
+
+train: $(READY)
+	$(BIN)/python scripts/train.py $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Every file is checked against the hash in the lock; with uv where it is present, which is faster, else with pip.
+$(READY): requirements.lock pyproject.toml
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+	  VIRTUAL_ENV=$(VENV) uv pip install --require-hashes -r requirements.lock && \
+	  VIRTUAL_ENV=$(VENV) uv pip install --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --upgrade -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,16 @@
+"""Train a model: `python scripts/train.py model=mlp init=kaiming`. `--help` lists every choice."""
+
+from omegaconf import DictConfig
+
+from initlab.cli import main
+
+
+@main("train")
+def train(cfg: DictConfig) -> float:
+    from initlab.train import train  # torch and lightning take seconds: only once the config is known to be good
+
+    return train(cfg).score
+
+
+if __name__ == "__main__":
+    train()

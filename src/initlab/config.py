@@ -1,0 +1,89 @@
+"""The configuration: found, composed, checked. Nothing heavy is imported here, so a wrong word is answered at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from initlab.errors import UserError
+from initlab.rules import check
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def run_name(override_dirname: str) -> str:
+    """`_init-xavier_lr-0.1` from Hydra's `init=xavier,lr=0.1`: a folder name that any shell and Hydra itself take
+    unquoted, at most 120 characters long; nothing for no override."""
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", override_dirname.replace(",", "_")).strip("-")
+    return f"_{name}"[:120].rstrip("-.") if name else ""
+
+
+OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+
+
+def compose(*overrides: str, run_dir: str | Path) -> DictConfig:
+    """The config that `python scripts/train.py <overrides>` would make, for a notebook: `train(compose(...))`.
+
+    `run_dir` is the folder to write to.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        cfg = hydra_compose("train", overrides=[*overrides, f"run_dir='{run_dir}'"])
+    check_config(cfg)
+    return cfg
+
+
+def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None:
+    """Raise UserError for the first value that cannot work; `choices`: the options taken, as {"model": "mlp"}."""
+    plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    for key, value in _leaves(plain):
+        check(key, value)
+    _check_task(plain, choices or {})
+
+
+def _leaves(node: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _check_task(plain: dict[str, Any], choices: dict[str, str]) -> None:
+    """A model of classes cannot learn numbers, nor the reverse."""
+    given, solved = plain["data"].get("task"), plain["model"].get("task")
+    if given == solved:
+        return
+    data, model = (choices.get(group) or plain[group]["_target_"].rsplit(".", 1)[-1] for group in ("data", "model"))
+    raise UserError(
+        f"model={model} data={data}: the model is for {solved}, the data for {given}; "
+        f"take {_options('model', given)} with these data, or {_options('data', solved)} with this model"
+    )
+
+
+def _options(group: str, task: str) -> str:
+    """`model=softmax or model=mlp`: the shipped options of a group for a task."""
+    fitting = []
+    for path in sorted((CONFIGS / group).glob("*.yaml")):
+        if f"\ntask: {task}" in path.read_text():
+            fitting.append(f"{group}={path.stem}")
+    return " or ".join(fitting)
+
+
+def known_keys() -> list[str]:
+    """Every key of every shipped option, dotted as on the command line, for suggestions."""
+    keys = set()
+    for path in CONFIGS.rglob("*.yaml"):
+        text = path.read_text()
+        group = path.relative_to(CONFIGS).parent.as_posix().replace("/", ".")
+        prefix = "" if group == "." or "@package _global_" in text else f"{group}."
+        keys.update(f"{prefix}{key}" for key, _ in _leaves(yaml.safe_load(text) or {}))
+    return sorted(key for key in keys if not key.endswith("_") and ".defaults" not in f".{key}")

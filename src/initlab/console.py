@@ -1,0 +1,55 @@
+"""What a run says in the terminal, before and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import lightning as L
+
+    from initlab.init import Scheme
+    from initlab.train import Result
+
+CONSOLE = Console()  # one for all, so that lines and a live bar do not write over each other
+
+
+def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, seed: int) -> None:
+    """A line a layer: its shape, its parameters, and the std that its weights were promised and have."""
+    import torch
+
+    from initlab.init import dense_layers, gain_of
+
+    device = trainer.strategy.root_device
+    where = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    CONSOLE.print(f"[bold]{type(model).__name__}[/], init {scheme}, seed {seed}, {where}", highlight=False)
+    table = Table()
+    table.add_column("layer")
+    for heading in ("inputs", "outputs", "parameters", "weight std promised", "drawn"):
+        table.add_column(heading, justify="right")
+    for name, layer in dense_layers(model):
+        num_outputs, num_inputs = layer.weight.shape
+        count = sum(p.numel() for p in layer.parameters())
+        promised = scheme.weight_std(num_inputs, num_outputs, gain_of(model))
+        drawn = layer.weight.detach().double().std(correction=0).item()
+        table.add_row(name, f"{num_inputs:,}", f"{num_outputs:,}", f"{count:,}", f"{promised:.4g}", f"{drawn:.4g}")
+    CONSOLE.print(table)
+
+
+def show_result(result: Result, seconds: float) -> None:
+    """The metrics, the folder, and what to type next."""
+    splits = [s for s in ("train", "val", "test") if any(name.startswith(f"{s}/") for name in result.metrics)]
+    names = dict.fromkeys(name.split("/", 1)[1] for name in result.metrics if name.split("/")[0] in splits)
+    table = Table()
+    table.add_column("")
+    for split in splits:
+        table.add_column(split, justify="right")
+    for name in names:
+        values = [result.metrics.get(f"{split}/{name}") for split in splits]
+        table.add_row(name, *("" if v is None else f"{v:.4f}" for v in values))
+    CONSOLE.print(table)
+    where = result.run_dir
+    CONSOLE.print(f"done in {seconds:.1f} s, run folder {where}", highlight=False, soft_wrap=True)
+    CONSOLE.print("next: [bold]tensorboard --logdir outputs[/]", highlight=False)

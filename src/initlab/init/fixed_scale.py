@@ -1,0 +1,76 @@
+"""Independent draws of one size for every layer, whatever its width."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from initlab.init.scheme import Scheme
+from initlab.rules import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normal(Scheme):
+    """W_ij ~ N(0, sigma^2). The default 0.01 is d2l's (3.4, 4.4, 5.2), whatever the width, so a linear layer
+    multiplies the size of its signal by 0.01 sqrt(fan_in).
+    """
+
+    sigma: float = 0.01
+
+    def __post_init__(self) -> None:
+        check("init.sigma", self.sigma)
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        weight.normal_(0, self.sigma, generator=generator)
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        return self.sigma
+
+    def __str__(self) -> str:
+        return f"normal, sigma {self.sigma:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uniform(Scheme):
+    """W_ij ~ U(-bound, bound), whose std is bound / sqrt(3)."""
+
+    bound: float
+
+    def __post_init__(self) -> None:
+        check("init.bound", self.bound)
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        weight.uniform_(-self.bound, self.bound, generator=generator)
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        return self.bound / math.sqrt(3)
+
+    def __str__(self) -> str:
+        return f"uniform, bound {self.bound:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruncatedNormal(Scheme):
+    """N(0, sigma^2) given |W_ij| <= 2 sigma, which leaves a std of 0.8796 sigma.
+
+    Drawn by inversion: sigma sqrt(2) erfinv(u), u ~ U(-p, p), p = erf(sqrt 2) = P(|z| <= 2) = 0.9545.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        check("init.sigma", self.sigma)
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        inside = math.erf(math.sqrt(2))  # P(|z| <= 2)
+        weight.uniform_(-inside, inside, generator=generator).erfinv_().mul_(self.sigma * math.sqrt(2))
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        """sigma sqrt(1 - 4 phi(2) / P(|z| <= 2)), phi the normal density."""
+        density = math.exp(-2) / math.sqrt(2 * math.pi)
+        return self.sigma * math.sqrt(1 - 4 * density / math.erf(math.sqrt(2)))
+
+    def __str__(self) -> str:
+        return f"truncated normal, sigma {self.sigma:g}, cut at 2 sigma"

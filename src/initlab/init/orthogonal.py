@@ -1,0 +1,41 @@
+"""Weights that rotate and never squeeze."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from initlab.init.scheme import Scheme, chosen_gain, gain_label
+from initlab.rules import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orthogonal(Scheme):
+    """gain Q with orthonormal rows (columns, if there are more rows): every singular value is `gain`, so a
+    deep linear network keeps all directions of its gradient (Saxe et al. 2014).
+
+    Q is uniform over such matrices: QR of a normal matrix, signs fixed by R's diagonal (Mezzadri 2007,
+    section 5). `gain` None takes the activation's. An entry has variance gain^2 / max(fan_in, fan_out).
+    """
+
+    gain: float | None = None
+
+    def __post_init__(self) -> None:
+        check("init.gain", self.gain)
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        fan_out, fan_in = weight.shape
+        tall = torch.empty_like(weight).normal_(generator=generator)
+        if fan_out < fan_in:
+            tall = tall.T
+        Q, R = torch.linalg.qr(tall)
+        Q = Q * R.diagonal().sign()
+        weight.copy_(Q.T if fan_out < fan_in else Q).mul_(chosen_gain(self.gain, gain))
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        return chosen_gain(self.gain, gain) / math.sqrt(max(fan_in, fan_out))
+
+    def __str__(self) -> str:
+        return f"orthogonal, {gain_label(self.gain)}"

@@ -1,0 +1,8 @@
+"""The models of the textbooks as LightningModules, written from scratch."""
+
+from initlab.models.linear import LinearRegression
+from initlab.models.mlp import MLP
+from initlab.models.module import Classifier, Module, Regressor
+from initlab.models.softmax import SoftmaxRegression
+
+__all__ = ["MLP", "Classifier", "LinearRegression", "Module", "Regressor", "SoftmaxRegression"]

@@ -1,0 +1,56 @@
+"""Linear regression (d2l 3.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from initlab.models.module import Regressor
+from initlab.models.parts import PARTS
+from initlab.rules import check
+
+
+class LinearRegression(Regressor):
+    """y_hat = X w + b.
+
+    Args:
+        loss: "half_squared_error", d2l's mean of (y_hat - y)^2 / 2, or "squared_error" without the half, whose
+            gradient, and so every step, is twice as long.
+        layers: "scratch" takes `initlab.nn`, "torch" torch's own layer and loss.
+    """
+
+    def __init__(
+        self,
+        num_inputs: int,
+        num_outputs: int = 1,
+        *,
+        bias: bool = True,
+        loss: str = "half_squared_error",
+        layers: str = "scratch",
+        **fitting: Any,
+    ) -> None:
+        super().__init__(**fitting)
+        check("model.loss", loss)
+        check("model.layers", layers)
+        self.save_hyperparameters("num_inputs", "num_outputs", "bias", "loss", "layers", logger=False)
+        self.net = PARTS[layers].dense(num_inputs, num_outputs, bias=bias)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """[batch, inputs] to [batch, outputs]."""
+        return self.net(X)
+
+    def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        error = PARTS[self.hparams["layers"]].squared_error(y_hat, y)
+        return error / 2 if self.hparams["loss"] == "half_squared_error" else error
+
+    def epoch_figures(self) -> dict[str, float]:
+        """How far the learned w and b are from the truth, where the data know it: truth minus learned, and the
+        Euclidean distance of both together."""
+        truth = getattr(getattr(self.trainer, "datamodule", None), "truth", None)
+        if truth is None:
+            return {}
+        w, b = truth
+        errors = {f"error/w{i}": e for i, e in enumerate((w - self.net.weight.detach().cpu().flatten()).tolist())}
+        errors["error/b"] = b - (self.net.bias.item() if self.net.bias is not None else 0.0)
+        return errors | {"error/distance": sum(e**2 for e in errors.values()) ** 0.5}

@@ -1,0 +1,136 @@
+"""What every model here shares: one step, exact epoch metrics, its optimiser. d2l's Module, on Lightning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, ClassVar
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from initlab import nn
+from initlab.models.parts import PARTS
+from initlab.models.sums import Sums
+
+Batch = tuple[Tensor, Tensor]
+OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+SchedulerFactory = Callable[..., torch.optim.lr_scheduler.LRScheduler]
+
+
+class Module(L.LightningModule):
+    """A network with a loss.
+
+    Subclasses give `forward`, `loss` and, if they have more than the loss to report, `figures`.
+
+    Args:
+        optimizer: parameters in, optimiser out; None: `partial(nn.SGD, lr=0.1)`.
+        scheduler: `(optimizer, num_epochs=, steps_per_epoch=)` in, scheduler out, stepped after every update.
+
+    Neither is a hyper-parameter: a checkpoint holds tensors and plain values only, so it loads weights-only and alone.
+    """
+
+    task: ClassVar[str]
+    activation: str = "identity"  # between the layers; the gain of an initialisation follows it
+
+    def __init__(
+        self,
+        *,
+        optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+    ) -> None:
+        super().__init__()
+        self.make_optimizer = optimizer or partial(nn.SGD, lr=0.1)
+        self.make_scheduler = scheduler
+        self._sums = {"train": Sums(), "val": Sums(), "test": Sums()}
+        self.latest: dict[str, float] = {}  # every metric's last value, in full precision (Lightning keeps float32)
+
+    def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        """The mean loss over the batch, a 0-d tensor."""
+        raise NotImplementedError
+
+    def figures(self, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """By name, further figures of the batch, each summed over its examples."""
+        return {}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what is reported each epoch for train, val and test."""
+        return ("loss",)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        return self._step("train", batch)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._step("val", batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._step("test", batch)
+
+    def _step(self, split: str, batch: Batch) -> Tensor:
+        X, y = batch
+        y_hat = self(X)
+        loss = self.loss(y_hat, y)
+        with torch.no_grad():
+            self._sums[split].add(len(y), loss=loss.detach() * len(y), **self.figures(y_hat, y))
+        return loss
+
+    def on_train_epoch_start(self) -> None:
+        self._sums["train"] = Sums()
+
+    def on_validation_epoch_start(self) -> None:
+        self._sums["val"] = Sums()
+
+    def on_validation_epoch_end(self) -> None:
+        """For the choice of the best checkpoint; the loggers get one row, at the epoch's end."""
+        self._report("val")
+
+    def on_train_epoch_end(self) -> None:
+        self._report("train")
+        self.latest |= self.epoch_figures() | {"lr": self.trainer.optimizers[0].param_groups[0]["lr"]}
+        for logger in self.trainer.loggers:
+            logger.log_metrics(self.latest | {"epoch": self.current_epoch}, step=self.global_step)
+
+    def on_test_epoch_end(self) -> None:
+        self._report("test")
+
+    def epoch_figures(self) -> dict[str, float]:
+        """By name, what else belongs in an epoch's row."""
+        return {}
+
+    def _report(self, split: str) -> None:
+        means = {f"{split}/{name}": value for name, value in self._sums[split].means().items()}
+        self.latest |= means
+        self.log_dict(means, logger=False)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer(self.parameters())
+        if self.make_scheduler is None:
+            return optimizer
+        num_epochs = self.trainer.max_epochs
+        steps_per_epoch = int(self.trainer.estimated_stepping_batches) // num_epochs
+        scheduler = self.make_scheduler(optimizer, num_epochs=num_epochs, steps_per_epoch=steps_per_epoch)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+class Regressor(Module):
+    """A model whose output is a number: y and y_hat are [batch, outputs]."""
+
+    task = "regression"
+
+
+class Classifier(Module):
+    """A model whose output is a logit for each class: y_hat is [batch, classes], y [batch] of class indices."""
+
+    task = "classification"
+
+    def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        return PARTS[self.hparams["layers"]].cross_entropy(y_hat, y)
+
+    def figures(self, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
+        return {"acc": (y_hat.argmax(dim=1) == y).sum()}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("loss", "acc")

@@ -1,0 +1,43 @@
+"""What a run's TensorBoard page shows beside the curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.loggers import TensorBoardLogger
+
+LAYOUT = {
+    "every layer in one chart": {
+        "std": ["Multiline", [r"^activations/.*/std$"]],
+        "mean": ["Multiline", [r"^activations/.*/mean$"]],
+    },
+}
+
+
+class TensorBoardPage(L.Callback):
+    """At the start of a run: one chart of all layers' std and one of all means (Custom Scalars tab), the
+    hyper-parameters beside the final metrics (HParams tab), and a labelled picture of a batch (Images tab).
+
+    Args:
+        hparams: flat names and plain values; None shows none.
+    """
+
+    def __init__(self, hparams: Mapping[str, Any] | None = None) -> None:
+        self.hparams = hparams
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        for logger in trainer.loggers:
+            if not isinstance(logger, TensorBoardLogger) or not trainer.is_global_zero:
+                continue
+            logger.experiment.add_custom_scalars(LAYOUT)
+            if self.hparams:
+                names = getattr(pl_module, "metrics", ("loss",))
+                unknown_yet = {f"{split}/{name}": math.nan for split in ("val", "test") for name in names}
+                logger.log_hyperparams(dict(self.hparams), unknown_yet)
+            datamodule = getattr(trainer, "datamodule", None)
+            if hasattr(datamodule, "visualize"):
+                picture = datamodule.visualize(next(iter(datamodule.val_dataloader())))
+                logger.experiment.add_image("data/batch", picture, dataformats="HWC")

@@ -1,0 +1,47 @@
+"""Losses, each one number: the mean over the batch."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def _shifted(X: Tensor) -> Tensor:
+    """Every row minus its maximum: exp is then at most 1, and 1 once, so its sum is neither inf nor 0.
+
+    A shift changes no softmax, so the maximum counts as a constant and costs nothing backward.
+    """
+    return X - X.detach().amax(dim=1, keepdim=True)
+
+
+def softmax(X: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+    """exp(X_ij) / sum_k exp(X_ik): rows of probabilities (d2l 4.1, with the shift of d2l 4.5.2)."""
+    exp_X = _shifted(X).exp()
+    return exp_X / exp_X.sum(dim=1, keepdim=True)
+
+
+def log_softmax(X: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+    """X_ij - log sum_k exp(X_ik), finite where `softmax` underflows to 0."""
+    Z = _shifted(X)
+    return Z - Z.exp().sum(dim=1, keepdim=True).log()
+
+
+def cross_entropy(logits: Float[Tensor, "batch classes"], y: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
+    """Mean of -log softmax(logits)[y], in nats; log(num_classes) when every class is as likely (d2l 4.1.2).
+
+    Picks the labels' entries before it subtracts, so no [batch, classes] table of logarithms is made.
+    """
+    Z = _shifted(logits)
+    log_sum = Z.exp().sum(dim=1, keepdim=True).log()
+    return (log_sum - Z.gather(1, y[:, None])).mean()
+
+
+def squared_error(y_hat: Float[Tensor, "*outputs"], y: Float[Tensor, "*targets"]) -> Float[Tensor, ""]:
+    """mean((y_hat - y)^2), as `torch.nn.MSELoss`; its gradient is twice that of `half_squared_error`."""
+    if y_hat.shape != y.shape:  # [n, 1] - [n] would silently be an [n, n] table
+        raise ValueError(f"y_hat has shape {list(y_hat.shape)} but y has {list(y.shape)}: they must be equal")
+    return torch.square(y_hat - y).mean()
+
+
+def half_squared_error(y_hat: Float[Tensor, "*outputs"], y: Float[Tensor, "*targets"]) -> Float[Tensor, ""]:
+    """mean((y_hat - y)^2 / 2), the loss of d2l 3.1, whose gradient in y_hat is the error over n."""
+    return squared_error(y_hat, y) / 2

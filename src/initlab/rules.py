@@ -1,0 +1,152 @@
+"""What each value may be, said once: for the command line, before anything heavy is imported, and for constructors."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from initlab.errors import UserError
+
+ACTIVATION_NAMES = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "identity")
+
+
+@dataclass(frozen=True)
+class Rule:
+    allows: Callable[[Any], bool]
+    words: str  # completes "must be ..."
+    choices: tuple[str, ...] = ()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def number(at_least: float = -math.inf, below: float = math.inf, words: str = "a number") -> Rule:
+    return Rule(lambda v: _is_number(v) and at_least <= v < below, words)
+
+
+def whole(at_least: int = 0, words: str = "") -> Rule:
+    return Rule(lambda v: _is_whole(v) and v >= at_least, words or f"a whole number of at least {at_least}")
+
+
+def choice(*names: str) -> Rule:
+    return Rule(lambda v: v in names, "one of " + ", ".join(names), names)
+
+
+def optional(rule: Rule, meaning: str) -> Rule:
+    return Rule(lambda v: v is None or rule.allows(v), f"{rule.words}, or null: {meaning}", rule.choices)
+
+
+def list_of(rule: Rule, words: str, length: int | None = None) -> Rule:
+    return Rule(lambda v: _is_list(v) and len(v) > 0 and length in (None, len(v)) and all(map(rule.allows, v)), words)
+
+
+TRUTH = Rule(lambda v: isinstance(v, bool), "true or false")
+POSITIVE = Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
+NOT_NEGATIVE = number(at_least=0, words="a number of at least 0")
+SHARE = number(at_least=0, below=1, words="a number from 0 up to, but not including, 1")
+
+RULES: dict[str, Rule] = {
+    "seed": whole(),
+    "init_seed": whole(),
+    "lr": NOT_NEGATIVE,
+    "threads": optional(whole(1), "all cores"),
+    "monitor": Rule(lambda v: isinstance(v, str), "the name of a metric, such as val/loss or val/acc"),
+    "mode": choice("min", "max"),
+    # data
+    "data.root": Rule(lambda v: isinstance(v, str) and v != "", "a folder"),
+    "data.batch_size": whole(1),
+    "data.resize": list_of(whole(1), "[height, width], two whole numbers of at least 1", length=2),
+    "data.normalize": TRUTH,
+    "data.num_val": Rule(
+        lambda v: _is_whole(v) and 0 <= v < 60_000,
+        "a whole number from 0 (validate on the test set) to 59999 images held out of the training set",
+    ),
+    "data.split_seed": whole(),
+    "data.seed": whole(),
+    "data.w": list_of(number(), "a list of numbers, one for each input, such as [2, -3.4]"),
+    "data.b": number(),
+    "data.noise": NOT_NEGATIVE,
+    "data.num_train": whole(1),
+    "data.num_test": whole(1),
+    # model
+    "model.num_hiddens": optional(
+        list_of(
+            whole(1),
+            "a list of at least one whole number above 0, such as [512, 256] (no hidden layer at all is model=softmax)",
+        ),
+        "model.depth layers of model.width units",
+    ),
+    "model.depth": whole(1),
+    "model.width": whole(1),
+    "model.activation": choice(*ACTIVATION_NAMES),
+    "model.bias": TRUTH,
+    "model.layers": choice("scratch", "torch"),
+    "model.loss": choice("half_squared_error", "squared_error"),
+    # init
+    "init.value": number(),
+    "init.sigma": NOT_NEGATIVE,
+    "init.bound": NOT_NEGATIVE,
+    "init.distribution": choice("normal", "uniform"),
+    "init.mode": choice("fan_in", "fan_out"),
+    "init.gain": optional(POSITIVE, "the gain of the model's activation"),
+    "init.sparsity": number(0, 1.0000001, "a share from 0 to 1"),
+    # optimizer and scheduler
+    "optimizer.lr": NOT_NEGATIVE,
+    "optimizer.momentum": SHARE,
+    "optimizer.weight_decay": NOT_NEGATIVE,
+    "optimizer.l1": NOT_NEGATIVE,
+    "optimizer.betas": list_of(SHARE, "two numbers from 0 up to, but not including, 1", length=2),
+    "scheduler.every_n_epochs": whole(1),
+    "scheduler.gamma": POSITIVE,
+    "scheduler.pct_start": Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1"),
+    # trainer
+    "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps"),
+    "trainer.devices": whole(1, "a whole number of at least 1"),
+    "trainer.max_epochs": whole(1),
+    "trainer.gradient_clip_val": optional(POSITIVE, "no clipping"),
+    "trainer.gradient_clip_algorithm": choice("norm", "value"),
+    "trainer.accumulate_grad_batches": whole(1),
+    "trainer.check_val_every_n_epoch": whole(1),
+    "trainer.limit_train_batches": NOT_NEGATIVE,
+    "trainer.limit_val_batches": NOT_NEGATIVE,
+    "trainer.limit_test_batches": NOT_NEGATIVE,
+    "trainer.overfit_batches": NOT_NEGATIVE,
+    "trainer.detect_anomaly": TRUTH,
+    # callbacks
+    "callbacks.activation_stats.every_n_steps": whole(1),
+    "callbacks.step_curve.every_n_steps": whole(1),
+}
+
+
+def check(key: str, value: Any) -> None:
+    """Raise UserError with one sentence unless `value` is allowed under `key`; unknown keys pass."""
+    rule = RULES.get(key)
+    if rule is None or rule.allows(value):
+        return
+    raise UserError(f"{key}={_shown(value)}: must be {rule.words}{did_you_mean(str(value), rule.choices)}")
+
+
+def did_you_mean(word: str, choices: Sequence[str]) -> str:
+    """`; did you mean kaiming?` for `kaimng`, or nothing when no choice is near."""
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value)) if isinstance(value, tuple) else str(value)

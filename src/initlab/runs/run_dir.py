@@ -1,0 +1,108 @@
+"""The folder of one run: its config, where and with what it ran, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from initlab.errors import UserError
+from initlab.runs.atomic import whole_file
+
+
+class RunDir:
+    """A folder that belongs to one run.
+
+    config.yaml       the resolved config: what `open_run` rebuilds the run from
+    environment.json  command, Python, packages, processor, threads, git commit
+    uncommitted.diff  what differed from that commit, if anything did
+    metrics.csv       one row an epoch
+    activations.csv   rows of step, layer, quantity, value
+    checkpoints/      best.ckpt, last.ckpt: tensors and plain values only
+    tensorboard/      the event file
+    run.log           what the terminal said, with times
+    summary.json      written last: a run without it did not finish
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def begin(self, config_yaml: str) -> None:
+        """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(self.path / "config.yaml", "x") as file:  # "x": of two runs started at once one gets it
+                file.write(config_yaml)
+        except FileExistsError:
+            raise UserError(
+                f"hydra.run.dir={self.path}: this folder already holds a run; choose one that is new or empty"
+            ) from None
+        git = _git_state()
+        if git and not git["clean"]:
+            (self.path / "uncommitted.diff").write_text(_git("diff", "HEAD"))
+        self._write_json("environment.json", _environment() | {"git": git})
+        _point_latest_to(self.path)
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Say how the run ended."""
+        self._write_json("summary.json", summary)
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        with whole_file(self.path / name) as file:
+            file.write((json.dumps(content, indent=2) + "\n").encode())
+
+
+def _environment() -> dict[str, Any]:
+    import torch
+
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "packages": {d.metadata["Name"]: d.version for d in sorted(distributions(), key=lambda d: d.name.lower())},
+    }
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit and branch of the checkout this package runs from, and whether it was changed; None outside a checkout."""
+    commit = _git("rev-parse", "HEAD").strip()
+    if not commit:
+        return None
+    return {
+        "commit": commit,
+        "branch": _git("rev-parse", "--abbrev-ref", "HEAD").strip(),
+        "clean": not _git("status", "--porcelain").strip(),
+    }
+
+
+def _git(*words: str) -> str:
+    """What git answers, or nothing where it cannot."""
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _point_latest_to(path: Path) -> None:
+    """`outputs/runs/latest` points to the newest run, `outputs/sweeps/latest` to the newest sweep."""
+    for ancestor in path.absolute().parents:
+        if ancestor.name in ("runs", "sweeps") and ancestor.parent.name == "outputs":
+            newest = ancestor / path.absolute().relative_to(ancestor).parts[0]
+            link, fresh = ancestor / "latest", ancestor / f".latest-{os.getpid()}"
+            try:
+                fresh.symlink_to(newest.name, target_is_directory=True)
+                os.replace(fresh, link)
+            except OSError:  # a file system without links: the folders' names still sort by time
+                fresh.unlink(missing_ok=True)
+            return

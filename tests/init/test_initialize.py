@@ -1,0 +1,101 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from initlab.errors import UserError
+from initlab.init import Kaiming, Normal, Orthogonal, Scheme, TorchDefault, dense_layers, gain_of, initialize
+from initlab.nn import ACTIVATIONS, Linear
+from initlab.seeds import generator
+
+
+class Net(nn.Module):
+    """Layers of both kinds at two depths of nesting, and a normalisation that is nobody's business here."""
+
+    def __init__(self, activation: str | None = None, width: int = 200) -> None:
+        super().__init__()
+        if activation is not None:
+            self.activation = activation
+        self.body = nn.Sequential(Linear(30, width), nn.LayerNorm(width), nn.Linear(width, 100, bias=False))
+        self.head = Linear(100, 10)
+
+
+def weights(scheme: Scheme, seed: int) -> list[torch.Tensor]:
+    net = Net("tanh")
+    initialize(net, scheme, generator=generator("init", seed))
+    return [p.detach() for p in net.parameters()]
+
+
+def test_dense_layers_of_both_kinds_are_found_in_order() -> None:
+    assert [name for name, _ in dense_layers(Net())] == ["body.0", "body.2", "head"]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_gain_follows_the_activation_of_the_model(activation: str) -> None:
+    net = Net(activation)
+    initialize(net, Orthogonal(), generator=generator("init", 0))
+    assert gain_of(net) == ACTIVATIONS[activation].gain
+    for _, layer in dense_layers(net):
+        largest = torch.linalg.matrix_norm(layer.weight.detach(), ord=2).item()
+        assert largest == pytest.approx(ACTIVATIONS[activation].gain, rel=1e-5)
+
+
+def test_a_model_that_names_no_activation_is_linear() -> None:
+    assert gain_of(Net()) == 1.0
+
+
+def test_layers_are_drawn_one_after_the_other_from_one_generator() -> None:
+    net, source = Net("relu"), generator("init", 4)
+    initialize(net, TorchDefault(), generator=generator("init", 4))
+    for _, layer in dense_layers(net):
+        bound = layer.weight.shape[1] ** -0.5
+        assert torch.equal(layer.weight, torch.empty_like(layer.weight).uniform_(-bound, bound, generator=source))
+        if layer.bias is not None:
+            assert torch.equal(layer.bias, torch.empty_like(layer.bias).uniform_(-bound, bound, generator=source))
+
+
+def test_only_dense_layers_change_and_they_still_train() -> None:
+    net = Net("relu")
+    initialize(net, Normal(sigma=0.5))
+    assert torch.equal(net.body[1].weight, torch.ones(200))
+    assert all(p.requires_grad and p.is_leaf and p.grad_fn is None for p in net.parameters())
+    assert torch.equal(net.head.bias, torch.zeros(10))
+    # 30 * 200 draws: five standard errors of the sample std.
+    assert abs(net.body[0].weight.std().item() - 0.5) < 5 * 0.5 / math.sqrt(2 * 6000)
+
+
+def test_one_seed_gives_one_set_of_weights() -> None:
+    first, again, other = (weights(Kaiming(), seed) for seed in (0, 0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], other[0])
+
+
+def test_the_size_of_a_draw_moves_no_other_stream() -> None:
+    state = torch.get_rng_state()
+    order = []
+    for width in (200, 300):
+        with torch.random.fork_rng():
+            net = Net("relu", width)
+        initialize(net, Kaiming(), generator=generator("init", 0))
+        order.append(torch.randperm(100, generator=generator("order", 0)))
+    assert torch.equal(order[0], order[1])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_without_a_generator_torchs_global_one_is_used() -> None:
+    nets = [Net("relu") for _ in range(2)]
+    for net in nets:
+        torch.manual_seed(7)
+        initialize(net, Kaiming())
+    assert torch.equal(nets[0].head.weight, nets[1].head.weight)
+
+
+def test_a_model_without_dense_layers_is_refused() -> None:
+    with pytest.raises(UserError, match=r"init=normal, sigma 0\.01: LayerNorm has no dense layer"):
+        initialize(nn.LayerNorm(3), Normal())
+
+
+def test_an_activation_that_is_not_a_known_name_is_refused() -> None:
+    with pytest.raises(UserError, match=r"model\.activation=swish: must be one of relu"):
+        initialize(Net("swish"), Kaiming())

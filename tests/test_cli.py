@@ -1,0 +1,123 @@
+"""A wrong word is answered by one clear line, before anything heavy is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+
+from initlab.cli import explain
+from initlab.config import CONFIGS, check_config, compose, known_keys, run_name
+from initlab.errors import UserError
+from initlab.rules import RULES
+
+TRAIN = str(CONFIGS.parent / "scripts" / "train.py")
+
+
+def answer(*overrides: str) -> str | None:
+    """What the command line says to these overrides; None: nothing wrong."""
+    try:
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            check_config(hydra_compose("train", overrides=[*overrides, "run_dir=x"]))
+    except Exception as error:
+        return explain(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "value", "allowed", "key"),
+    [
+        (["init=kaimng"], "kaimng", "did you mean kaiming?", "init="),
+        (["lr=abc"], "abc", "a number of at least 0", "lr="),
+        (["model.num_hidens=3"], "num_hidens", "did you mean model.num_hiddens?", "model.num_hidens"),
+        (["optimizer.lr=-1"], "-1", "a number of at least 0", "optimizer.lr"),
+        (["lr=nan"], "nan", "a number of at least 0", "lr"),
+        (["model=softmax", "data=synthetic_regression"], "regression", "model=linear", "data="),
+        (["model=linear"], "classification", "data=synthetic_regression", "model="),
+        (["model.num_hiddens=[]"], "[]", "a list of at least one whole number", "model.num_hiddens"),
+        (["model.num_hiddens=[3,0]"], "[3, 0]", "a list of at least one whole number", "model.num_hiddens"),
+        (["data.batch_size=0"], "0", "a whole number of at least 1", "data.batch_size"),
+        (["data.batch_size=1.5"], "1.5", "a whole number of at least 1", "data.batch_size"),
+        (["model.activation=rleu"], "rleu", "did you mean relu?", "model.activation"),
+        (["data.resize=[28]"], "[28]", "two whole numbers", "data.resize"),
+        (["seed=-1"], "-1", "at least 0", "seed"),
+        (["depth=20"], "depth", "did you mean model.depth?", "depth"),
+        (["optimzer=adam"], "optimzer", "did you mean optimizer?", "optimzer"),
+        (["threads=0"], "0", "at least 1", "threads"),
+        (["trainer.max_epochs=0"], "0", "at least 1", "trainer.max_epochs"),
+        (["lr=["], "lr=[", "key=value", "lr"),
+        (["scheduler=step", "scheduler.gamma=0"], "0", "above 0", "scheduler.gamma"),
+    ],
+)
+def test_a_wrong_word_gets_one_line_with_value_allowed_and_key(
+    overrides: list[str], value: str, allowed: str, key: str
+) -> None:
+    said = answer(*overrides)
+    assert said is not None
+    assert value in said
+    assert allowed in said
+    assert key in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("group", sorted(path.name for path in CONFIGS.iterdir() if path.is_dir()))
+def test_every_shipped_option_passes_the_check(group: str) -> None:
+    for path in (CONFIGS / group).glob("*.yaml"):
+        fits = {"linear": ["data=synthetic_regression"], "synthetic_regression": ["model=linear"]}
+        assert answer(f"{group}={path.stem}", *fits.get(path.stem, [])) is None, path
+
+
+def test_every_rule_is_about_a_key_that_exists() -> None:
+    assert set(RULES) <= set(known_keys())
+
+
+def test_every_default_number_has_a_rule() -> None:
+    free = ("trainer.num_sanity_val_steps", "callbacks.", "logger.", "hydra.")
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        for model, data in [("mlp", "fashion_mnist"), ("linear", "synthetic_regression")]:
+            cfg = hydra_compose("train", overrides=[f"model={model}", f"data={data}", "run_dir=x"])
+            for group in ("data", "model", "init", "optimizer", "trainer"):
+                for name, value in cfg[group].items():
+                    key = f"{group}.{name}"
+                    if isinstance(value, int | float) and not isinstance(value, bool) and not key.startswith(free):
+                        assert key in RULES, key
+
+
+def test_the_command_says_one_line_and_leaves_no_folder(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    words = ["optimizer.lr=-1", f"hydra.run.dir={run_dir}"]
+    said = subprocess.run([sys.executable, TRAIN, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert said.returncode == 2
+    assert said.stdout == ""
+    assert said.stderr == "error: optimizer.lr=-1: must be a number of at least 0\n"
+    assert not run_dir.exists()
+
+
+def test_help_and_wrong_words_import_nothing_heavy() -> None:
+    # Seconds are a matter of the machine; that torch, lightning and numpy are not imported is not.
+    probe = "import sys, initlab.cli; print(sorted({'torch', 'lightning', 'numpy', 'torchvision'} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
+def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["model=linear", "data=synthetic_regression", f"hydra.run.dir={tmp_path}/file/run"]
+    said = subprocess.run([sys.executable, TRAIN, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"error: {tmp_path}/file/run: Not a directory")
+    assert "hydra.run.dir" in said.stderr
+    assert said.stderr.count("\n") == 1
+
+
+def test_compose_checks_too() -> None:
+    with pytest.raises(UserError, match="data.batch_size=0"):
+        compose("data.batch_size=0", run_dir="x")
+
+
+def test_run_name_is_safe_to_paste() -> None:
+    assert run_name("") == ""
+    assert run_name("init=xavier,model.num_hiddens=[512,256]") == "_init-xavier_model.num_hiddens-512_256"
+    assert len(run_name("x=" + "y" * 500)) <= 120
