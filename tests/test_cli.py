@@ -113,7 +113,7 @@ def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
 
 
 def test_compose_checks_too() -> None:
-    with pytest.raises(UserError, match="data.batch_size=0"):
+    with pytest.raises(UserError, match=r"data\.batch_size=0"):
         compose("data.batch_size=0", run_dir="x")
 
 

@@ -24,14 +24,14 @@ def learning_rates(make: Callable[[nn.SGD], lr_scheduler.LRScheduler], num_steps
 
 
 def test_cosine() -> None:
-    ours = learning_rates(lambda o: nn.cosine(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS), 20)
+    ours = learning_rates(lambda o: nn.schedule.cosine(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS), 20)
     assert ours == learning_rates(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=20), 20)
     assert ours == pytest.approx([LR * (1 + math.cos(math.pi * t / 20)) / 2 for t in range(20)])
 
 
 def test_step() -> None:
     ours = learning_rates(
-        lambda o: nn.step(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS, every_n_epochs=2, gamma=0.5), 20
+        lambda o: nn.schedule.step(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS, every_n_epochs=2, gamma=0.5), 20
     )
     assert ours == learning_rates(lambda o: lr_scheduler.StepLR(o, step_size=10, gamma=0.5), 20)
     assert ours == [LR] * 10 + [LR / 2] * 10
@@ -41,14 +41,16 @@ def test_one_cycle() -> None:
     def torchs(optimizer: nn.SGD) -> lr_scheduler.LRScheduler:
         return lr_scheduler.OneCycleLR(optimizer, max_lr=LR, total_steps=20, pct_start=0.3, cycle_momentum=False)
 
-    ours = learning_rates(lambda o: nn.one_cycle(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS, pct_start=0.3), 20)
+    ours = learning_rates(
+        lambda o: nn.schedule.one_cycle(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS, pct_start=0.3), 20
+    )
     assert ours == learning_rates(torchs, 20)
     assert (ours[0], max(ours), ours[5]) == pytest.approx((LR / 25, LR, LR))
 
 
 def test_one_cycle_leaves_momentum_alone() -> None:
     optimizer = nn.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR, momentum=0.3)
-    scheduler = nn.one_cycle(optimizer, num_epochs=1, steps_per_epoch=10, pct_start=0.5)
+    scheduler = nn.schedule.one_cycle(optimizer, num_epochs=1, steps_per_epoch=10, pct_start=0.5)
     optimizer.step()
     scheduler.step()
     assert optimizer.param_groups[0]["momentum"] == 0.3
@@ -59,7 +61,7 @@ def test_one_cycle_leaves_momentum_alone() -> None:
 def test_one_cycle_of_few_steps(num_steps: int, pct_start: float) -> None:
     """A debugging run takes one or two steps; torch's own divides by zero where pct_start * num_steps is 1."""
     rates = learning_rates(
-        lambda o: nn.one_cycle(o, num_epochs=1, steps_per_epoch=num_steps, pct_start=pct_start), num_steps
+        lambda o: nn.schedule.one_cycle(o, num_epochs=1, steps_per_epoch=num_steps, pct_start=pct_start), num_steps
     )
     assert all(0 <= lr <= LR for lr in rates)
 
@@ -67,9 +69,9 @@ def test_one_cycle_of_few_steps(num_steps: int, pct_start: float) -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda o: nn.step(o, 1, 1, every_n_epochs=0, gamma=0.5), r"scheduler\.every_n_epochs=0: must be"),
-        (lambda o: nn.step(o, 1, 1, every_n_epochs=1, gamma=-0.5), r"scheduler\.gamma=-0\.5: must be"),
-        (lambda o: nn.one_cycle(o, 1, 1, pct_start=1.5), r"scheduler\.pct_start=1\.5: must be"),
+        (lambda o: nn.schedule.step(o, 1, 1, every_n_epochs=0, gamma=0.5), r"scheduler\.every_n_epochs=0: must be"),
+        (lambda o: nn.schedule.step(o, 1, 1, every_n_epochs=1, gamma=-0.5), r"scheduler\.gamma=-0\.5: must be"),
+        (lambda o: nn.schedule.one_cycle(o, 1, 1, pct_start=1.5), r"scheduler\.pct_start=1\.5: must be"),
     ],
 )
 def test_values_that_cannot_work_are_named(make: Callable[[nn.SGD], lr_scheduler.LRScheduler], sentence: str) -> None:

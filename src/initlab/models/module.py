@@ -45,6 +45,7 @@ class Module(L.LightningModule):
         self.make_scheduler = scheduler
         self._sums = {"train": Sums(), "val": Sums(), "test": Sums()}
         self.latest: dict[str, float] = {}  # every metric's last value, in full precision (Lightning keeps float32)
+        self._row: dict[str, float] = {}  # those of this epoch
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
         """The mean loss over the batch, a 0-d tensor."""
@@ -78,6 +79,7 @@ class Module(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._sums["train"] = Sums()
+        self._row = {}
 
     def on_validation_epoch_start(self) -> None:
         self._sums["val"] = Sums()
@@ -88,9 +90,10 @@ class Module(L.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._report("train")
-        self.latest |= self.epoch_figures() | {"lr": self.trainer.optimizers[0].param_groups[0]["lr"]}
+        self._row |= self.epoch_figures() | {"lr": self.trainer.optimizers[0].param_groups[0]["lr"]}
+        self.latest |= self._row
         for logger in self.trainer.loggers:
-            logger.log_metrics(self.latest | {"epoch": self.current_epoch}, step=self.global_step)
+            logger.log_metrics(self._row | {"epoch": self.current_epoch}, step=self.global_step)
 
     def on_test_epoch_end(self) -> None:
         self._report("test")
@@ -102,6 +105,7 @@ class Module(L.LightningModule):
     def _report(self, split: str) -> None:
         means = {f"{split}/{name}": value for name, value in self._sums[split].means().items()}
         self.latest |= means
+        self._row |= means
         self.log_dict(means, logger=False)
 
     def configure_optimizers(self) -> Any:

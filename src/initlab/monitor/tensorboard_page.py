@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
 LAYOUT = {
     "every layer in one chart": {
@@ -35,8 +36,10 @@ class TensorBoardPage(L.Callback):
             logger.experiment.add_custom_scalars(LAYOUT)
             if self.hparams:
                 names = getattr(pl_module, "metrics", ("loss",))
-                unknown_yet = {f"{split}/{name}": math.nan for split in ("val", "test") for name in names}
-                logger.log_hyperparams(dict(self.hparams), unknown_yet)
+                shown = {f"{split}/{name}": math.nan for split in ("val", "test") for name in names}
+                # Only the names of the metrics: the logger's own log_hyperparams would draw the nan as well.
+                for summary in hparams_summaries(dict(self.hparams), shown):
+                    logger.experiment.file_writer.add_summary(summary)
             datamodule = getattr(trainer, "datamodule", None)
             if hasattr(datamodule, "visualize"):
                 picture = datamodule.visualize(next(iter(datamodule.val_dataloader())))

@@ -1,10 +1,10 @@
 """The parts of a network, from scratch on tensors: layers, activations, losses, optimiser, schedules."""
 
+from initlab.nn import schedule
 from initlab.nn.activations import ACTIVATIONS, Activation, ActivationFunction, activation_function
 from initlab.nn.layers import Linear
 from initlab.nn.losses import cross_entropy, half_squared_error, log_softmax, softmax, squared_error
 from initlab.nn.optim import SGD
-from initlab.nn.schedule import cosine, one_cycle, step
 
 __all__ = [
     "ACTIVATIONS",
@@ -13,12 +13,10 @@ __all__ = [
     "ActivationFunction",
     "Linear",
     "activation_function",
-    "cosine",
     "cross_entropy",
     "half_squared_error",
     "log_softmax",
-    "one_cycle",
+    "schedule",
     "softmax",
     "squared_error",
-    "step",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
@@ -22,5 +23,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         os.makedirs(os.path.dirname(os.fspath(path)), exist_ok=True)
+        content = io.BytesIO()  # in memory first: torch's writer turns a full disk into an error about itself
+        torch.save(checkpoint, content)
         with whole_file(os.fspath(path)) as file:
-            torch.save(checkpoint, file)
+            file.write(content.getbuffer())

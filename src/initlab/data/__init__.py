@@ -1,0 +1,28 @@
+"""Data modules, and where their data comes from.
+
+The names below load torch and lightning on first use; `initlab.data.sources` and `.idx` need neither.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from initlab.data.batches import Batches
+    from initlab.data.fashion_mnist import FashionMNIST
+    from initlab.data.module import TensorDataModule
+    from initlab.data.synthetic_regression import SyntheticRegression
+
+__all__ = ["Batches", "FashionMNIST", "SyntheticRegression", "TensorDataModule"]
+
+_MODULES = {
+    "Batches": "batches",
+    "FashionMNIST": "fashion_mnist",
+    "SyntheticRegression": "synthetic_regression",
+    "TensorDataModule": "module",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,69 @@
+"""Batches of a data set that lies whole, as tensors, on the device that trains on it."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from initlab.seeds import generator
+
+
+class Batches:
+    """Pairs (X, y) of `batch_size` rows, the last pair shorter, picked by one `index_select` for each tensor.
+
+    With a seed, the order of epoch e is a pure function of (seed, e), the same on every device; without one,
+    rows come as they lie. `transform` is applied to the rows picked from X, which are a copy it may write to.
+
+    A checkpoint made in mid-epoch holds the epoch and the number of batches done, which is all that the rest
+    of the epoch depends on. A trainer stops at the last batch without asking for one more, so an epoch begins
+    with the first batch asked for, never with the end of the one before.
+    """
+
+    done: int | None = None
+    """Batches of this epoch trained on, kept up to date from outside (a batch handed out may never be trained
+    on); None counts those handed out."""
+
+    def __init__(
+        self,
+        X: Tensor,
+        y: Tensor,
+        batch_size: int,
+        seed: int | None = None,
+        transform: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.X, self.y = X, y
+        self.batch_size = batch_size
+        self.seed = seed
+        self.transform = transform
+        self.epoch = -1
+        self._handed_out = 0
+        self._resumed = False
+
+    def __len__(self) -> int:
+        return -(-len(self.X) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        # A generator: nothing below runs before the first batch is asked for.
+        if not (self._resumed and self._handed_out < len(self)):
+            self.epoch += 1
+            self._handed_out = 0
+        self._resumed = False
+        X, y, transform = self.X, self.y, self.transform
+        for index in self.order(self.epoch).split(self.batch_size)[self._handed_out :]:
+            self._handed_out += 1
+            rows = X.index_select(0, index)
+            yield (rows if transform is None else transform(rows)), y.index_select(0, index)
+
+    def order(self, epoch: int) -> Tensor:
+        """Row numbers in the order of that epoch, int64 [n], on the device of the data."""
+        num_rows = len(self.X)
+        if self.seed is None:
+            return torch.arange(num_rows, device=self.X.device)
+        return torch.randperm(num_rows, generator=generator("order", self.seed, epoch)).to(self.X.device)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self.epoch, "done": self._handed_out if self.done is None else self.done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.epoch, self._handed_out = state["epoch"], state["done"]
+        self._resumed = True

@@ -1,0 +1,91 @@
+"""What the data modules share: a few tensors on the training device, and three loaders over them."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+
+from initlab.data.batches import Batches
+from initlab.errors import UserError
+
+EVAL_BATCH_SIZE = 2048  # rows; metrics are exact sums over rows, so only speed and memory depend on it
+
+
+class Splits(NamedTuple):
+    """Three pairs (X, y)."""
+
+    train: tuple[Tensor, Tensor]
+    val: tuple[Tensor, Tensor]
+    test: tuple[Tensor, Tensor]
+
+
+class TensorDataModule(LightningDataModule):
+    """A data set small enough to lie whole on the training device.
+
+    The models ask no more of a data module than this, so one of your own need not derive from this class:
+    the three attributes below, and loaders that yield (X, y) with X float32 [batch, ...], `num_inputs` values
+    a row, and y int64 [batch], the class, or float32 [batch, num_outputs], the target.
+    """
+
+    task: Literal["classification", "regression"]
+    num_inputs: int
+    num_outputs: int
+
+    def __init__(self, *, batch_size: int, seed: int) -> None:
+        super().__init__()
+        check_at_least("batch_size", batch_size, 1)
+        check_at_least("seed", seed, 0)
+        self.batch_size = batch_size
+        self.seed = seed
+        self._splits: Splits | None = None
+
+    def make_splits(self) -> Splits:
+        """Read or draw the data, on the CPU; called once."""
+        raise NotImplementedError
+
+    def transform(self, X: Tensor) -> Tensor:
+        """From the rows as stored to float32 inputs; it may write to `X`."""
+        return X
+
+    @property
+    def splits(self) -> Splits:
+        """The data as stored; read on first use, so that a notebook needs no trainer."""
+        if self._splits is None:
+            self._splits = self.make_splits()
+        return self._splits
+
+    def prepare_data(self) -> None:
+        _ = self.splits
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.trainer is None:
+            return
+        if self.trainer.world_size > 1:
+            raise UserError(
+                f"trainer.devices={self.trainer.world_size}: this data set lies whole on one device, and"
+                " several would all train on the same batches; use trainer.devices=1"
+            )
+        device = self.trainer.strategy.root_device
+        self._splits = Splits(*((X.to(device), y.to(device)) for X, y in self.splits))
+
+    def train_dataloader(self) -> Batches:
+        return Batches(*self.splits.train, self.batch_size, self.seed, self.transform)
+
+    def val_dataloader(self) -> Batches:
+        return Batches(*self.splits.val, EVAL_BATCH_SIZE, transform=self.transform)
+
+    def test_dataloader(self) -> Batches:
+        return Batches(*self.splits.test, EVAL_BATCH_SIZE, transform=self.transform)
+
+    def transfer_batch_to_device(
+        self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
+        X, y = batch
+        return batch if X.device == device else (X.to(device), y.to(device))
+
+
+def check_at_least(key: str, value: int, least: int) -> None:
+    """UserError unless `value` is an integer and at least `least`."""
+    if not isinstance(value, int) or value < least:
+        raise UserError(f"data.{key}={value}: it must be an integer, at least {least}")

@@ -1,0 +1,51 @@
+"""What several rooms' tests share."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Warnings are errors here, but for those of lightning about itself."""
+    with warnings.catch_warnings():
+        for words in (
+            "isinstance.treespec, LeafSpec",
+            "The number of training",
+            "does not have many",
+            "You defined a `val",
+        ):
+            warnings.filterwarnings("ignore", f".*{words}")
+        yield
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """One thread a test: the same bits on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def fit(tmp_path: Path) -> Callable[..., Any]:
+    """`fit(model, data, **trainer)`: train with nothing around it; gives the trainer."""
+    import lightning as L
+
+    def run(model: Any, data: Any, **more: Any) -> L.Trainer:
+        bare = {
+            "accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False,
+            "enable_model_summary": False, "num_sanity_val_steps": 0, "max_epochs": 1, "default_root_dir": tmp_path,
+        }  # fmt: skip
+        trainer = L.Trainer(**(bare | more))
+        trainer.fit(model, datamodule=data)
+        return trainer
+
+    return run

@@ -1,0 +1,114 @@
+"""What a run leaves on the disk."""
+
+import csv
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from initlab.errors import UserError
+from initlab.runs import RowWriter, RunDir
+from initlab.runs.atomic import whole_file
+from initlab.runs.checkpoint_io import WholeCheckpointIO
+
+
+def test_rows_come_back_as_the_same_numbers(tmp_path: Path) -> None:
+    table = RowWriter(tmp_path / "rows.csv", ("step", "value"))
+    values = [0.1, 1e-38, -1e38, float("inf"), 1 / 3]
+    for step, value in enumerate(values):
+        table.write([{"step": step, "value": value}])
+    with open(tmp_path / "rows.csv", newline="") as file:
+        assert [float(row["value"]) for row in csv.DictReader(file)] == values
+
+
+def test_a_file_is_whole_or_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+
+    def fill_the_disk() -> None:
+        with whole_file(path) as file:
+            file.write(b"new, but")
+            raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full"):
+        fill_the_disk()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_sigkill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    """A real process that writes without end, killed ten times; at least once in the middle of a write."""
+    target, size = tmp_path / "last.ckpt", 20_000_000
+    child = f"""
+from initlab.runs.atomic import whole_file
+from initlab.runs.checkpoint_io import WholeCheckpointIO
+n = 0
+while True:
+    n += 1
+    with whole_file({str(target)!r}) as file:
+        for _ in range({size} // 100_000):
+            file.write(bytes([n % 256]) * 100_000)
+"""
+    in_mid_write = 0
+    for turn in range(10):
+        before = target.stat().st_mtime_ns if turn else None
+        process = subprocess.Popen([sys.executable, "-c", child])
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:  # until this child has written the file once
+            if target.exists() and target.stat().st_mtime_ns != before:
+                break
+            time.sleep(0.005)
+        time.sleep(0.007 * turn)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        in_mid_write += (tmp_path / "last.ckpt.part").exists()
+        content = target.read_bytes()
+        assert content == content[:1] * size
+    assert in_mid_write
+
+
+def test_a_checkpoint_is_written_that_way(tmp_path: Path) -> None:
+    io = WholeCheckpointIO()
+    io.save_checkpoint({"w": torch.ones(3)}, tmp_path / "new" / "a.ckpt")
+    assert os.listdir(tmp_path / "new") == ["a.ckpt"]
+    loaded = io.load_checkpoint(tmp_path / "new" / "a.ckpt", weights_only=True)
+    assert torch.equal(loaded["w"], torch.ones(3))
+    with pytest.raises(TypeError):  # what cannot be pickled leaves nothing
+        io.save_checkpoint({"w": (x for x in ())}, tmp_path / "new" / "b.ckpt")
+    assert os.listdir(tmp_path / "new") == ["a.ckpt"]
+
+
+def test_a_folder_holds_one_run(tmp_path: Path) -> None:
+    RunDir(tmp_path / "run").begin("seed: 0\n")
+    with pytest.raises(UserError, match=r"hydra.run.dir=.*already holds a run"):
+        RunDir(tmp_path / "run").begin("seed: 1\n")
+    assert (tmp_path / "run" / "config.yaml").read_text() == "seed: 0\n"
+
+
+def test_latest_points_to_the_newest_run_and_sweep(tmp_path: Path) -> None:
+    for name in ("runs/a", "runs/b", "sweeps/s/0_init-zeros", "sweeps/s/1_init-xavier"):
+        RunDir(tmp_path / "outputs" / name).begin("")
+    assert (tmp_path / "outputs/runs/latest").resolve() == tmp_path / "outputs/runs/b"
+    assert (tmp_path / "outputs/sweeps/latest").resolve() == tmp_path / "outputs/sweeps/s"
+
+
+def test_a_chosen_folder_gets_no_link_beside_it(tmp_path: Path) -> None:
+    RunDir(tmp_path / "mine").begin("")
+    assert sorted(os.listdir(tmp_path)) == ["mine"]
+
+
+def test_the_environment_names_versions_threads_and_commit(tmp_path: Path) -> None:
+    RunDir(tmp_path).begin("")
+    environment = json.loads((tmp_path / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert environment["threads"] == torch.get_num_threads()
+    source = Path(__file__).parents[2]
+    commit = subprocess.run(["git", "-C", source, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    assert (environment["git"] or {"commit": ""})["commit"] == commit.stdout.strip()
