@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
@@ -42,11 +41,15 @@ def compose(*overrides: str, run_dir: str | Path) -> DictConfig:
 
 def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None:
     """Raise UserError for the first value that cannot work; `choices`: the options taken, as {"model": "mlp"}."""
-    plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    assert isinstance(plain, dict)
+    plain = _plain(cfg, resolve=True, throw_on_missing=True)
     for key, value in _leaves(plain):
         check(key, value)
     _check_task(plain, choices or {})
+
+
+def _plain(cfg: Any, **how: Any) -> dict[str, Any]:
+    """A mapping of plain Python values."""
+    return cast("dict[str, Any]", OmegaConf.to_container(cfg, **how))
 
 
 def _leaves(node: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -80,10 +83,10 @@ def _options(group: str, task: str) -> str:
 
 def known_keys() -> list[str]:
     """Every key of every shipped option, dotted as on the command line, for suggestions."""
-    keys = set()
+    keys: set[str] = set()
     for path in CONFIGS.rglob("*.yaml"):
         text = path.read_text()
         group = path.relative_to(CONFIGS).parent.as_posix().replace("/", ".")
         prefix = "" if group == "." or "@package _global_" in text else f"{group}."
-        keys.update(f"{prefix}{key}" for key, _ in _leaves(yaml.safe_load(text) or {}))
+        keys.update(f"{prefix}{key}" for key, _ in _leaves(_plain(OmegaConf.create(text))))
     return sorted(key for key in keys if not key.endswith("_") and ".defaults" not in f".{key}")

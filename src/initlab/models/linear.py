@@ -51,6 +51,7 @@ class LinearRegression(Regressor):
         if truth is None:
             return {}
         w, b = truth
-        errors = {f"error/w{i}": e for i, e in enumerate((w - self.net.weight.detach().cpu().flatten()).tolist())}
-        errors["error/b"] = b - (self.net.bias.item() if self.net.bias is not None else 0.0)
+        learned = {name: p.detach().cpu().flatten() for name, p in self.net.named_parameters()}
+        errors = {f"error/w{i}": e for i, e in enumerate((w - learned["weight"]).tolist())}
+        errors["error/b"] = b - (learned["bias"].item() if "bias" in learned else 0.0)
         return errors | {"error/distance": sum(e**2 for e in errors.values()) ** 0.5}

@@ -84,6 +84,9 @@ class Module(L.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._sums["val"] = Sums()
 
+    def on_test_epoch_start(self) -> None:
+        self._sums["test"] = Sums()
+
     def on_validation_epoch_end(self) -> None:
         """For the choice of the best checkpoint; the loggers get one row, at the epoch's end."""
         self._report("val")

@@ -14,12 +14,12 @@ class Sums:
     """
 
     def __init__(self) -> None:
-        self.num_examples = 0
+        self._num_examples = 0
         self._sums: dict[str, Tensor] = {}
 
     def add(self, num_examples: int, **sums: Tensor) -> None:
         """Add a batch: the number of its examples and, by name, the sum of each figure over them, a 0-d tensor."""
-        self.num_examples += num_examples
+        self._num_examples += num_examples
         for name, value in sums.items():
             if name in self._sums:
                 self._sums[name] += value
@@ -27,8 +27,5 @@ class Sums:
                 self._sums[name] = value.to(torch.float32 if value.device.type == "mps" else torch.float64)
 
     def means(self) -> dict[str, float]:
-        """The mean of each figure over the examples so far; then start anew."""
-        n = self.num_examples
-        means = {name: value.item() / n for name, value in self._sums.items()}
-        self.__init__()
-        return means
+        """The mean of each figure over the examples so far."""
+        return {name: value.item() / self._num_examples for name, value in self._sums.items()}

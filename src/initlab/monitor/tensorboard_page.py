@@ -40,7 +40,7 @@ class TensorBoardPage(L.Callback):
                 # Only the names of the metrics: the logger's own log_hyperparams would draw the nan as well.
                 for summary in hparams_summaries(dict(self.hparams), shown):
                     logger.experiment.file_writer.add_summary(summary)
-            datamodule = getattr(trainer, "datamodule", None)
+            datamodule: Any = getattr(trainer, "datamodule", None)
             if hasattr(datamodule, "visualize"):
                 picture = datamodule.visualize(next(iter(datamodule.val_dataloader())))
                 logger.experiment.add_image("data/batch", picture, dataformats="HWC")
