@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import ROUNDED
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from initlab.init import Scheme
     from initlab.train import Result
 
+HEAD, TAIL = 6, 3  # layers shown of a deep network
 CONSOLE = Console()  # one for all, so that lines and a live bar do not write over each other
 
 
@@ -25,16 +27,24 @@ def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, see
     device = trainer.strategy.root_device
     where = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
     CONSOLE.print(f"[bold]{type(model).__name__}[/], init {scheme}, seed {seed}, {where}", highlight=False)
-    table = Table()
+    table = Table(box=ROUNDED)
     table.add_column("layer")
     for heading in ("inputs", "outputs", "parameters", "weight std promised", "drawn"):
         table.add_column(heading, justify="right")
-    for name, layer in dense_layers(model):
+    layers = list(dense_layers(model))
+    left_out = range(HEAD, len(layers) - TAIL)
+    for i, (name, layer) in enumerate(layers):
+        if i in left_out:
+            if i == left_out[0]:
+                table.add_row("...")
+            continue
         num_outputs, num_inputs = layer.weight.shape
         count = sum(p.numel() for p in layer.parameters())
         promised = scheme.weight_std(num_inputs, num_outputs, gain_of(model))
         drawn = layer.weight.detach().double().std(correction=0).item()
         table.add_row(name, f"{num_inputs:,}", f"{num_outputs:,}", f"{count:,}", f"{promised:.4g}", f"{drawn:.4g}")
+    table.add_section()
+    table.add_row("all", "", "", f"{sum(p.numel() for p in model.parameters()):,}")
     CONSOLE.print(table)
 
 
@@ -42,7 +52,7 @@ def show_result(result: Result, seconds: float) -> None:
     """The metrics, the folder, and what to type next."""
     splits = [s for s in ("train", "val", "test") if any(name.startswith(f"{s}/") for name in result.metrics)]
     names = dict.fromkeys(name.split("/", 1)[1] for name in result.metrics if name.split("/")[0] in splits)
-    table = Table()
+    table = Table(box=ROUNDED)
     table.add_column("")
     for split in splits:
         table.add_column(split, justify="right")
@@ -51,5 +61,9 @@ def show_result(result: Result, seconds: float) -> None:
         table.add_row(name, *("" if v is None else f"{v:.4f}" for v in values))
     CONSOLE.print(table)
     where = result.run_dir
-    CONSOLE.print(f"done in {seconds:.1f} s, run folder {where}", highlight=False, soft_wrap=True)
-    CONSOLE.print("next: [bold]tensorboard --logdir outputs[/]", highlight=False)
+    CONSOLE.print(f"done in {seconds:.1f} s", highlight=False)
+    CONSOLE.print(f"run folder    {where}", highlight=False, soft_wrap=True)
+    CONSOLE.print("look at it    [bold]tensorboard --logdir outputs[/]", highlight=False)
+    CONSOLE.print(
+        "compare       [bold]python scripts/train.py -m init=kaiming,xavier,normal seed=range(3)[/]", highlight=False
+    )

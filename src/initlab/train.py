@@ -29,6 +29,7 @@ from initlab.runs.checkpoint_io import WholeCheckpointIO
 from initlab.seeds import generator
 
 log = logging.getLogger(__name__)
+SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
 ALL_CORES = torch.get_num_threads()  # as torch found it, before any run changed it
 
 
@@ -141,16 +142,16 @@ def latest_metrics(model: L.LightningModule, trainer: L.Trainer) -> dict[str, fl
 
 
 def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
-    """Flat names and plain values for the HParams tab: `model: MLP`, `init/sigma: 0.01`, `lr: 0.1`."""
+    """Flat names and plain values for the HParams tab, which sorts by name and shows five: init, lr, model, optimizer,
+    seed; then the details, `with/init.sigma`."""
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
-    chosen = {"seed": plain["seed"], "lr": plain["lr"], "max_epochs": plain["trainer"]["max_epochs"]}
-    for group in ("model", "init", "optimizer", "scheduler", "data"):
+    chosen = {name: plain[group]["_target_"].rsplit(".", 1)[-1] for name, group in SHOWN.items() if plain[group]}
+    chosen |= {"lr": plain["lr"], "seed": plain["seed"], "with/max_epochs": plain["trainer"]["max_epochs"]}
+    for group in SHOWN.values():
         for name, value in (plain[group] or {}).items():
-            if name == "_target_":
-                chosen[group] = value.rsplit(".", 1)[-1]
-            elif name not in ("_partial_", "task", "seed", "root", "lr") and value is not None:
-                chosen[f"{group}/{name}"] = value if isinstance(value, (int, float, str, bool)) else str(value)
+            if name not in ("_target_", "_partial_", "task", "seed", "root", "lr") and value is not None:
+                chosen[f"with/{group}.{name}"] = value if isinstance(value, (int, float, str, bool)) else str(value)
     return chosen
 
 
