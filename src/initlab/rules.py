@@ -11,6 +11,11 @@ from typing import Any
 from initlab.errors import UserError
 
 ACTIVATION_NAMES = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "identity")
+QUANTITIES = (  # what a monitor records of layers, of gradients with respect to them, of parameters
+    "mean", "std", "min", "max", "active", "dead", "saturated", "nonfinite", "histogram",
+    "grad_std",
+    "grad_norm", "weight_norm", "update_ratio",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,21 @@ RULES: dict[str, Rule] = {
     "trainer.detect_anomaly": TRUTH,
     # callbacks
     "callbacks.activation_stats.every_n_steps": whole(1),
+    "callbacks.monitor.every_n_steps": whole(1),
+    "callbacks.monitor.dense_steps": whole(),
+    "callbacks.monitor.layers": optional(
+        Rule(
+            lambda v: v != [] and all(isinstance(w, str) and w for w in (v if _is_list(v) else [v])),
+            "a pattern, or a list of them",
+        ),
+        "every layer",
+    ),
+    "callbacks.monitor.quantities": optional(
+        list_of(choice(*QUANTITIES), f"a list of some of {', '.join(QUANTITIES)}"), "all of them"
+    ),
+    "callbacks.monitor.max_overhead": optional(POSITIVE, "keep the stride, whatever it costs"),
+    "callbacks.monitor.stop_on_nonfinite": TRUTH,
+    "callbacks.monitor.table": TRUTH,
     "callbacks.step_curve.every_n_steps": whole(1),
 }
 

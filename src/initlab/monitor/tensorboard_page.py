@@ -10,17 +10,25 @@ import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
+OF_LAYERS = ("std", "mean", "dead", "saturated", "active", "min", "max")
+OF_PARAMETERS = ("grad_norm", "weight_norm")
+# One chart a quantity, all layers in it: Custom Scalars tab. A chart whose quantity is not recorded stays empty.
 LAYOUT = {
     "every layer in one chart": {
-        "std": ["Multiline", [r"^activations/.*/std$"]],
-        "mean": ["Multiline", [r"^activations/.*/mean$"]],
+        **{quantity: ["Multiline", [rf"^activations/.*/{quantity}$"]] for quantity in OF_LAYERS},
+        "gradient std": ["Multiline", [r"^gradients/.*/grad_std$"]],
+    },
+    "every parameter in one chart": {
+        # SignalPictures adds a constant `parameters/1e-3 line/update_ratio`, the reference
+        "update : weight": ["Multiline", [r"^parameters/.*/update_ratio$"]],
+        **{quantity.replace("_", " "): ["Multiline", [rf"^parameters/.*/{quantity}$"]] for quantity in OF_PARAMETERS},
     },
 }
 
 
 class TensorBoardPage(L.Callback):
-    """At the start of a run: one chart of all layers' std and one of all means (Custom Scalars tab), the
-    hyper-parameters beside the final metrics (HParams tab), and a labelled picture of a batch (Images tab).
+    """At the start of a run: one chart for each quantity of the layers (Custom Scalars tab), the hyper-parameters
+    beside the final metrics (HParams tab), and a labelled picture of a batch (Images tab).
 
     Args:
         hparams: flat names and plain values; None shows none.

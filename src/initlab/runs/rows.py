@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ class RowWriter:
 
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write `rows` in one call to the system, so that a kill never leaves half a row of an earlier call."""
+        text = io.StringIO()
+        csv.DictWriter(text, self.columns, restval="").writerows(rows)
+        self.append(text.getvalue())
+
+    def append(self, lines: str) -> None:
+        """Write rows that are CSV text already, each ending in a line feed."""
         new = not self.path.exists()
         with open(self.path, "a", newline="") as file:
-            table = csv.DictWriter(file, self.columns, restval="")
-            if new:
-                table.writeheader()
-            table.writerows(rows)
+            file.write((",".join(self.columns) + "\r\n" if new else "") + lines)

@@ -23,7 +23,8 @@ class RunDir:
     environment.json  command, Python, packages, processor, threads, git commit
     uncommitted.diff  what differed from that commit, if anything did
     metrics.csv       one row an epoch
-    activations.csv   rows of step, layer, quantity, value
+    signal.csv        rows of step, layer, quantity, value
+    histograms.csv    of each layer's output: step, layer, low, high, counts
     checkpoints/      best.ckpt, last.ckpt: tensors and plain values only
     tensorboard/      the event file
     run.log           what the terminal said, with times

@@ -1,0 +1,78 @@
+"""What watching costs, and how seldom it must be done to cost little enough."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import deque
+
+FULL_WHILE_DENSE = 10  # in the dense beginning everything is recorded at every 10th step, mean and std at each
+COSTS = 9  # latest samples whose median is the cost of one: a hiccup of the machine does not count
+BATCHES = 101  # likewise, for the time of a batch
+
+
+class Stopwatch:
+    """Adds up the time spent within `with watch:`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *exception: object) -> None:
+        self.seconds += time.perf_counter() - self._start
+
+
+class Cadence:
+    """Which steps are looked at, and how closely.
+
+    Steps 0 to dense_steps - 1: mean and std at each, everything at every 10th. Then everything at multiples of
+    `stride`, which is every_n_steps * 2^k: k = 0, and with a `max_overhead` the smallest k so far for which
+    (seconds of a sample) <= max_overhead * stride * (seconds of a step). So a run looks at the same steps each time,
+    unless it goes over budget, and even then the steps that two runs look at are the same or a subset of one another's.
+
+    The beginning is not subject to the budget. What is measured is time on the host; on an accelerator the
+    kernels themselves, which do not keep the host waiting, are not in it.
+    """
+
+    def __init__(self, every_n_steps: int, dense_steps: int, max_overhead: float | None) -> None:
+        self.stride = every_n_steps
+        self._dense = dense_steps
+        self._dense_full = min(FULL_WHILE_DENSE, every_n_steps)
+        self._max_overhead = max_overhead
+        self._previous: int | None = None
+        self._costs: deque[float] = deque(maxlen=COSTS)
+        self._writing = [0.0, 0]  # seconds, samples
+        self._batches: deque[float] = deque(maxlen=BATCHES)
+
+    def look(self, step: int) -> str | None:
+        """ "full", "cheap" or None for this step; to be asked once for each, ascending."""
+        previous, self._previous = self._previous, step
+        if step < self._dense:
+            return "full" if step % self._dense_full == 0 else "cheap"
+        if previous is None:
+            return "full" if step % self.stride == 0 else None
+        return "full" if step // self.stride > previous // self.stride else None  # steps may be skipped
+
+    def trained(self, seconds: float) -> None:
+        """A batch took so long, without the monitor's part."""
+        self._batches.append(seconds)
+
+    def sampled(self, seconds: float) -> None:
+        """A full sample took so long to collect."""
+        self._costs.append(seconds)
+
+    def wrote(self, seconds: float, samples: int) -> None:
+        """So many samples took so long to write."""
+        self._writing[0] += seconds
+        self._writing[1] += samples
+
+    def review(self, step: int, batches_per_step: int) -> None:
+        """Widen the stride while a sample costs too much for it."""
+        if self._max_overhead is None or step < self._dense or len(self._costs) < 3 or not self._batches:
+            return
+        cost = statistics.median(self._costs) + self._writing[0] / max(1, self._writing[1])
+        step_seconds = batches_per_step * statistics.median(self._batches)
+        while cost > self._max_overhead * self.stride * step_seconds > 0:
+            self.stride *= 2

@@ -1,0 +1,68 @@
+"""Which of a model's layers are watched."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+
+from torch import nn
+
+from initlab.errors import UserError
+from initlab.rules import did_you_mean
+
+COMPILED = "_orig_mod."  # what torch.compile puts into the names of what it wraps
+
+
+def choose_layers(model: nn.Module, patterns: str | Sequence[str] | None = None) -> dict[str, nn.Module]:
+    """Layers by name, in the order in which the model registers them.
+
+    None takes every leaf: a module without children, or `nn.MultiheadAttention`, whose child is never called. A
+    pattern is a name, a module's type ("Linear", "BasicBlock"), a glob ("layers.*") or a regular expression for the
+    whole name; names and types may choose any module, a glob or expression the leaves, or any module where it fits no
+    leaf.
+
+    Raises:
+        UserError: for a pattern that fits nothing.
+    """
+    named = {name.replace(COMPILED, ""): module for name, module in model.named_modules() if name}
+    leaves = {name: module for name, module in named.items() if _is_leaf(module)}
+    if patterns is None:
+        return leaves
+    chosen: set[str] = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        found = {name for name, module in named.items() if pattern in (name, type(module).__name__)}
+        found = found or {name for name in leaves if _fits(pattern, name)} or {n for n in named if _fits(pattern, n)}
+        if not found:
+            types = {type(module).__name__ for module in named.values()}
+            raise UserError(
+                f"callbacks.monitor.layers={pattern}: no layer of {type(model).__name__} has such a name or type"
+                f"{did_you_mean(pattern, [*named, *types])} (layers: {', '.join(list(leaves)[:6])}, ...)"
+            )
+        chosen |= found
+    return {name: module for name, module in named.items() if name in chosen}
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    return next(module.children(), None) is None or isinstance(module, nn.MultiheadAttention)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    if fnmatch.fnmatchcase(name, pattern):
+        return True
+    try:
+        return re.fullmatch(pattern, name) is not None
+    except re.error:
+        return False
+
+
+def compiled_layers(model: nn.Module) -> set[nn.Module]:
+    """Every module that runs within a compiled graph: `torch.compile(module)`, `module.compile()`, or the whole
+    LightningModule by `trainer.fit(torch.compile(model))`."""
+    if getattr(model, "_compiler_ctx", None):
+        return set(model.modules())
+    inside: set[nn.Module] = set()
+    for module in model.modules():
+        if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+            inside.update(module.modules())
+    return inside

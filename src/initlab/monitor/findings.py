@@ -1,0 +1,324 @@
+"""What is wrong with a run, told from its rows. Nothing here knows torch.
+
+A healthy run has no finding: every limit below lies where runs that train do not come, by the source beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from initlab.monitor.finding import Finding
+from initlab.monitor.outline import Outline, Rows
+
+CONFIRM = 5  # samples that must be beyond a limit: one bad batch is no finding
+BEGINS = 0.8  # a thing counts as begun from this share of its limit on, so that "since when" is no matter of chance
+
+# A random unit whose inputs are the same for the whole batch is off with probability 1/2, so chance alone leaves no
+# more than half of a ReLU layer dead, however deep (Lu et al. 2019); 150 steps of healthy nets showed at most 0.28.
+DEAD_SHARE = 2 / 3
+# "Saturated" entries pass under 5 % of the gradient; where half of them do, a layer halves it at least, as the top
+# layers in Glorot and Bengio 2010, fig. 2. Xavier tanh nets have 0.001, N(0, 1) weights 0.84.
+SATURATED_SHARE = 0.5
+# log10(g_1 / g_L) between these trains, outside it does not, in 95 % of 175 runs with SGD (MLPs, 7 inits, 5
+# activations, depth 2 to 40, Fashion-MNIST); with Adam, whose step does not shrink with the gradient, 80 runs put the
+# lower limit at -5. The forward signal of such nets changes by the same factor a layer.
+DECADES_LOST, DECADES_LOST_SCALE_FREE, DECADES_GAINED = 2.5, 5.0, 1.5
+MIN_CHAIN = 3  # layers; two have no trend
+# Two decades to either side of 1e-3, the ratio of update to weight that trains (Karpathy, makemore 3). Half a decade
+# nearer, the output layer of d2l's own sigma=0.01 MLP, which trains well, would be a finding: 0.04.
+UPDATE_LARGE, UPDATE_SMALL = 1e-1, 1e-5
+UPDATE_SKIP = 10  # steps: weights that begin near 0 make large first ratios
+# The median of the losses falls, from the first quarter of the run to the last, by less than this share, or by less
+# than twice what the noise of the last quarter makes of such a difference.
+LOSS_MOVED = 0.01
+LOSS_STEPS = 100  # updates that a run must have before "it does not move" is said of it
+LOSS_STEPS_SO_FAR = 300  # ... and before it is said of a run that goes on: some begin on a plateau
+
+ORDER = (  # causes before what follows from them
+    "symmetric units",
+    "exploding signal",
+    "exploding gradient",
+    "non-finite",
+    "vanishing signal",
+    "vanishing gradient",
+    "saturated layer",
+    "dead layer",
+    "update too large",
+    "update too small",
+    "loss not moving",
+)
+# A cause and what merely follows from it, which is not said again.
+EXPLAINS = {
+    "symmetric units": set(ORDER) - {"non-finite", "symmetric units", "loss not moving"},
+    "vanishing gradient": {"update too small", "dead layer"},
+    "exploding signal": {"saturated layer"},
+    "dead layer": {"update too small"},
+}
+
+
+def find(
+    history: Rows,
+    outline: Outline,
+    *,
+    losses: tuple[Sequence[int], Sequence[float]] = ((), ()),
+    symmetric: Sequence[str] = (),
+    over: bool = False,
+) -> list[Finding]:
+    """Every finding, causes first.
+
+    Args:
+        losses: steps and the losses of their batches.
+        symmetric: layers whose units were seen to be copies of each other after some updates.
+        over: the run has ended, so that what it shows at its end is all there will be to confirm it.
+    """
+    broken = _non_finite(history, losses)
+    until = broken.since if broken else math.inf  # after that every figure is noise
+    over = over or broken is not None
+    found = [
+        broken,
+        _symmetric(symmetric),
+        *_signal(history, outline, until, over),
+        *_gradient(history, outline, until, over),
+        *_shares(history, outline, until, over),
+        *_updates(history, outline, until, over),
+        None if broken else _loss(losses, LOSS_STEPS if over else LOSS_STEPS_SO_FAR),
+    ]
+    there = [finding for finding in found if finding]
+    followed = set().union(*(EXPLAINS.get(finding.kind, set()) for finding in there))
+    return sorted((f for f in there if f.kind not in followed), key=lambda f: (ORDER.index(f.kind), f.since))
+
+
+def _non_finite(history: Rows, losses: tuple[Sequence[int], Sequence[float]]) -> Finding | None:
+    """The first nan or inf: an activation's, else a gradient's, else the loss's."""
+    firsts: list[tuple[int, int, str, str, float]] = []  # step, rank within the step, name, what, how many
+    for rank, (quantity, what) in enumerate(
+        (("nonfinite", "output"), ("grad_std", "gradient"), ("grad_norm", "gradient"))
+    ):
+        for layer in history.layers(quantity):
+            steps, values = _arrays(history, layer, quantity)
+            bad = np.flatnonzero(values > 0 if quantity == "nonfinite" else ~np.isfinite(values))
+            if len(bad):
+                firsts.append((int(steps[bad[0]]), rank, layer, what, float(values[bad[0]])))
+    bad = np.flatnonzero(~np.isfinite(np.asarray(losses[1], float)))
+    if len(bad):
+        firsts.append((int(losses[0][bad[0]]), 3, "", "loss", math.nan))
+    if not firsts:
+        return None
+    step, rank, layer, what, value = min(firsts, key=lambda first: first[:2])
+    says = f"{value:,.0f} entries of its output are nan or inf" if rank == 0 else f"the {what} is nan or inf"
+    advice = (
+        "look for nan in the inputs; smaller initial weights (init=kaiming)"
+        if step == 0
+        else "a smaller lr, or gradient clipping"
+    )
+    return Finding("non-finite", (layer,) if layer else (), step, "entries nan or inf", value, says, advice)
+
+
+def _symmetric(layers: Sequence[str]) -> Finding | None:
+    if not layers:
+        return None
+    return Finding(
+        "symmetric units",
+        tuple(layers),
+        0,
+        "different units in the layer",
+        1.0,
+        "all units have the same weights and get the same gradient, so the layer works as one unit",
+        "random weights, init=kaiming for ReLU or init=xavier for tanh; zeros are fine for biases only",
+    )
+
+
+def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
+    """The std of the output along the chain."""
+    trend = _trend(history, outline.chain, "std", until)
+    if trend is None:
+        return []
+    steps, decades, factors = trend
+    lost = _held(steps, -decades / DECADES_LOST, factors, over)
+    gained = _held(steps, decades / DECADES_GAINED, factors, over)
+    says = "the std of the output changes by a factor {factor:.3g} a layer, {total:.2g} over {depth} layers"
+    rescale = (
+        "weights of variance gain^2 / fan_in (init=kaiming for ReLU, xavier for tanh), normalisation layers"
+        " or skip connections, or fewer layers"
+    )
+    return [
+        _along("vanishing signal", outline, lost, says, rescale),
+        _along(
+            "exploding signal", outline, gained, says, rescale + (", or a smaller lr" if gained and gained[0] else "")
+        ),
+    ]
+
+
+def _gradient(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
+    """The std of the gradient, which runs the chain backwards: factors from layer l + 1 to layer l."""
+    trend = _trend(history, outline.chain[::-1], "grad_std", until)
+    if trend is None:
+        return []
+    steps, decades, factors = trend
+    limit = DECADES_LOST_SCALE_FREE if outline.scale_free else DECADES_LOST
+    lost = _held(steps, -decades / limit, factors, over)
+    gained = _held(steps, decades / DECADES_GAINED, factors, over)
+    says = "the gradient changes by a factor {factor:.3g} a layer on its way back, {total:.2g} over {depth} layers"
+    rescale = (
+        "weights that keep the signal (init=kaiming for ReLU, orthogonal for tanh), skip connections, fewer layers"
+    )
+    return [
+        _along("vanishing gradient", outline, lost, says, rescale + ("" if outline.scale_free else ", or Adam")),
+        _along("exploding gradient", outline, gained, says, rescale + ", or gradient clipping"),
+    ]
+
+
+def _along(kind: str, outline: Outline, held: tuple[int, float] | None, says: str, advice: str) -> Finding | None:
+    if held is None:
+        return None
+    since, factor = held
+    depth = len(outline.chain)
+    sentence = says.format(factor=factor, total=factor ** (depth - 1), depth=depth)
+    return Finding(kind, outline.chain, since, "factor a layer", factor, sentence, advice)
+
+
+def _shares(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
+    """Dead units and saturated entries, the layers together that began at the same step."""
+    dead = (
+        "dead layer",
+        "{share:.0%} of the units put out 0 for the whole batch, so nothing reaches the weights before them",
+        ("init=kaiming with biases of 0", "a smaller lr or gradient clipping, leaky_relu or gelu"),
+    )
+    saturated = (
+        "saturated layer",
+        "{share:.0%} of the entries lie where the slope is under 5 % of its maximum, so hardly any gradient passes",
+        ("smaller weights (init=xavier), inputs scaled to std 1", "a smaller lr, or a normalisation layer before it"),
+    )
+    found: list[Finding | None] = []
+    for quantity, limit, layers, (kind, says, advice) in (
+        ("saturated", SATURATED_SHARE, outline.bounded, saturated),
+        ("dead", DEAD_SHARE, outline.activations, dead),
+    ):
+        begun: dict[bool, list[tuple[str, int, float]]] = {}
+        for layer in layers:
+            steps, values = _arrays(history, layer, quantity, until)
+            held = _held(steps, values / limit, values, over)
+            if held:
+                begun.setdefault(held[0] == 0, []).append((layer, *held))
+        for at_start, group in begun.items():
+            names = tuple(layer for layer, _, _ in group)
+            since, share = min(since for _, since, _ in group), float(np.median([share for *_, share in group]))
+            advised = advice[0] if at_start else advice[1]
+            found.append(Finding(kind, names, since, f"share {quantity}", share, says.format(share=share), advised))
+    return found
+
+
+def _updates(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
+    """||update|| / ||weight|| of the matrices: the median, and for "too small" the largest too, so that neither a
+    warm-up of lr nor the end of a run that has converged counts."""
+    large: list[tuple[str, int, float]] = []  # parameter, first step looked at, median
+    small: list[tuple[str, int, float]] = []
+    for name in outline.matrices:
+        steps, values = _arrays(history, name, "update_ratio", until)
+        later = values[steps >= UPDATE_SKIP]
+        if len(later) < CONFIRM:
+            continue
+        if values.max() < UPDATE_SMALL:
+            small.append((name, int(steps[0]), float(np.median(values))))
+        elif (median := float(np.median(later))) > UPDATE_LARGE:
+            large.append((name, UPDATE_SKIP, median))
+    says = "each update is {value:.1e} of the weights it changes (1e-3 is usual)"
+    found: list[Finding | None] = []
+    for kind, group, advice in (
+        ("update too large", large, "lr smaller by a factor of {factor:,.0f}"),
+        ("update too small", small, "lr larger by a factor of {factor:,.0f}"),
+    ):
+        if group:
+            value = float(np.median([median for *_, median in group]))
+            names, since = tuple(name for name, *_ in group), min(since for _, since, _ in group)
+            measure, sentence = "median of ||update|| / ||weight||", says.format(value=value)
+            advised = advice.format(factor=max(value, 1e-3) / min(value, 1e-3) if value > 0 else math.inf)
+            found.append(Finding(kind, names, since, measure, value, sentence, advised))
+    return found
+
+
+def _loss(losses: tuple[Sequence[int], Sequence[float]], enough: int) -> Finding | None:
+    """Medians, so that the first few steps, which only set the output's bias right, do not count as moving."""
+    steps, values = np.asarray(losses[0]), np.asarray(losses[1], float)
+    if not len(steps) or steps[0] > 0 or steps[-1] + 1 < enough or len(values) < 4 * CONFIRM:
+        return None  # a run taken up again may have converged already
+    edges = np.linspace(steps[0], steps[-1], 5)
+    first, last = values[steps <= edges[1]], values[steps >= edges[3]]
+    if min(len(first), len(last)) < CONFIRM:
+        return None
+    before, after = float(np.median(first)), float(np.median(last))
+    error = math.sqrt(2) * _error_of_median(last)
+    if before - after > max(LOSS_MOVED * abs(before), 2 * error):
+        return None
+    says = f"its median is {after:.4g} in the last quarter of {steps[-1] + 1:,} steps and was {before:.4g} in the first"
+    advice = "the cause that another finding names, else lr ten times larger or smaller"
+    return Finding(
+        "loss not moving", (), 0, "relative fall of the loss", (before - after) / abs(before or 1), says, advice
+    )
+
+
+def _error_of_median(values: np.ndarray) -> float:
+    """Standard error, from the spread between the quartiles: 1.253 sigma / sqrt(n), sigma = spread / 1.349."""
+    low, high = np.percentile(values, (25, 75))
+    return float(1.253 * (high - low) / 1.349 / math.sqrt(len(values)))
+
+
+def _trend(
+    history: Rows, chain: Sequence[str], quantity: str, until: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Along a chain of L layers, at each step: steps; decades gained from first to last; factor a layer.
+
+    log10(factor) is the median slope of log10(value) over depth, of all pairs of layers (Theil and Sen), so that a few
+    layers apart from the rest, such as the ends of residual branches that begin at zero, make no trend; decades =
+    (L - 1) log10(factor). Layers where the value is 0 or not finite are left out, except that a signal which is there
+    in the first layer and 0 in the last has lost everything.
+    """
+    columns = []
+    for layer in chain:
+        steps, values = _arrays(history, layer, quantity, until)
+        if len(values):
+            columns.append(dict(zip(steps.tolist(), values.tolist(), strict=True)))
+    if len(columns) < MIN_CHAIN:
+        return None
+    common = sorted(set(columns[0]).intersection(*columns[1:]))
+    if not common:
+        return None
+    table = np.array([[column[step] for column in columns] for step in common])  # [steps, layers]
+    there = np.isfinite(table) & (table > 0)
+    logs = np.where(there, np.log10(np.where(there, table, 1.0)), np.nan)
+    i, j = np.triu_indices(len(columns), k=1)
+    slopes = (logs[:, j] - logs[:, i]) / (j - i)
+    slope = np.full(len(common), np.nan)
+    fits = there.sum(1) >= 2
+    slope[fits] = np.nanmedian(slopes[fits], axis=1)
+    slope[there[:, 0] & (table[:, -1] == 0)] = -np.inf
+    return np.array(common), slope * (len(chain) - 1), 10.0**slope
+
+
+def _held(steps: np.ndarray, level: np.ndarray, values: np.ndarray, over: bool) -> tuple[int, float] | None:
+    """Since when a thing has held up to now, and the number for it: that of step 0 where it held at step 0, else the
+    median since then. None if it does not hold now, or was not seen often enough.
+
+    `level` is how near it is to its limit, 1: at it. It holds while the level is above `BEGINS`, and is confirmed by
+    `CONFIRM` samples above 1. Samples without a level (nan) say nothing either way.
+    """
+    known = ~np.isnan(level)
+    steps, level, values = steps[known], level[known], values[known]
+    breaks = np.flatnonzero(level < BEGINS)
+    begin = int(breaks[-1]) + 1 if len(breaks) else 0
+    confirm = max(min(CONFIRM, len(level)), 1) if over else CONFIRM
+    if np.count_nonzero(level[begin:] > 1) < confirm:
+        return None
+    since = int(steps[begin])
+    return since, float(values[begin] if since == 0 else np.median(values[begin:]))
+
+
+def _arrays(history: Rows, layer: str, quantity: str, until: float = math.inf) -> tuple[np.ndarray, np.ndarray]:
+    found: Any = history.series(layer, quantity)
+    steps, values = np.asarray(found[0], np.int64), np.asarray(found[1], np.float64)
+    before = steps < until
+    return steps[before], values[before]

@@ -1,0 +1,81 @@
+"""Says what is wrong with a run while it runs: once each in the terminal, and all of it in findings.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from initlab.console import CONSOLE
+from initlab.monitor.finding import Finding
+from initlab.monitor.findings import find
+from initlab.monitor.observer import Row
+from initlab.monitor.outline import outline_of
+from initlab.runs.atomic import whole_file
+
+if TYPE_CHECKING:
+    import lightning as L
+
+    from initlab.monitor.signal_monitor import SignalMonitor
+
+SYMMETRY_AFTER = (
+    10  # updates; weights that begin alike and part (a LoRA's zeros, a zero-initialised branch) are no fault
+)
+NEXT_LOOK = 1.25  # the next look is when the run is so many times as long: a few milliseconds, some fifty times a run
+
+
+class FindingsReport:
+    """An observer of `SignalMonitor`: looks for findings now and then and at the end.
+
+    `findings.json`, in the trainer's root folder, is a list of `Finding.record`s, with `at_the_end`: whether it still
+    held when the run ended (null while it runs). A run without findings leaves an empty list.
+    """
+
+    file = "findings.json"
+
+    def __init__(self) -> None:
+        self._history: object = None
+        self._next = 0  # the step from which the next look is taken
+        self._found: dict[tuple[str, bool], Finding] = {}
+        self._symmetric: list[str] | None = None  # None: not yet looked
+
+    def on_rows(self, monitor: SignalMonitor, trainer: L.Trainer, rows: Sequence[Row]) -> None:
+        self._begin(monitor)
+        if rows and rows[-1]["step"] >= self._next:
+            self._next = int(rows[-1]["step"] * NEXT_LOOK) + 1
+            self._look(monitor, trainer, over=False)
+
+    def on_end(self, monitor: SignalMonitor, trainer: L.Trainer) -> None:
+        self._begin(monitor)
+        self._look(monitor, trainer, over=True)
+
+    @property
+    def found(self) -> list[Finding]:
+        """Every finding so far, each as it was last seen."""
+        return list(self._found.values())
+
+    def _begin(self, monitor: SignalMonitor) -> None:
+        if monitor.history is not self._history:  # another fit
+            self._history, self._next, self._found, self._symmetric = monitor.history, 0, {}, None
+
+    def _look(self, monitor: SignalMonitor, trainer: L.Trainer, over: bool) -> None:
+        history, model = monitor.history, trainer.lightning_module
+        outline = outline_of(model, history, trainer.optimizers)
+        if self._symmetric is None and trainer.global_step >= (1 if over else SYMMETRY_AFTER):
+            from initlab.monitor.symmetry import alike_layers
+
+            self._symmetric = alike_layers(model, outline.chain)
+        losses = history.series("loss", "loss")
+        found = find(history, outline, losses=losses, symmetric=self._symmetric or (), over=over)
+        now = {(finding.kind, finding.from_the_start): finding for finding in found}
+        news = [finding for key, finding in now.items() if key not in self._found]
+        self._found |= now
+        for finding in news:
+            CONSOLE.print(Text.assemble(("finding  ", "bold yellow"), finding.sentence))
+        if news or over:
+            records = [f.record() | {"at_the_end": key in now if over else None} for key, f in self._found.items()]
+            with whole_file(Path(trainer.default_root_dir) / self.file) as file:
+                file.write(json.dumps(records, indent=2).encode() + b"\n")

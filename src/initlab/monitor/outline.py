@@ -1,0 +1,92 @@
+"""What the findings need to know of a network beside its rows: which layers are alike, and where they stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+# Their derivative goes to 0 on both sides, so a far input of either sign passes no gradient. ReLU, GELU and SiLU are
+# flat on one side only: that is how they work, and a trained transformer leaves most entries of a GELU there.
+BOUNDED = ("tanh", "sigmoid", "hardtanh", "hardsigmoid", "softsign")
+# Optimisers whose step does not shrink with the gradient.
+SCALE_FREE = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "muon", "sophia", "rprop", "lamb")
+
+COMPILED = "_orig_mod."  # what torch.compile puts into names; rows go without
+
+
+class Rows(Protocol):
+    """What is read of `initlab.monitor.History`."""
+
+    def layers(self, quantity: str) -> list[str]: ...
+
+    def series(self, layer: str, quantity: str) -> tuple[Sequence[int], Sequence[float]]: ...
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Names of layers, in execution order.
+
+    chain:       layers with a weight matrix or kernel (their first call in a step), without the last, whose size the
+                 loss and not the next layer decides: along these the signal should neither vanish nor explode.
+    activations: elementwise functions.
+    bounded:     those of them that saturate on both sides.
+    matrices:    parameters with two dimensions or more.
+    scale_free:  whether the optimiser's step keeps its length when the gradient shrinks.
+    """
+
+    chain: tuple[str, ...]
+    activations: tuple[str, ...]
+    bounded: tuple[str, ...]
+    matrices: tuple[str, ...]
+    scale_free: bool = False
+
+
+def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] = ()) -> Outline:
+    """Of a model and what was recorded of it."""
+    modules = {name.replace(COMPILED, ""): module for name, module in model.named_modules()}
+    weighted = [name for name in history.layers("std") if has_kernel(modules.get(name))]
+    activations = history.layers("saturated")
+    bounded = [name for name in activations if function_name(modules.get(name.split("#")[0])) in BOUNDED]
+    matrices = [name.replace(COMPILED, "") for name, parameter in model.named_parameters() if parameter.ndim >= 2]
+    scale_free = any(type(o).__name__.lower().startswith(SCALE_FREE) for o in optimizers)
+    return Outline(tuple(weighted[:-1]), tuple(activations), tuple(bounded), tuple(matrices), scale_free)
+
+
+def outline_from_names(history: Rows) -> Outline:
+    """From the rows alone, as they stand in signal.csv: layers are alike when their names differ in numbers only,
+    and the largest such family that is no activation function is the chain. tanh and sigmoid are told by values that
+    stay within -1 and 1, and from a ReLU with values so small by what is flat: a ReLU wherever it puts out 0."""
+    activations = history.layers("saturated")
+    families: dict[str, list[str]] = {}
+    for name in history.layers("std"):
+        if name not in activations:
+            families.setdefault(re.sub(r"\d+", "#", name), []).append(name)
+    chain = max(families.values(), key=len, default=[])
+    last = history.layers("std")[-1:]
+    bounded = [name for name in activations if _within_one(history, name)]
+    matrices = [name for name in history.layers("weight_norm") if not name.endswith("bias")]
+    return Outline(tuple(n for n in chain if n not in last), tuple(activations), tuple(bounded), tuple(matrices))
+
+
+def has_kernel(module: Any) -> bool:
+    """Whether it multiplies by a matrix or a kernel, as dense and convolution layers do; a look-up does not."""
+    weight = getattr(module, "weight", None)
+    return getattr(weight, "ndim", 0) >= 2 and "Embedding" not in type(module).__name__
+
+
+def function_name(module: Any) -> str:
+    """Lower case: of torch's modules the class, of ours the function that it applies."""
+    return str(getattr(getattr(module, "function", None), "name", type(module).__name__)).lower()
+
+
+def _within_one(history: Rows, layer: str) -> bool:
+    lowest, highest, flat, active = (history.series(layer, q)[1] for q in ("min", "max", "saturated", "active"))
+    if not len(highest) or max(highest) > 1 or min(lowest) < -1:
+        return False
+    off_is_flat = all(abs(f + a - 1) < 1e-6 for f, a in zip(flat, active, strict=False))  # as in ReLU
+    return not off_is_flat

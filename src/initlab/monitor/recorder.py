@@ -1,0 +1,65 @@
+"""From the numbers of samples to rows, and from there to memory and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning as L
+import torch
+
+from initlab.monitor.history import Histogram, History
+from initlab.monitor.observer import Row
+from initlab.monitor.rows_out import RowsOut
+from initlab.monitor.sample import Sample
+
+
+class Recorder:
+    """Holds samples on their device until `collect`, then rows until `write`.
+
+    first_nonfinite: "layer layers.3 first non-finite at step 12", of the first nan or inf in execution order.
+    looked:          the latest step that was collected, -1 before.
+    """
+
+    def __init__(self, quantities: frozenset[str], folder: Path, file: str) -> None:
+        self.history = History()
+        self.first_nonfinite: str | None = None
+        self.looked = -1
+        self.out = RowsOut(folder, file)
+        self._quantities = quantities
+        self._waiting: list[tuple[Sample, list[torch.Tensor]]] = []
+        self._rows: list[Row] = []
+        self._histograms: list[Histogram] = []
+
+    def take(self, sample: Sample) -> None:
+        self._waiting.append((sample, sample.pack()))
+
+    def collect(self) -> None:
+        """Fetch what waits, in one transfer."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        values = torch.cat([piece for _, pieces in waiting for piece in pieces]).tolist()
+        at = 0
+        for sample, pieces in waiting:
+            size = sum(len(piece) for piece in pieces)
+            rows, histograms = sample.rows(values[at : at + size], self._quantities)
+            at += size
+            self._look_for_nonfinite(sample.step, rows)
+            if sample.keep:
+                self._rows += rows
+                self._histograms += histograms
+            self.looked = sample.step
+
+    def write(self, trainer: L.Trainer) -> list[Row]:
+        """Into the history and the files what was collected since; gives these rows."""
+        rows, self._rows = self._rows, []
+        histograms, self._histograms = self._histograms, []
+        self.history.add(rows, histograms)
+        self.out.write(trainer, rows, histograms)
+        return rows
+
+    def _look_for_nonfinite(self, step: int, rows: list[Row]) -> None:
+        layer = next((row["layer"] for row in rows if row["quantity"] == "nonfinite"), None)
+        if self.first_nonfinite is None and layer is not None:
+            since = "" if step == self.looked + 1 else f", still finite at step {self.looked}"
+            self.first_nonfinite = f"layer {layer} first non-finite at step {step}{since}"

@@ -1,0 +1,334 @@
+"""What is wrong is said, and nothing else: on rows made by hand, and on real short runs of both kinds."""
+
+import json
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from made_up import history, mlp
+
+from initlab import nn
+from initlab.data.batches import Batches
+from initlab.init import Constant, Kaiming, Normal, TorchDefault, Xavier, Zeros, initialize
+from initlab.models import MLP, LinearRegression, SoftmaxRegression
+from initlab.monitor import SignalMonitor
+from initlab.monitor.finding import Finding, shown
+from initlab.monitor.findings import find
+from initlab.monitor.findings_report import FindingsReport
+from initlab.monitor.outline import Outline, outline_from_names, outline_of
+from initlab.monitor.symmetry import alike_layers
+from initlab.seeds import generator
+
+DEPTH = 6  # layers of the made-up net: five in the chain
+
+
+def found(values: dict[Any, Any], over: bool = True, steps: Any = range(10), **more: Any) -> dict[str, Finding]:
+    made = history(values, steps)
+    return {finding.kind: finding for finding in find(made, outline_from_names(made), over=over, **more)}
+
+
+def test_a_healthy_history_has_no_finding() -> None:
+    steps = np.arange(400)
+    losses = 2.3 * np.exp(-steps / 100) + np.random.default_rng(0).normal(0, 0.1, 400)
+    assert found(mlp(DEPTH), steps=range(40), losses=(steps, losses)) == {}
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.2])
+def test_vanishing_signal_names_chain_factor_and_step_0(factor: float) -> None:
+    finding = found(mlp(DEPTH, std=lambda i: factor**i))["vanishing signal"]
+    assert finding.value == pytest.approx(factor)  # a geometric series by construction
+    assert finding.layers == tuple(f"layers.{i}" for i in range(DEPTH - 1))  # without the output layer
+    assert finding.from_the_start
+    assert "from step 0, the initialisation" in finding.sentence
+
+
+def test_exploding_gradient_counts_backwards() -> None:
+    finding = found(mlp(DEPTH, grad_std=lambda i: 3.0 ** (DEPTH - i)))["exploding gradient"]
+    assert finding.value == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("factor", "kinds"), [(0.25, set()), (0.22, {"vanishing gradient"})])
+def test_the_limit_of_the_gradient_is_two_and_a_half_decades(factor: float, kinds: set[str]) -> None:
+    """Four ratios between five layers: 0.25^4 = 10^-2.41, 0.22^4 = 10^-2.63."""
+    assert set(found(mlp(DEPTH, grad_std=lambda i: factor ** (DEPTH - i)))) == kinds
+
+
+def test_adam_bears_more() -> None:
+    made = history(mlp(DEPTH, grad_std=lambda i: 0.1 ** (DEPTH - i)))  # four decades
+    plain = outline_from_names(made)
+    adam = Outline(plain.chain, plain.activations, plain.bounded, plain.matrices, scale_free=True)
+    assert [f.kind for f in find(made, plain, over=True)] == ["vanishing gradient"]
+    assert find(made, adam, over=True) == []
+
+
+def test_a_few_branches_that_begin_at_zero_are_no_trend() -> None:
+    """Every second gradient a thousand times smaller, as in a ResNet whose residual branches end in zeros."""
+    assert found(mlp(20, grad_std=lambda i: 1e-3 if i % 2 else 1e-6)) == {}
+    assert found(mlp(20, grad_std=lambda i: 1e-3 if i > 1 else 1e-12)) == {}
+
+
+def test_a_signal_that_ends_in_zeros_has_vanished() -> None:
+    finding = found(mlp(DEPTH, std=lambda i: 1.0 if i < 3 else 0.0))["vanishing signal"]
+    assert finding.value == 0
+
+
+def test_dead_layer_by_training_names_layer_step_and_share() -> None:
+    values = mlp(DEPTH)
+    values["phi.2", "dead"] = lambda step: 0.9 if step >= 4 else 0.1
+    finding = found(values, over=False, steps=range(12))["dead layer"]
+    assert (finding.layers, finding.since, finding.value) == (("phi.2",), 4, 0.9)
+    assert "by training" in finding.sentence
+    assert "90%" in finding.sentence
+
+
+def test_one_bad_batch_or_one_that_has_passed_is_no_finding() -> None:
+    values = mlp(DEPTH)
+    for bad in ({3}, {11}, set(range(7))):
+        values["phi.2", "dead"] = lambda step, bad=bad: 0.9 if step in bad else 0.1
+        assert found(values, over=False, steps=range(12)) == {}
+
+
+def test_saturation_is_of_bounded_functions_only() -> None:
+    tanh = {"min": -1.0, "max": 1.0, "active": 0.5, "dead": 0.0, "saturated": 0.8}
+    assert found(mlp(DEPTH, **tanh))["saturated layer"].value == 0.8
+    relu = {"min": 0.0, "max": 0.9, "active": 0.2, "dead": 0.0, "saturated": 0.8}  # small, and flat where it is off
+    gelu = {"min": -0.17, "max": 5.0, "active": 0.2, "dead": 0.0, "saturated": 0.8}
+    assert found(mlp(DEPTH, **relu)) == found(mlp(DEPTH, **gelu)) == {}
+
+
+@pytest.mark.parametrize(("ratio", "kinds"), [(1e-6, ["update too small"]), (0.3, ["update too large"]), (0.04, [])])
+def test_update_ratio_far_from_a_thousandth(ratio: float, kinds: list[str]) -> None:
+    values = mlp(3)
+    for i in range(3):
+        values[f"layers.{i}.weight", "update_ratio"] = ratio
+    assert list(found(values, steps=range(0, 200, 10))) == kinds
+
+
+def test_neither_a_warm_up_nor_the_first_steps_of_small_weights_count() -> None:
+    values = mlp(3)
+    values["layers.0.weight", "update_ratio"] = lambda step: 1e-7 if step < 150 else 1e-3
+    assert found(values, steps=range(0, 200, 10)) == {}
+    values = mlp(3)
+    values["layers.2.weight", "update_ratio"] = lambda step: 5.0 if step < 10 else 1e-2
+    assert found(values, steps=[*range(10), 10, 20, 30, 40, 50]) == {}
+
+
+def test_non_finite_names_the_first_layer_and_step_and_silences_what_comes_after() -> None:
+    values = mlp(DEPTH, std=lambda i: lambda step: 1.0 if step < 4 else math.nan)
+    values["phi.1", "dead"] = lambda step: 0.1 if step < 4 else 1.0
+    made = history(values)
+    rows = [("layers.3", 5, 7), ("layers.2", 4, 3), ("layers.4", 4, 9)]
+    made.add({"step": s, "layer": n, "quantity": "nonfinite", "value": v} for n, s, v in rows)
+    findings = find(made, outline_from_names(made))
+    assert [(f.kind, f.layers, f.since, f.value) for f in findings] == [("non-finite", ("layers.2",), 4, 3)]
+    assert json.loads(json.dumps(findings[0].record(), allow_nan=False))["since"] == 4
+
+
+def test_symmetry_silences_what_follows_from_it() -> None:
+    values = mlp(DEPTH, std=lambda i: 0.0, dead=1.0)
+    steps = range(120)
+    both = found(values, symmetric=["layers.0"], losses=(steps, [2.3] * 120))
+    assert list(both) == ["symmetric units", "loss not moving"]
+
+
+@pytest.mark.parametrize(("fall", "moves"), [(0.0, False), (0.002, False), (0.3, True)])
+def test_loss_not_moving_is_told_from_noise(fall: float, moves: bool) -> None:
+    steps = np.arange(200)
+    losses = 2.3 - fall * steps / 200 + np.random.default_rng(1).normal(0, 0.05, 200)
+    assert ("loss not moving" not in found(mlp(3), losses=(steps, losses))) == moves
+
+
+def test_a_loss_that_has_converged_has_moved() -> None:
+    steps = np.arange(960)
+    losses = np.maximum(17 * 0.97 ** (2 * steps), 5e-5) * np.random.default_rng(0).uniform(0.7, 1.3, 960)
+    assert found(mlp(3), losses=(steps, losses)) == {}
+
+
+def test_names_are_shortened() -> None:
+    assert [shown(list("abcd"[:n])) for n in (1, 2, 4)] == ["a", "a and b", "a ... d (4 of them)"]
+
+
+# On real runs: gratings with ten orientations and noise, 28 x 28, which an MLP learns as it learns Fashion-MNIST.
+
+
+class Gratings(L.LightningDataModule):
+    def __init__(self, steps: int = 120) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def train_dataloader(self) -> Batches:
+        g = torch.Generator().manual_seed(3)
+        y = torch.randint(10, (128 * self.steps,), generator=g)
+        row, column = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
+        angle = (y * math.pi / 10)[:, None, None]
+        phase = torch.rand(len(y), 1, 1, generator=g) * 1.5
+        waves = 0.5 + 0.5 * torch.sin(0.5 * (angle.cos() * column + angle.sin() * row) + phase)
+        return Batches((waves + 0.1 * torch.randn(waves.shape, generator=g)).clamp(0, 1), y, 128, seed=1)
+
+
+class LossTrace(L.Callback):
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.losses.append(float(outputs["loss"]))
+
+
+Run = Callable[..., list[Finding]]
+
+
+@pytest.fixture
+def run(fit: Callable[..., Any]) -> Run:
+    """`run(model, init)`: 120 steps; the findings as they come from what the monitor recorded."""
+
+    def kinds(model: Any, init: Any, data: Any = None) -> list[Finding]:
+        initialize(model, init, generator=generator("init", 0))
+        monitor, trace = SignalMonitor(max_overhead=None), LossTrace()
+        trainer = fit(model, data or Gratings(), callbacks=[monitor, trace], limit_val_batches=0)
+        outline = outline_of(model, monitor.history, trainer.optimizers)
+        losses = (range(len(trace.losses)), trace.losses)
+        symmetric = alike_layers(model, outline.chain)
+        return find(monitor.history, outline, losses=losses, symmetric=symmetric, over=True)
+
+    return kinds
+
+
+def net(depth: int, activation: str = "relu", lr: float = 0.1, width: int = 128) -> MLP:
+    optimizer = partial(nn.SGD, lr=lr)
+    return MLP(784, 10, depth=depth, width=width, activation=activation, optimizer=optimizer)
+
+
+@pytest.mark.parametrize(
+    ("depth", "activation", "init"),
+    [(1, "relu", Kaiming()), (5, "relu", Kaiming()), (3, "tanh", Xavier()), (1, "relu", Normal(sigma=0.01))],
+    ids=str,
+)
+def test_healthy_runs_have_none(run: Run, depth: int, activation: str, init: Any) -> None:
+    assert [f.sentence for f in run(net(depth, activation), init)] == []
+
+
+def test_healthy_softmax_and_linear_runs_have_none(run: Run) -> None:
+    from initlab.data import SyntheticRegression
+
+    for init in (Normal(sigma=0.01), Zeros()):  # zeros are fine where there is no hidden unit
+        assert run(SoftmaxRegression(784, 10), init) == []
+        assert run(LinearRegression(2), init, SyntheticRegression(num_train=4000)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "init", "expected"),  # expected: whether it is from the start, by kind
+    [
+        (net(1), Zeros(), {"symmetric units": True, "loss not moving": True}),
+        (net(2, "sigmoid"), Constant(value=0.01), {"symmetric units": True}),
+        (net(10), Normal(sigma=0.01), {"vanishing signal": True, "vanishing gradient": True, "loss not moving": True}),
+        (net(10), TorchDefault(), {"vanishing gradient": True}),
+        (net(3, "tanh"), Normal(sigma=1.0), {"saturated layer": True}),
+        (net(10, width=256), Normal(sigma=0.2), {"exploding signal": True, "non-finite": False}),
+        (net(1, lr=30.0), Kaiming(), {"dead layer": False}),
+        (net(1, lr=1e-7), Kaiming(), {"update too small": True, "loss not moving": True}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_sick_runs_have_the_right_ones(run: Run, model: Any, init: Any, expected: dict[str, bool]) -> None:
+    findings = {finding.kind: finding.from_the_start for finding in run(model, init)}
+    assert findings.items() >= expected.items()
+
+
+def test_residual_and_attention_nets_of_torch_have_none(fit: Callable[..., Any]) -> None:
+    """Batch norm, skip connections, dropout, flattening and a module that is called twice are no faults."""
+    from torchvision.models import resnet18
+
+    class Wrapped(L.LightningModule):
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(self.inner(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.02)
+
+    class Images(L.LightningDataModule):
+        def train_dataloader(self) -> list[Any]:
+            g = torch.Generator().manual_seed(0)
+            y = torch.randint(10, (96,), generator=g)
+            X = torch.randn(96, 3, 32, 32, generator=g) + 0.2 * y.view(-1, 1, 1, 1)
+            return Batches(X, y, 16, seed=0)  # type: ignore[return-value]
+
+    torch.manual_seed(0)
+    attention = torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, activation=torch.nn.GELU())
+    patches = torch.nn.Sequential(torch.nn.Conv2d(3, 32, 8, 8), torch.nn.Flatten(2))
+    encoder = torch.nn.TransformerEncoder(attention, 3, enable_nested_tensor=False)
+
+    class Transformer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches, self.encoder = patches, encoder
+            self.head = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(32, 10))
+
+        def forward(self, X: torch.Tensor) -> torch.Tensor:
+            return self.head(self.encoder(self.patches(X).transpose(1, 2)).mean(1))
+
+    for inner in (resnet18(num_classes=10), resnet18(num_classes=10, zero_init_residual=True), Transformer()):
+        report = FindingsReport()
+        monitor = SignalMonitor(every_n_steps=1, dense_steps=0, max_overhead=None, observers=[report])
+        fit(Wrapped(inner), Images(), callbacks=[monitor])
+        assert [finding.sentence for finding in report.found] == []
+
+
+def test_the_report_says_each_once_and_writes_all(
+    fit: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, report = net(10, width=64), FindingsReport()
+    initialize(model, Normal(sigma=0.01), generator=generator("init", 0))
+    monitor = SignalMonitor(max_overhead=None, observers=[report])
+    trainer = fit(model, Gratings(60), callbacks=[monitor])
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("finding vanishing signal, from step 0, the initialisation") == 1
+    report.on_end(monitor, trainer)
+    assert "finding" not in capsys.readouterr().out
+
+    records = json.loads((tmp_path / "findings.json").read_text())
+    assert {record["kind"] for record in records} >= {"vanishing signal", "vanishing gradient"}
+    for record in records:
+        assert record["since"] == 0
+        assert record["from_the_start"]
+        assert record["at_the_end"]
+        assert record["layers"][0] == "layers.0"
+
+
+def test_the_report_reads_the_loss_where_it_is_recorded(tmp_path: Path) -> None:
+    model = net(1)
+    made = history(mlp(3) | {("loss", "loss"): 2.3}, steps=range(120))
+    trainer: Any = SimpleNamespace(
+        lightning_module=model, optimizers=[], global_step=120, default_root_dir=str(tmp_path)
+    )
+    FindingsReport().on_end(SimpleNamespace(history=made), trainer)  # type: ignore[arg-type]
+    assert [record["kind"] for record in json.loads((tmp_path / "findings.json").read_text())] == ["loss not moving"]
+
+
+def test_the_report_of_a_healthy_run_is_an_empty_list(fit: Callable[..., Any], tmp_path: Path) -> None:
+    model = net(1)
+    initialize(model, Kaiming(), generator=generator("init", 0))
+    fit(model, Gratings(40), callbacks=[SignalMonitor(observers=[FindingsReport()])])
+    assert json.loads((tmp_path / "findings.json").read_text()) == []
+
+
+def test_alike_layers_are_found_among_others() -> None:
+    model = net(3)
+    initialize(model, Kaiming(), generator=generator("init", 0))
+    with torch.no_grad():
+        model.layers[1].weight[:] = model.layers[1].weight[0]  # rows of any numbers, but all the same
+        model.layers[2].weight.zero_()
+    assert alike_layers(model, ["layers.0", "layers.1", "layers.2"]) == ["layers.1", "layers.2"]
+    with torch.no_grad():
+        model.layers[2].weight[5, 5] = 1e-3
+    assert alike_layers(model, ["layers.2"]) == []

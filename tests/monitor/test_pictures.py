@@ -1,0 +1,225 @@
+"""Pictures of rows: the right colour in the right place, whatever the rows."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from made_up import history, mlp
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from initlab.data.batches import Batches
+from initlab.models import MLP
+from initlab.monitor import SignalMonitor, TensorBoardPage
+from initlab.monitor.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of
+from initlab.monitor.history import Histogram, History
+from initlab.monitor.pictures import (
+    NAMES_SHOWN,
+    NOT_FINITE,
+    ZERO,
+    heat_map,
+    shown_layers,
+    step_edges,
+    table_of,
+    whole_net,
+)
+from initlab.monitor.signal_pictures import RATIO_TAG, SignalPictures, pixels
+from initlab.monitor.tensorboard_page import LAYOUT
+
+
+def test_the_table_has_depth_down_and_steps_across() -> None:
+    made = history({("a", "std"): lambda s: 1.0 + s, ("b", "std"): lambda s: 10.0 + s}, steps=[0, 1, 5])
+    made.add([{"step": 7, "layer": "b", "quantity": "std", "value": 3.0}])
+    steps, table = table_of(made, "std", ["a", "b"])
+    assert steps.tolist() == [0, 1, 5, 7]
+    assert table.tolist() == [[1, 2, 6, -math.inf], [10, 11, 15, 3]]
+
+
+def test_each_sample_is_drawn_around_its_step() -> None:
+    for steps in ([0], [0, 1], [0, 1, 2, 50, 100, 1000], [300, 350]):
+        edges = step_edges(np.array(steps))
+        assert np.all(np.diff(edges) > 0)
+        assert np.searchsorted(edges, np.log10(1.0 + np.array(steps))).tolist() == list(range(1, len(steps) + 1))
+
+
+def test_panels_share_their_axis_though_some_are_recorded_less_often() -> None:
+    made = history({("a", "std"): 1.0}, steps=range(20))
+    made.add({"step": s, "layer": "a", "quantity": "grad_std", "value": 1.0} for s in (0, 10))
+    ends = {ax.get_xlim() for ax in whole_net(made).axes if ax.get_title(loc="left")}
+    assert len(ends) == 1
+
+
+def colours(made: History, quantity: str) -> Callable[[int, int], tuple[int, ...]]:
+    """The colour at (row, sample) of a heat map, out of the picture that was drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 6), dpi=100)
+    ax = figure.add_subplot()
+    heat_map(made, quantity, ax)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    image = np.asarray(canvas.buffer_rgba())
+    steps, _ = table_of(made, quantity, shown_layers(made, quantity))
+    edges = step_edges(steps)
+
+    def at(row: int, sample: int) -> tuple[int, ...]:
+        x, y = ax.transData.transform(((edges[sample] + edges[sample + 1]) / 2, row))
+        return tuple(int(v) for v in image[image.shape[0] - 1 - int(y), int(x)][:3])
+
+    return at
+
+
+def rgb(code: str) -> tuple[int, ...]:
+    return tuple(int(code[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def test_std_is_white_at_1_blue_below_red_above_and_0_and_nan_have_colours_of_their_own() -> None:
+    values: dict[Any, Any] = {(f"l{i}", "std"): v for i, v in enumerate([1.0, 1e-4, 1e4, 0.0, math.nan, math.inf])}
+    at = colours(history(values, range(3)), "std")
+    for sample in range(3):
+        assert min(at(0, sample)) > 240
+        red, _, blue = at(1, sample)
+        assert blue > red + 50
+        red, _, blue = at(2, sample)
+        assert red > blue + 50
+        assert at(3, sample) == rgb(ZERO)
+        assert at(4, sample) == at(5, sample) == rgb(NOT_FINITE)
+
+
+def test_the_first_layer_is_at_the_top_and_no_dead_units_is_not_marked_as_zero() -> None:
+    at = colours(history({("a", "dead"): 0.0, ("b", "dead"): 0.5, ("c", "dead"): 1.0}, range(3)), "dead")
+    brightness = [sum(at(row, 1)) for row in range(3)]
+    assert brightness[0] > brightness[1] > brightness[2]
+    assert at(0, 1) != rgb(ZERO)
+
+
+def figure_of(made: Any) -> Any:
+    image = pixels(whole_net, made)
+    assert image.ndim == 3
+    assert image.dtype == np.uint8
+    return image
+
+
+@pytest.mark.parametrize("depth", [1, 2, 51])
+def test_any_depth_is_one_card_with_names_that_can_be_read(depth: int) -> None:
+    made = history(mlp(depth, std=lambda i: 0.1**i), steps=[0, 1, 2, 50])
+    assert figure_of(made).shape[0] < 1100  # pixels
+    figure = whole_net(made)
+    panels = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    assert len(panels) == (3 if depth > 1 else 2)  # a net without activations has no share of dead units
+    for ax in panels:
+        assert 1 <= len(ax.get_yticklabels()) <= NAMES_SHOWN
+        assert ax.get_ylim()[0] > ax.get_ylim()[1]  # downwards
+        assert ax.get_yticklabels()[0].get_text() in ("layers.0", "phi.0")
+
+
+def test_what_is_missing_is_left_out_and_nothing_at_all_is_said() -> None:
+    figure_of(history({("a", "std"): 1.0}, steps=[0]))
+    figure_of(history({("a", "std"): 0.0, ("b", "std"): math.nan}, steps=[0, 1]))
+    assert "nothing was recorded" in [text.get_text() for text in whole_net(History()).texts]
+    pixels(colourful_dimension, History())
+    pixels(colourful_dimension, history({("a", "std"): 1.0}))
+
+
+def spike(step: int, low: float, high: float, hot: int, n: int = 100) -> Histogram:
+    return Histogram(step, "a", low, high, tuple(n if i == hot else 0 for i in range(64)))
+
+
+def test_a_histogram_lies_where_its_values_are_and_keeps_its_mass() -> None:
+    """The hot bin of a range twice as wide lies at its value, not at its number."""
+    low, high, shares = picture_of([spike(0, 0.0, 1.0, hot=31), spike(1, 0.0, 2.0, hot=15)])
+    middles = low + (np.arange(HEIGHT) + 0.5) * (high - low) / HEIGHT
+    for column, value in enumerate((31.5 / 64, 2 * 15.5 / 64)):
+        assert shares[:, column].sum() == pytest.approx(1)
+        assert (shares[:, column] * middles).sum() == pytest.approx(value, abs=(high - low) / HEIGHT)  # a pixel
+
+
+def test_one_wild_step_does_not_squeeze_the_others() -> None:
+    calm: Sequence[Histogram] = [spike(s, -1.0, 1.0, hot=20) for s in range(60)]
+    low, high, _ = picture_of([*calm, spike(60, -1e9, 1e9, hot=20)])
+    assert (low, high) == (-1, 1)
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0, -1e-30])
+def test_entries_that_are_all_alike_are_a_line(value: float) -> None:
+    low, high, shares = picture_of([spike(s, value, value, hot=0) for s in range(3)])
+    assert low < value < high
+    assert (shares > 0).sum(0).tolist() == [1, 1, 1]
+
+
+def test_panels_stretch_over_the_steps() -> None:
+    *_, steps, shares = panel([spike(s, 0.0, 1.0, hot=s) for s in (0, 10, 60)])
+    assert shares.shape == (HEIGHT, WIDTH)
+    assert steps.tolist() == [0, 10, 60]
+    hot = shares.argmax(0)
+    assert np.all(np.diff(hot) >= 0)
+    assert (hot[0], hot[-1]) == (0, 60 * HEIGHT // 64)
+
+
+def test_all_layers_of_a_deep_net_are_in_one_figure() -> None:
+    values = mlp(51)
+    layers = {layer for layer, quantity in values if quantity == "std"}
+    histograms = [Histogram(s, layer, -1.0, 1.0, (5,) * 64) for s in (0, 9) for layer in layers]
+    figure = colourful_dimension(history(values, histograms=histograms))
+    assert layers <= {text.get_text() for ax in figure.axes for text in ax.texts}
+    width, height = figure.get_size_inches() * figure.dpi
+    assert max(width, height) < 2000
+
+
+class Noise(L.LightningDataModule):
+    def train_dataloader(self) -> Batches:
+        g = torch.Generator().manual_seed(3)
+        return Batches(torch.randn(320, 12, generator=g), torch.randint(4, (320,), generator=g), 64, seed=1)
+
+
+def test_fifty_layers_add_two_pictures_and_no_flood_of_cards(fit: Callable[..., Any], tmp_path: Path) -> None:
+    logger = TensorBoardLogger(tmp_path, name="tb", version="", default_hp_metric=False)
+    monitor = SignalMonitor(every_n_steps=1, max_overhead=None, observers=[SignalPictures()])
+    model = MLP(12, 4, num_hiddens=[8] * 49)
+    fit(model, Noise(), logger=logger, callbacks=[TensorBoardPage(), monitor])
+    events = EventAccumulator(str(tmp_path / "tb"), size_guidance={"images": 0})
+    events.Reload()
+    pictures, scalars = events.Tags()["images"], events.Tags()["scalars"]
+    assert pictures == ["signal/whole net", "signal/colourful dimension"]
+    assert events.Images(pictures[0])[-1].step == 4  # the last of five
+
+    folded = ("activations/", "gradients/", "parameters/")
+    assert len([tag for tag in pictures + scalars if not tag.startswith(folded)]) < 20
+    charts = {name: expressions for group in LAYOUT.values() for name, (_, expressions) in group.items()}
+    drawn = {name: {tag for tag in scalars if re.search(*e, tag)} for name, e in charts.items()}
+    assert len(drawn["std"]) == 50 + 49
+    assert len(drawn["gradient std"]) == 50 + 49
+    assert RATIO_TAG in drawn["update : weight"]
+    assert {tag for tags in drawn.values() for tag in tags} == {tag for tag in scalars if tag.startswith(folded)}
+    line = [event.value for event in events.Scalars(RATIO_TAG)]
+    assert len(line) >= 2
+    assert line == pytest.approx([1e-3] * len(line))
+
+
+def test_pictures_before_the_end_take_less_than_a_share_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock by hand: rows every second for an hour, two seconds a drawing."""
+    from initlab.monitor import signal_pictures
+
+    now, drawn = [0.0], []
+    monkeypatch.setattr(signal_pictures.time, "monotonic", lambda: now[0])
+
+    def draw(*_: Any) -> None:
+        drawn.append(now[0])
+        now[0] += 2.0
+
+    monkeypatch.setattr(SignalPictures, "_draw", staticmethod(draw))
+    monkeypatch.setattr(signal_pictures, "tensorboard_writers", lambda trainer: [SimpleNamespace(add_scalar=print)])
+    observer, monitor = SignalPictures(), SimpleNamespace(history=History())
+    for step in range(3600):
+        observer.on_rows(monitor, None, [{"step": step, "layer": "a", "quantity": "std", "value": 1.0}])  # type: ignore[arg-type]
+        now[0] += 1.0
+    assert len(drawn) >= 5
+    assert 2.0 * len(drawn) <= signal_pictures.SHARE * now[0]

@@ -1,0 +1,106 @@
+"""The benchmark's harness: who is timed when, against what, and that its contenders run. No time is asserted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+@pytest.fixture(autouse=True)
+def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+
+def test_a_turn_is_compared_with_its_two_neighbours() -> None:
+    from benchmarks.turns import between
+
+    calls: list[str] = []
+
+    def taking(name: str, *seconds: float) -> Any:
+        left = list(seconds)
+
+        def run() -> float:
+            calls.append(name)
+            return left.pop(0)
+
+        return run
+
+    base = taking("base", 99, 1, 2, 3, 4, 5)  # one that does not count, then one before, and one after each turn
+    times = between({"base": base, "a": taking("a", 99, 10, 20), "b": taking("b", 99, 30, 40)}, 2, "base")
+    assert times.seconds == {"base": [2, 3, 4, 5], "a": [10, 20], "b": [30, 40]}
+    assert calls[:3] == ["base", "a", "b"]
+    assert calls[3::2] == ["base"] * 5
+    neighbours = {1: 1.5, 2: 2.5, 3: 3.5, 4: 4.5}  # mean of the base before and after the n-th turn
+    for place, name in enumerate(calls[4::2], start=1):
+        turn = 0 if place <= 2 else 1
+        assert times.ratios[name][turn] == times.seconds[name][turn] / neighbours[place]
+
+
+def test_alternation_compares_within_a_round() -> None:
+    from benchmarks.turns import alternate
+
+    left = {"base": [9, 2, 4], "a": [9, 3, 5]}
+    turns: dict[str, Any] = {name: (lambda queue=queue: queue.pop(0)) for name, queue in left.items()}
+    times = alternate(turns, 2, "base")
+    assert times.seconds == {"base": [2, 4], "a": [3, 5]}
+    assert times.ratios == {"base": [1, 1], "a": [1.5, 1.25]}
+
+
+def test_the_monitor_benchmark_runs_all_contenders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import monitor_cost
+    from benchmarks.table import report
+
+    monkeypatch.setattr("warnings.filters", [("ignore", None, Warning, None, 0)])  # Lightning about its loggers
+    times = monitor_cost.monitor(rounds=1, steps=2, skip=1, width=8)
+    names = list(monitor_cost.contenders())
+    assert set(times.seconds) == set(names)
+    assert set(times.ratios) == set(names) - {monitor_cost.BASE}
+    arguments = {"name": "monitor", "rounds": 1, "threads": 1}
+    rows = report(arguments, times, monitor_cost.BASE, "s a step", tmp_path / "b" / "monitor.json")
+    written = json.loads((tmp_path / "b" / "monitor.json").read_text())
+    assert written["rows"] == rows
+    assert {row["name"]: row.get("ratios") for row in rows} == {name: times.ratios.get(name) for name in names}
+
+
+def test_the_stopwatch_leaves_out_what_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import stopwatch
+
+    now = [0.0]
+    monkeypatch.setattr(stopwatch, "_now", lambda module: now[0])
+
+    class Trainer:
+        num_training_batches, is_last_batch = 5, True
+
+    clock: Any = stopwatch.Stopwatch(skip=2)
+    clock.on_train_start(Trainer, None)
+    for batch, second in enumerate((100.0, 200.0, 201.0, 202.0, 206.0)):
+        now[0] = second
+        clock.on_train_batch_end(Trainer, None, None, None, batch)
+    now[0] = 1000.0
+    clock.on_train_end(Trainer, None)
+    assert clock.seconds_a_step == 2.0  # (206 - 200) / 3 steps
+    assert clock.seconds == 1000.0
+
+
+def test_the_rivals_see_every_layer_at_every_step() -> None:
+    from benchmarks.monitor_cost import Net
+    from benchmarks.rivals import FastaiStyle, NaiveHooks
+
+    X = torch.randn(16, 784, generator=torch.Generator().manual_seed(0))
+    for rival in (NaiveHooks(), FastaiStyle()):
+        net = Net(width=8)
+        rival.on_train_start(None, net)  # type: ignore[arg-type]
+        for _ in range(3):
+            out = net.net(X)
+        rival.on_train_end(None, net)  # type: ignore[arg-type]
+        net.net(X)
+        assert {len(stats) for stats in rival.stats.values()} == {3}
+        assert len(rival.stats) == 11
+        mean, std, *histogram = rival.stats["net.10"][-1]
+        assert (mean, std) == (pytest.approx(out.mean().item()), pytest.approx(out.std().item()))
+        for counts in histogram:
+            assert counts.sum() == (out.abs() <= 10).sum()
