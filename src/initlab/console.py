@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import ROUNDED
@@ -55,12 +56,13 @@ def show_result(result: Result, seconds: float) -> None:
     table = Table(box=ROUNDED)
     table.add_column("")
     for split in splits:
-        table.add_column(split, justify="right")
+        table.add_column("test, best epoch" if split == "test" and result.tested_best else split, justify="right")
     for name in names:
         values = [result.metrics.get(f"{split}/{name}") for split in splits]
         table.add_row(name, *("" if v is None else f"{v:.4f}" for v in values))
     CONSOLE.print(table)
-    where = result.run_dir
+    here = result.run_dir.absolute().is_relative_to(Path.cwd())
+    where = result.run_dir.absolute().relative_to(Path.cwd()) if here else result.run_dir
     CONSOLE.print(f"done in {seconds:.1f} s", highlight=False)
     CONSOLE.print(f"run folder    {where}", highlight=False, soft_wrap=True)
     CONSOLE.print("look at it    [bold]tensorboard --logdir outputs[/]", highlight=False)

@@ -40,6 +40,7 @@ class Result:
     metrics:  by name, of the last epoch and of the test set.
     score:    the monitored metric at its best epoch, what a sweep optimises.
     run_dir:  the run's folder.
+    tested_best: whether the test was of the best epoch's weights, not of the last.
     """
 
     metrics: dict[str, float]
@@ -47,6 +48,7 @@ class Result:
     run_dir: Path
     model: L.LightningModule
     data: L.LightningDataModule
+    tested_best: bool
 
 
 def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
@@ -89,7 +91,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
 
     seconds = time.perf_counter() - started
     run_dir.finish({"metrics": metrics, "score": score, "monitor": cfg.monitor, "seconds": round(seconds, 2)})
-    result = Result(metrics, score, run_dir.path, model, data)
+    result = Result(metrics, score, run_dir.path, model, data, tested_best=best is not None)
     console.show_result(result, seconds)
     return result
 
