@@ -66,6 +66,5 @@ def show_result(result: Result, seconds: float) -> None:
     CONSOLE.print(f"done in {seconds:.1f} s", highlight=False)
     CONSOLE.print(f"run folder    {where}", highlight=False, soft_wrap=True)
     CONSOLE.print("look at it    [bold]tensorboard --logdir outputs[/]", highlight=False)
-    CONSOLE.print(
-        "compare       [bold]python scripts/train.py -m init=kaiming,xavier,normal seed=range(3)[/]", highlight=False
-    )
+    compare = "python scripts/train.py -m init=kaiming,xavier,normal seed=range(3)"
+    CONSOLE.print(f"compare       [bold]{compare}[/]", highlight=False, soft_wrap=True)
