@@ -17,7 +17,9 @@ COMMANDS = sorted(
     {
         (page.relative_to(ROOT).as_posix(), " ".join(found.split()))
         for page in PAGES
-        for found in re.findall(r"^[ #|-]* {3,}python scripts/train\.py((?: [^\s#`]+)+)", page.read_text(), re.MULTILINE)
+        for found in re.findall(
+            r"^[ #|-]* {3,}python scripts/train\.py((?: [^\s#`]+)+)", page.read_text(), re.MULTILINE
+        )
     }
 )
 

@@ -157,6 +157,16 @@ def test_an_added_key_that_nobody_takes_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_metric_that_nobody_reports_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"monitor=val/acc: LinearRegression .*val/loss"):
+        run(tmp_path, *LINEAR, "monitor=val/acc")
+
+
+def test_the_best_epoch_of_an_accuracy_is_the_highest(tmp_path: Path) -> None:
+    result = run(tmp_path, "model=softmax", "monitor=val/acc", "debug=fast", "trainer.max_epochs=4", DATA)
+    assert result.score == pytest.approx(max(float(row["val/acc"]) for row in metrics(result.run_dir)))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"trainer.accelerator=gpu: .*trainer=cpu"):

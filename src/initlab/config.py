@@ -22,7 +22,13 @@ def run_name(override_dirname: str) -> str:
     return f"_{name}"[:120].rstrip("-.") if name else ""
 
 
+def mode_of(metric: str) -> str:
+    """Whether more or less of a metric is better."""
+    return "max" if metric.endswith("acc") else "min"
+
+
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
 
 
 def compose(*overrides: str, run_dir: str | Path) -> DictConfig:

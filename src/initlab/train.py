@@ -24,6 +24,7 @@ from initlab import console
 from initlab.errors import UserError
 from initlab.init import initialize
 from initlab.monitor import TensorBoardPage
+from initlab.rules import did_you_mean
 from initlab.runs import RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO
 from initlab.seeds import generator
@@ -66,6 +67,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     data = build(cfg, "data")
     data.prepare_data()
     model = build_model(cfg, data)
+    _check_monitor(cfg.monitor, model)
     callbacks = [*callbacks, *(instantiate(node, _convert_="all") for node in cfg.callbacks.values() if node)]
     for callback in callbacks:
         if isinstance(callback, TensorBoardPage):
@@ -94,6 +96,14 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     result = Result(metrics, score, run_dir.path, model, data, tested_best=best is not None)
     console.show_result(result, seconds)
     return result
+
+
+def _check_monitor(monitor: str, model: L.LightningModule) -> None:
+    """The monitored metric is one that the model reports; a model of somebody else's is trusted."""
+    known = [f"{split}/{name}" for split in ("val", "train") for name in getattr(model, "metrics", ())]
+    if known and monitor not in known:
+        hint = did_you_mean(monitor, known)
+        raise UserError(f"monitor={monitor}: {type(model).__name__} reports no such metric{hint} ({', '.join(known)})")
 
 
 def prepare_process(cfg: DictConfig) -> None:
