@@ -78,7 +78,11 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     run_dir.begin(OmegaConf.to_yaml(cfg, resolve=True))
     console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
 
-    trainer.fit(model, datamodule=data)
+    try:
+        trainer.fit(model, datamodule=data)
+    except SystemExit:  # Lightning's answer to SIGTERM (with status 0) and to Ctrl-C (with 1)
+        console.show_interruption(trainer, run_dir.path)
+        raise SystemExit(143 if trainer.received_sigterm else 130) from None
     metrics = latest_metrics(model, trainer)
     best = next((c for c in callbacks if isinstance(c, ModelCheckpoint) and c.best_model_path and c.monitor), None)
     score = float(best.best_model_score) if best else metrics.get(cfg.monitor, float("nan"))
@@ -109,6 +113,10 @@ def _check_monitor(monitor: str, model: L.LightningModule) -> None:
 def prepare_process(cfg: DictConfig) -> None:
     """Set afresh everything global that an earlier run of this process may have changed: threads, seeds, dtype."""
     torch.set_num_threads(cfg.threads or ALL_CORES)
+    if (cfg.threads or 1) > (os.cpu_count() or 1):
+        log.warning(
+            "threads=%s: this machine has %s cores; threads in excess slow it down", cfg.threads, os.cpu_count()
+        )
     torch.set_default_dtype(torch.float32)
     torch.set_float32_matmul_precision("highest")
     torch.use_deterministic_algorithms(False)
@@ -195,5 +203,10 @@ def _quieten_lightning() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for words in ("does not have many workers", "isinstance.treespec, LeafSpec", "The number of training batches"):
+    for words in (
+        "does not have many workers",
+        "isinstance.treespec, LeafSpec",
+        "The number of training batches",
+        "could not find the monitored key",
+    ):
         warnings.filterwarnings("ignore", f".*{words}")
