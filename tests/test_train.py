@@ -4,8 +4,10 @@ import csv
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,16 @@ def test_an_added_key_that_nobody_takes_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_metric_that_nobody_reports_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"monitor=val/acc: LinearRegression .*val/loss"):
+        run(tmp_path, *LINEAR, "monitor=val/acc")
+
+
+def test_the_best_epoch_of_an_accuracy_is_the_highest(tmp_path: Path) -> None:
+    result = run(tmp_path, "model=softmax", "monitor=val/acc", "debug=fast", "trainer.max_epochs=4", DATA)
+    assert result.score == pytest.approx(max(float(row["val/acc"]) for row in metrics(result.run_dir)))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"trainer.accelerator=gpu: .*trainer=cpu"):
@@ -181,6 +193,30 @@ def test_multirun_runs_every_combination(tmp_path: Path) -> None:
     runs = sorted(path.parent for path in sweep.glob("*/summary.json"))
     seen = {(c["init"]["_target_"], c["seed"]) for c in (yaml.safe_load((r / "config.yaml").read_text()) for r in runs)}
     assert seen == {(f"initlab.init.{scheme}", seed) for scheme in ("Normal", "Zeros") for seed in (0, 1)}
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_stopped_run_says_where_and_does_not_count_as_done(tmp_path: Path, name: str, status: int) -> None:
+    folder = tmp_path / "run"
+    words = [*LINEAR, "trainer.max_epochs=100000", f"hydra.run.dir={folder}"]
+    started = subprocess.Popen([sys.executable, TRAIN, *words], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    while not (folder / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started.send_signal(getattr(signal, name))
+    said, _ = started.communicate(timeout=60)
+    assert started.returncode == status
+    assert "stopped in epoch" in said
+    assert str(folder) in said
+    assert not (folder / "summary.json").exists()
+    torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert metrics(folder)[-1]["val/loss"] != ""
+
+
+def test_a_loss_that_is_no_number_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = run(tmp_path, "model=mlp", "lr=1e12", "debug=fast", DATA)
+    assert "not a number" in capsys.readouterr().out
+    assert json.loads((result.run_dir / "summary.json").read_text())["metrics"]["train/loss"] is None
 
 
 def test_a_disk_that_fills_gets_one_line_and_loses_nothing(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import re
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
             hydra_cfg = HydraConfig.get()
             try:
                 check_config(cfg, choices=dict(hydra_cfg.runtime.choices))
+                if cfg.run_dir != hydra_cfg.runtime.output_dir:
+                    raise UserError(f"run_dir={cfg.run_dir}: choose the folder of a run with hydra.run.dir=...")
                 return work(cfg)
             except Exception as error:
                 _discard(Path(hydra_cfg.runtime.output_dir))
@@ -53,6 +55,9 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)()
+            except BrokenPipeError:  # whoever read the output, `| head`, has gone
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                sys.exit(1)
             except Exception as error:
                 if not full_error:
                     _answer(error)
@@ -74,11 +79,21 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _disk_trouble(error)
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read as key=value; quote what has spaces, commas or brackets of its own"
+        return (
+            f"{error.override}: cannot be read as key=value; "
+            "a value with spaces, brackets or letters beyond a to z is quoted, key='...'"
+        )
+    ambiguous = re.search(r"Ambiguous value for argument '([^']+)'", str(error))
+    if ambiguous:
+        return f"{ambiguous[1]}: several values need -m (a sweep), a list its brackets, a decimal number a point"
     if isinstance(error, ConfigCompositionException):
         return _no_such_key(error)
+    if isinstance(error, ValueError) and "Config group override must be" in str(error):
+        return "a group cannot be null: choose one of its options (--help lists them), none where it has that"
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return " ".join(str(error).split())
+    if type(error).__name__ == "MisconfigurationException":  # Lightning's; not imported here
+        return f"trainer: {' '.join(str(error).split())}"
     return None
 
 
@@ -96,10 +111,14 @@ def _no_such_key(error: ConfigCompositionException) -> str:
         cause = f": {error.__cause__}" if error.__cause__ else ""
         return " ".join(f"{error}{cause}".split())
     typed = found.group(1)
+    if "already at" in str(error):
+        return f"+{typed}: the key is there already; leave out the +"
     groups = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
     keys = [*groups, *known_keys()]
+    if typed in keys:
+        return f"{typed}: not a key of the {typed.split('.')[0]} that was chosen, but of another option"
     same_name = [key for key in keys if key.rsplit(".", 1)[-1] == typed.rsplit(".", 1)[-1]]
-    near = same_name or difflib.get_close_matches(typed, keys, n=1, cutoff=0.6)
+    near = same_name or (get_close_matches(typed, groups, n=1) or get_close_matches(typed, keys, n=1, cutoff=0.6))
     hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
     group = typed.split(".")[0]
     siblings = [key for key in keys if key.startswith(f"{group}.")] if "." in typed else groups
@@ -122,11 +141,10 @@ def _disk_trouble(error: OSError) -> str | None:
 
 
 def _discard(folder: Path) -> None:
-    """Take away the folder that Hydra made for a run that never began; one with anything in it stays."""
-    try:
+    """Take away the folder that Hydra made for a run that never began; one with more than its log in it stays."""
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {"run.log"}:
+        (folder / "run.log").unlink(missing_ok=True)
         folder.rmdir()
-    except OSError:
-        return
 
 
 def _answer(error: Exception) -> None:

@@ -10,8 +10,15 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
-from initlab.rules import check
+from initlab.rules import check, did_you_mean
 
+FIRST_CHOICE = {
+    "data": "fashion_mnist", "model": "mlp", "init": "kaiming", "optimizer": "sgd", "trainer": "auto",
+    "scheduler": "cosine", "callbacks": "default", "logger": "default",
+}  # fmt: skip
+OPTIONAL = {"scheduler", "callbacks", "logger"}
+REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
+ROOT_KEYS = FIRST_CHOICE.keys() | {"seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir"}
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
@@ -22,7 +29,13 @@ def run_name(override_dirname: str) -> str:
     return f"_{name}"[:120].rstrip("-.") if name else ""
 
 
+def mode_of(metric: str) -> str:
+    """Whether more or less of a metric is better."""
+    return "max" if metric.endswith("acc") else "min"
+
+
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
 
 
 def compose(*overrides: str, run_dir: str | Path) -> DictConfig:
@@ -41,6 +54,14 @@ def compose(*overrides: str, run_dir: str | Path) -> DictConfig:
 
 def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None:
     """Raise UserError for the first value that cannot work; `choices`: the options taken, as {"model": "mlp"}."""
+    for group in sorted(REQUIRED | OPTIONAL):
+        if group not in cfg or (group in REQUIRED and cfg[group] is None):
+            without = f"; {group}=none goes without" if group in OPTIONAL else ""
+            raise UserError(f"{group}: a run needs one, such as {group}={FIRST_CHOICE[group]}{without}")
+    unknown = sorted(set(cfg) - ROOT_KEYS)
+    if unknown:
+        hint = did_you_mean(unknown[0], sorted(ROOT_KEYS))
+        raise UserError(f"{unknown[0]}: nothing reads this key{hint} ({', '.join(sorted(ROOT_KEYS))})")
     plain = _plain(cfg, resolve=True, throw_on_missing=True)
     for key, value in _leaves(plain):
         check(key, value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import ROUNDED
@@ -48,6 +50,13 @@ def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, see
     CONSOLE.print(table)
 
 
+def show_interruption(trainer: L.Trainer, run_dir: Path) -> None:
+    """Where it stopped and what is left."""
+    kept = "its checkpoints and figures" if (run_dir / "checkpoints").is_dir() else "its figures"
+    where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
+    CONSOLE.print(f"{where}: {kept} up to then are in {run_dir}", highlight=False, soft_wrap=True)
+
+
 def show_result(result: Result, seconds: float) -> None:
     """The metrics, the folder, and what to type next."""
     splits = [s for s in ("train", "val", "test") if any(name.startswith(f"{s}/") for name in result.metrics)]
@@ -55,15 +64,20 @@ def show_result(result: Result, seconds: float) -> None:
     table = Table(box=ROUNDED)
     table.add_column("")
     for split in splits:
-        table.add_column(split, justify="right")
+        table.add_column("test, best epoch" if split == "test" and result.tested_best else split, justify="right")
     for name in names:
         values = [result.metrics.get(f"{split}/{name}") for split in splits]
         table.add_row(name, *("" if v is None else f"{v:.4f}" for v in values))
     CONSOLE.print(table)
-    where = result.run_dir
+    here = result.run_dir.absolute().is_relative_to(Path.cwd())
+    where = result.run_dir.absolute().relative_to(Path.cwd()) if here else result.run_dir
     CONSOLE.print(f"done in {seconds:.1f} s", highlight=False)
     CONSOLE.print(f"run folder    {where}", highlight=False, soft_wrap=True)
-    CONSOLE.print("look at it    [bold]tensorboard --logdir outputs[/]", highlight=False)
-    CONSOLE.print(
-        "compare       [bold]python scripts/train.py -m init=kaiming,xavier,normal seed=range(3)[/]", highlight=False
-    )
+    if not any(name.startswith("val/") for name in result.metrics):
+        CONSOLE.print("no validation took place, so no epoch counts as best", highlight=False)
+    if any(math.isnan(value) for value in result.metrics.values()):
+        CONSOLE.print("the loss is not a number: try a smaller lr, or another init", highlight=False)
+    logdir = "outputs" if here and where.parts[0] == "outputs" else where
+    CONSOLE.print(f"look at it    [bold]tensorboard --logdir {logdir}[/]", highlight=False, soft_wrap=True)
+    compare = "python scripts/train.py -m init=kaiming,xavier,normal seed=range(3)"
+    CONSOLE.print(f"compare       [bold]{compare}[/]", highlight=False, soft_wrap=True)

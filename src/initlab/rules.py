@@ -61,9 +61,13 @@ TRUTH = Rule(lambda v: isinstance(v, bool), "true or false")
 POSITIVE = Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
 NOT_NEGATIVE = number(at_least=0, words="a number of at least 0")
 SHARE = number(at_least=0, below=1, words="a number from 0 up to, but not including, 1")
+SOME_BATCHES = Rule(
+    lambda v: (_is_whole(v) and v >= 0) or (isinstance(v, float) and 0 <= v <= 1),
+    "a number of batches (a whole number) or a share of them (0.0 to 1.0)",
+)
 
 RULES: dict[str, Rule] = {
-    "seed": whole(),
+    "seed": Rule(lambda v: _is_whole(v) and 0 <= v < 2**32, "a whole number from 0 to 4294967295 (NumPy's range)"),
     "init_seed": whole(),
     "lr": NOT_NEGATIVE,
     "threads": optional(whole(1), "all cores"),
@@ -118,17 +122,19 @@ RULES: dict[str, Rule] = {
     "scheduler.pct_start": Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1"),
     # trainer
     "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps"),
-    "trainer.devices": whole(1, "a whole number of at least 1"),
+    "trainer.devices": Rule(lambda v: v == 1 and _is_whole(v), "1: a run uses one device, runs go side by side"),
     "trainer.max_epochs": whole(1),
     "trainer.gradient_clip_val": optional(POSITIVE, "no clipping"),
     "trainer.gradient_clip_algorithm": choice("norm", "value"),
     "trainer.accumulate_grad_batches": whole(1),
     "trainer.check_val_every_n_epoch": whole(1),
-    "trainer.limit_train_batches": NOT_NEGATIVE,
-    "trainer.limit_val_batches": NOT_NEGATIVE,
-    "trainer.limit_test_batches": NOT_NEGATIVE,
-    "trainer.overfit_batches": NOT_NEGATIVE,
+    "trainer.limit_train_batches": Rule(lambda v: SOME_BATCHES.allows(v) and v > 0, f"{SOME_BATCHES.words}, above 0"),
+    "trainer.limit_val_batches": SOME_BATCHES,
+    "trainer.limit_test_batches": SOME_BATCHES,
+    "trainer.overfit_batches": SOME_BATCHES,
     "trainer.detect_anomaly": TRUTH,
+    "trainer.deterministic": Rule(lambda v: isinstance(v, bool) or v == "warn", "true, false or warn", ("warn",)),
+    "trainer.profiler": optional(choice("simple", "advanced", "pytorch"), "none"),
     # callbacks
     "callbacks.activation_stats.every_n_steps": whole(1),
     "callbacks.monitor.every_n_steps": whole(1),

@@ -24,6 +24,7 @@ from initlab import console
 from initlab.errors import UserError
 from initlab.init import initialize
 from initlab.monitor import TensorBoardPage
+from initlab.rules import did_you_mean
 from initlab.runs import RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO
 from initlab.seeds import generator
@@ -40,6 +41,7 @@ class Result:
     metrics:  by name, of the last epoch and of the test set.
     score:    the monitored metric at its best epoch, what a sweep optimises.
     run_dir:  the run's folder.
+    tested_best: whether the test was of the best epoch's weights, not of the last.
     """
 
     metrics: dict[str, float]
@@ -47,6 +49,7 @@ class Result:
     run_dir: Path
     model: L.LightningModule
     data: L.LightningDataModule
+    tested_best: bool
 
 
 def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
@@ -64,6 +67,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     data = build(cfg, "data")
     data.prepare_data()
     model = build_model(cfg, data)
+    _check_monitor(cfg.monitor, model)
     callbacks = [*callbacks, *(instantiate(node, _convert_="all") for node in cfg.callbacks.values() if node)]
     for callback in callbacks:
         if isinstance(callback, TensorBoardPage):
@@ -74,7 +78,11 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     run_dir.begin(OmegaConf.to_yaml(cfg, resolve=True))
     console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
 
-    trainer.fit(model, datamodule=data)
+    try:
+        trainer.fit(model, datamodule=data)
+    except SystemExit:  # Lightning's answer to SIGTERM (with status 0) and to Ctrl-C (with 1)
+        console.show_interruption(trainer, run_dir.path)
+        raise SystemExit(143 if trainer.received_sigterm else 130) from None
     metrics = latest_metrics(model, trainer)
     best = next((c for c in callbacks if isinstance(c, ModelCheckpoint) and c.best_model_path and c.monitor), None)
     score = float(best.best_model_score) if best else metrics.get(cfg.monitor, float("nan"))
@@ -89,14 +97,26 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
 
     seconds = time.perf_counter() - started
     run_dir.finish({"metrics": metrics, "score": score, "monitor": cfg.monitor, "seconds": round(seconds, 2)})
-    result = Result(metrics, score, run_dir.path, model, data)
+    result = Result(metrics, score, run_dir.path, model, data, tested_best=best is not None)
     console.show_result(result, seconds)
     return result
+
+
+def _check_monitor(monitor: str, model: L.LightningModule) -> None:
+    """The monitored metric is one that the model reports; a model of somebody else's is trusted."""
+    known = [f"{split}/{name}" for split in ("val", "train") for name in getattr(model, "metrics", ())]
+    if known and monitor not in known:
+        hint = did_you_mean(monitor, known)
+        raise UserError(f"monitor={monitor}: {type(model).__name__} reports no such metric{hint} ({', '.join(known)})")
 
 
 def prepare_process(cfg: DictConfig) -> None:
     """Set afresh everything global that an earlier run of this process may have changed: threads, seeds, dtype."""
     torch.set_num_threads(cfg.threads or ALL_CORES)
+    if (cfg.threads or 1) > (os.cpu_count() or 1):
+        log.warning(
+            "threads=%s: this machine has %s cores; threads in excess slow it down", cfg.threads, os.cpu_count()
+        )
     torch.set_default_dtype(torch.float32)
     torch.set_float32_matmul_precision("highest")
     torch.use_deterministic_algorithms(False)
@@ -183,5 +203,10 @@ def _quieten_lightning() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for words in ("does not have many workers", "isinstance.treespec, LeafSpec", "The number of training batches"):
+    for words in (
+        "does not have many workers",
+        "isinstance.treespec, LeafSpec",
+        "The number of training batches",
+        "could not find the monitored key",
+    ):
         warnings.filterwarnings("ignore", f".*{words}")

@@ -24,14 +24,15 @@ def learning_rates(make: Callable[[nn.SGD], lr_scheduler.LRScheduler], num_steps
 
 
 def test_cosine() -> None:
-    ours = learning_rates(lambda o: nn.schedule.cosine(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS), 20)
+    ours = learning_rates(lambda o: nn.schedule.cosine(o, num_steps=NUM_EPOCHS * STEPS, steps_per_epoch=STEPS), 20)
     assert ours == learning_rates(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=20), 20)
     assert ours == pytest.approx([LR * (1 + math.cos(math.pi * t / 20)) / 2 for t in range(20)])
 
 
 def test_step() -> None:
     ours = learning_rates(
-        lambda o: nn.schedule.step(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS, every_n_epochs=2, gamma=0.5), 20
+        lambda o: nn.schedule.step(o, num_steps=NUM_EPOCHS * STEPS, steps_per_epoch=STEPS, every_n_epochs=2, gamma=0.5),
+        20,
     )
     assert ours == learning_rates(lambda o: lr_scheduler.StepLR(o, step_size=10, gamma=0.5), 20)
     assert ours == [LR] * 10 + [LR / 2] * 10
@@ -42,7 +43,7 @@ def test_one_cycle() -> None:
         return lr_scheduler.OneCycleLR(optimizer, max_lr=LR, total_steps=20, pct_start=0.3, cycle_momentum=False)
 
     ours = learning_rates(
-        lambda o: nn.schedule.one_cycle(o, num_epochs=NUM_EPOCHS, steps_per_epoch=STEPS, pct_start=0.3), 20
+        lambda o: nn.schedule.one_cycle(o, num_steps=NUM_EPOCHS * STEPS, steps_per_epoch=STEPS, pct_start=0.3), 20
     )
     assert ours == learning_rates(torchs, 20)
     assert (ours[0], max(ours), ours[5]) == pytest.approx((LR / 25, LR, LR))
@@ -50,7 +51,7 @@ def test_one_cycle() -> None:
 
 def test_one_cycle_leaves_momentum_alone() -> None:
     optimizer = nn.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR, momentum=0.3)
-    scheduler = nn.schedule.one_cycle(optimizer, num_epochs=1, steps_per_epoch=10, pct_start=0.5)
+    scheduler = nn.schedule.one_cycle(optimizer, num_steps=10, steps_per_epoch=10, pct_start=0.5)
     optimizer.step()
     scheduler.step()
     assert optimizer.param_groups[0]["momentum"] == 0.3
@@ -61,7 +62,8 @@ def test_one_cycle_leaves_momentum_alone() -> None:
 def test_one_cycle_of_few_steps(num_steps: int, pct_start: float) -> None:
     """A debugging run takes one or two steps; torch's own divides by zero where pct_start * num_steps is 1."""
     rates = learning_rates(
-        lambda o: nn.schedule.one_cycle(o, num_epochs=1, steps_per_epoch=num_steps, pct_start=pct_start), num_steps
+        lambda o: nn.schedule.one_cycle(o, num_steps=num_steps, steps_per_epoch=num_steps, pct_start=pct_start),
+        num_steps,
     )
     assert all(0 <= lr <= LR for lr in rates)
 

@@ -92,6 +92,13 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "config.yaml").read_text() == "seed: 0\n"
 
 
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        RunDir(tmp_path).begin("seed: 0\n")
+    assert os.listdir(tmp_path) == ["metrics.csv"]
+
+
 def test_latest_points_to_the_newest_run_and_sweep(tmp_path: Path) -> None:
     for name in ("runs/a", "runs/b", "sweeps/s/0_init-zeros", "sweeps/s/1_init-xavier"):
         RunDir(tmp_path / "outputs" / name).begin("")

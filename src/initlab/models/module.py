@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
@@ -26,7 +27,7 @@ class Module(L.LightningModule):
 
     Args:
         optimizer: parameters in, optimiser out; None: `partial(nn.SGD, lr=0.1)`.
-        scheduler: `(optimizer, num_epochs=, steps_per_epoch=)` in, scheduler out, stepped after every update.
+        scheduler: `(optimizer, num_steps=, steps_per_epoch=)` in, scheduler out, stepped after every update.
 
     Neither is a hyper-parameter: a checkpoint holds tensors and plain values only, so it loads weights-only and alone.
     """
@@ -115,9 +116,9 @@ class Module(L.LightningModule):
         optimizer = self.make_optimizer(self.parameters())
         if self.make_scheduler is None:
             return optimizer
-        num_epochs = self.trainer.max_epochs
-        steps_per_epoch = int(self.trainer.estimated_stepping_batches) // num_epochs
-        scheduler = self.make_scheduler(optimizer, num_epochs=num_epochs, steps_per_epoch=steps_per_epoch)
+        num_steps = int(self.trainer.estimated_stepping_batches)
+        steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
+        scheduler = self.make_scheduler(optimizer, num_steps=num_steps, steps_per_epoch=steps_per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 

@@ -20,6 +20,11 @@ class StepCurve(L.Callback):
         check("callbacks.step_curve.every_n_steps", every_n_steps)
         self.every_n_steps = every_n_steps
 
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._lr = trainer.optimizers[0].param_groups[0]["lr"]  # before a scheduler moves it
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -31,4 +36,4 @@ class StepCurve(L.Callback):
             if isinstance(logger, TensorBoardLogger):
                 loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
                 logger.experiment.add_scalar("train/loss_step", loss, step)
-                logger.experiment.add_scalar("lr_step", trainer.optimizers[0].param_groups[0]["lr"], step)
+                logger.experiment.add_scalar("lr_step", self._lr, step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -27,7 +28,7 @@ class RunDir:
     histograms.csv    of each layer's output: step, layer, low, high, counts
     checkpoints/      best.ckpt, last.ckpt: tensors and plain values only
     tensorboard/      the event file
-    run.log           what the terminal said, with times
+    run.log           what was logged, with times
     summary.json      written last: a run without it did not finish
     """
 
@@ -37,6 +38,9 @@ class RunDir:
     def begin(self, config_yaml: str) -> None:
         """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""
         self.path.mkdir(parents=True, exist_ok=True)
+        there = {path.name for path in self.path.iterdir()} - {"run.log"}
+        if there and "config.yaml" not in there:
+            raise UserError(f"hydra.run.dir={self.path}: this folder is not empty; choose one that is new or empty")
         try:
             with open(self.path / "config.yaml", "x") as file:  # "x": of two runs started at once one gets it
                 file.write(config_yaml)
@@ -45,8 +49,9 @@ class RunDir:
                 f"hydra.run.dir={self.path}: this folder already holds a run; choose one that is new or empty"
             ) from None
         git = _git_state()
-        if git and not git["clean"]:
-            (self.path / "uncommitted.diff").write_text(_git("diff", "HEAD"))
+        diff = _git("diff", "HEAD") if git else ""
+        if diff:
+            (self.path / "uncommitted.diff").write_text(diff)
         self._write_json("environment.json", _environment() | {"git": git})
         _point_latest_to(self.path)
 
@@ -56,7 +61,14 @@ class RunDir:
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         with whole_file(self.path / name) as file:
-            file.write((json.dumps(content, indent=2) + "\n").encode())
+            file.write((json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n").encode())
+
+
+def _without_nan(value: Any) -> Any:
+    """nan and inf, which JSON does not know, as null."""
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _environment() -> dict[str, Any]:
