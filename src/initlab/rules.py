@@ -14,7 +14,7 @@ ACTIVATION_NAMES = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "id
 QUANTITIES = (  # what a monitor records of layers, of gradients with respect to them, of parameters
     "mean", "std", "min", "max", "active", "dead", "saturated", "nonfinite", "histogram",
     "grad_std",
-    "grad_norm", "weight_norm", "update_ratio",
+    "grad_norm", "weight_norm", "update_ratio", "loss",
 )  # fmt: skip
 
 

@@ -80,10 +80,11 @@ def test_every_quantity_equals_a_direct_computation(
             for value in seen.values():
                 value.retain_grad()
             updates.zero_grad()
-            model.loss(z, y).backward()
+            loss = model.loss(z, y)
+            loss.backward()
             before = {name: p.detach().clone() for name, p in model.named_parameters()}
             updates.step()
-            expected: dict[tuple[str, str], float] = {}
+            expected = {("loss", "loss"): loss.item()}
             for name, value in seen.items():
                 x = value.detach().double()
                 assert value.grad is not None
@@ -302,9 +303,9 @@ def test_no_hook_waits_for_a_device(fit: Callable[..., Any], monkeypatch: pytest
     model(torch.empty(8, 12, device="meta")).sum().backward()
     probe.detach()
     assert sample.layers == ["layers.0", "phi.0", "layers.1", "phi.1", "layers.2"]
-    (numbers, *counts) = sample.pack()
+    numbers = sample.pack()
+    assert isinstance(numbers, torch.Tensor)
     assert numbers.device.type == "meta"
-    assert len(counts) == 5
 
 
 # nan and inf
@@ -359,7 +360,7 @@ def test_tensorboard_says_what_the_csv_says(fit: Callable[..., Any], tmp_path: P
         "update_ratio": "parameters",
     }
     for (step, layer, quantity), value in rows.items():
-        name = f"{groups.get(quantity, 'activations')}/{layer}/{quantity}"
+        name = f"{groups.get(quantity, 'activations')}/{layer}/{quantity}" if layer != "loss" else "signal/loss"
         assert name == tag({"step": step, "layer": layer, "quantity": quantity, "value": value})
         seen = {event.step: event.value for event in events.Scalars(name)}
         assert seen[step] == pytest.approx(value, rel=1e-6)

@@ -49,6 +49,13 @@ class Cadence:
     def look(self, step: int) -> str | None:
         """ "full", "cheap" or None for this step; to be asked once for each, ascending."""
         previous, self._previous = self._previous, step
+        return self._level(step, previous)
+
+    def looks_at_next(self) -> bool:
+        """Whether the step after the latest is looked at too."""
+        return self._previous is not None and self._level(self._previous + 1, self._previous) is not None
+
+    def _level(self, step: int, previous: int | None) -> str | None:
         if step < self._dense:
             return "full" if step % self._dense_full == 0 else "cheap"
         if previous is None:

@@ -44,6 +44,8 @@ class LayerProbe:
         self._hooks = {full: [(m, self._after(name, full)) for name, m in layers.items()] for full in (False, True)}
         self._pre_hooks = [(layers[name], self._before(name)) for name in self._saturation]
         self._handles: list[RemovableHandle] = []
+        self._gradient_handles: list[RemovableHandle] = []
+        self._attached: bool | None = None  # which hooks there are: full, cheap, none
         self._sample: Sample
         self.paused = False
 
@@ -53,14 +55,27 @@ class LayerProbe:
         self._saturated: dict[str, kernels.Number] = {}  # by layer, between the call and the return of it
         self._last = (0, -1)  # dimensions of the output before, and which of them numbers the units
         self.paused = False
+        if self._attached is full:
+            return
+        self.detach()
+        self._attached = full
         self._handles += [module.register_forward_hook(hook) for module, hook in self._hooks[full]]
         if full:
             self._handles += [module.register_forward_pre_hook(hook) for module, hook in self._pre_hooks]
 
+    def rest(self) -> None:
+        """Between two steps that are both sampled the hooks stay, and do nothing."""
+        self.paused = True
+        for handle in self._gradient_handles:
+            handle.remove()
+        self._gradient_handles.clear()
+
     def detach(self) -> None:
-        for handle in self._handles:
+        for handle in [*self._handles, *self._gradient_handles]:
             handle.remove()
         self._handles.clear()
+        self._gradient_handles.clear()
+        self._attached = None
 
     def _before(self, name: str) -> Callable[..., None]:
         def look(module: nn.Module, inputs: Any) -> None:
@@ -106,7 +121,7 @@ class LayerProbe:
                 sample.own[layer, "high"], sample.own[layer, "low"] = high, -low
                 sample.own[layer, "histogram"] = kernels.bins(x, -low, high)
         if "grad_std" in self._quantities and output.requires_grad:
-            self._handles.append(output.register_hook(self._gradient(layer)))
+            self._gradient_handles.append(output.register_hook(self._gradient(layer)))
 
     def _gradient(self, layer: str) -> Callable[[Tensor], None]:
         def look(gradient: Tensor) -> None:

@@ -26,7 +26,7 @@ class Recorder:
         self.looked = -1
         self.out = RowsOut(folder, file)
         self._quantities = quantities
-        self._waiting: list[tuple[Sample, list[torch.Tensor]]] = []
+        self._waiting: list[tuple[Sample, torch.Tensor | list[float]]] = []
         self._rows: list[Row] = []
         self._histograms: list[Histogram] = []
 
@@ -38,12 +38,11 @@ class Recorder:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        values = torch.cat([piece for _, pieces in waiting for piece in pieces]).tolist()
-        at = 0
-        for sample, pieces in waiting:
-            size = sum(len(piece) for piece in pieces)
-            rows, histograms = sample.rows(values[at : at + size], self._quantities)
-            at += size
+        there = [numbers for _, numbers in waiting if isinstance(numbers, torch.Tensor)]
+        fetched = iter(torch.cat(there).cpu().split([len(numbers) for numbers in there]) if there else ())
+        for sample, numbers in waiting:
+            values = next(fetched).tolist() if isinstance(numbers, torch.Tensor) else numbers
+            rows, histograms = sample.rows(values, self._quantities)
             self._look_for_nonfinite(sample.step, rows)
             if sample.keep:
                 self._rows += rows

@@ -28,7 +28,7 @@ def tag(row: Row) -> str:
 
 
 def _tag(layer: str, quantity: str) -> str:
-    return f"{GROUPS.get(quantity, 'activations')}/{layer}/{quantity}"
+    return "signal/loss" if quantity == "loss" else f"{GROUPS.get(quantity, 'activations')}/{layer}/{quantity}"
 
 
 class RowsOut:

@@ -16,6 +16,7 @@ from initlab.monitor.observer import Row
 
 Key = tuple[str, str]  # layer or parameter, what
 CPU = torch.device("cpu")
+LOSS: Key = ("loss", "loss")
 
 
 class Sample:
@@ -56,16 +57,17 @@ class Sample:
             parts = together.split([v.shape[1] for v in self.largest.values()], dim=1)
             self.largest = dict(zip(self.largest, parts, strict=True))
 
-    def pack(self) -> list[Tensor]:
-        """All numbers for the transfer to the host: 1-d pieces on the device, float64 (float32 where it has none)."""
-        device = next((v.device for v in [*self.largest.values(), *self.added.values()] if isinstance(v, Tensor)), CPU)
+    def pack(self) -> Tensor | list[float]:
+        """All numbers, for `rows`: still on their device, 1-d, or plain where they are in the host's memory."""
         for layer, peaks in self.largest.items():
-            for what, value in zip(("max", "min", "dead"), extremes(peaks), strict=True):
-                self.own[layer, what] = value
+            self.own.update(zip(((layer, what) for what in ("max", "min", "dead")), extremes(peaks), strict=True))
         self.largest = {}
         numbers = [*self.added.values(), *(v for k, v in self.own.items() if k[1] != "histogram")]
         counts = [v for k, v in self.own.items() if k[1] == "histogram"]
-        return [_stack(numbers, device), *(_wide(c) for c in counts if isinstance(c, Tensor))]
+        device = next((v.device for v in [*counts, *numbers] if isinstance(v, Tensor) and v.device != CPU), CPU)
+        if device == CPU:
+            return [*map(float, numbers), *(n for c in counts if isinstance(c, Tensor) for n in c.tolist())]
+        return torch.cat([_stack(numbers, device), *(_wide(c) for c in counts if isinstance(c, Tensor))])
 
     def rows(self, values: list[float], quantities: frozenset[str]) -> tuple[list[Row], list[Histogram]]:
         """`values`: what `pack` gave, as one list."""
@@ -89,6 +91,8 @@ class Sample:
             if n > 1:
                 total, square = got[layer, "grad sum"], got[layer, "grad square"]
                 rows.append(self._row(layer, "grad_std", std(n, total, square) * got.get(("", "grad scale"), 1.0)))
+        if LOSS in got and "loss" in quantities:
+            rows.append(self._row(*LOSS, got[LOSS]))
         for name in self.parameters:
             rows += [self._row(name, *item) for item in _of_parameter(name, got) if item[0] in quantities]
         return rows, histograms
@@ -134,8 +138,6 @@ def _wide(x: Tensor) -> Tensor:
 def _stack(numbers: Sequence[Number], device: torch.device) -> Tensor:
     """[numbers] on `device`, in one go where all are plain."""
     wide = torch.float32 if device.type == "mps" else torch.float64
-    if device.type == "cpu":
-        numbers = [float(v) for v in numbers]
     if not any(isinstance(v, Tensor) for v in numbers):
         return torch.tensor(numbers, dtype=wide, device=device)
     plain = torch.tensor([v for v in numbers if not isinstance(v, Tensor)], dtype=wide).to(device, non_blocking=True)

@@ -22,7 +22,7 @@ from initlab.monitor.layer_probe import LayerProbe
 from initlab.monitor.observer import Observer
 from initlab.monitor.parameter_probe import ParameterProbe
 from initlab.monitor.recorder import Recorder
-from initlab.monitor.sample import Sample
+from initlab.monitor.sample import LOSS, Sample
 from initlab.rules import QUANTITIES, check
 
 WRITE_AFTER = 1.0  # seconds; what a killed run may lose of its rows
@@ -43,7 +43,8 @@ class SignalMonitor(L.Callback):
     of entries with |phi'(z)| under 5 % of its maximum (for ReLU the inactive ones); nonfinite: how many are nan or inf,
     a row only where there are. `gradients/<layer>/grad_std`: std of d loss / d output over its entries. Of each
     parameter (`parameters/<name>/<quantity>`): grad_norm, weight_norm (2-norms, before the step) and update_ratio =
-    |w_after - w_before| / |w_before|, measured; about 1e-3 is the usual advice (Karpathy, makemore part 3).
+    |w_after - w_before| / |w_before|, measured; about 1e-3 is the usual advice (Karpathy, makemore part 3). And the
+    loss of the batch (layer and quantity "loss", `signal/loss`).
 
     A module called twice in a step has a second row, `<layer>#2`. Under gradient accumulation the layers' figures are
     of the first micro-batch of a step and those of parameters of the accumulated gradient. Under DDP they are of the
@@ -167,6 +168,7 @@ class SignalMonitor(L.Callback):
         self._step = step
         look = self._cadence.look(step)
         if look is None and not self.stop_on_nonfinite:
+            self._layer_probe.detach()
             return
         self._sample_started = self._watch.seconds
         with self._watch:
@@ -175,8 +177,15 @@ class SignalMonitor(L.Callback):
             self._gradient_scale(trainer, pl_module, self._sample)
             self._layer_probe.attach(self._sample, self._full)
 
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.state.fn == "fit":
+            self._layer_probe.detach()
+
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: torch.Tensor) -> None:
         self._layer_probe.paused = True  # activation checkpointing calls layers again within the backward
+        if self._sample and LOSS not in self._sample.added and loss.numel() == 1:
+            scale = self._sample.own.get(("", "grad scale"), 1.0)  # the sum over processes is the global batch's mean
+            self._sample.added[LOSS] = loss.detach().float() * (scale * trainer.accumulate_grad_batches)
 
     def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._layer_probe.paused = False
@@ -195,7 +204,10 @@ class SignalMonitor(L.Callback):
             with self._watch:
                 if not self._sample.forward_done:  # the first micro-batch ends
                     self._sample.forward_done = True
-                    self._layer_probe.detach()
+                    if trainer.accumulate_grad_batches == 1 and self._cadence.looks_at_next():
+                        self._layer_probe.rest()
+                    else:
+                        self._layer_probe.detach()
                     if self._compiled_probe:
                         self._compiled_probe.read(self._sample)
             if trainer.global_step != self._step:
