@@ -31,10 +31,10 @@ def ours(folder: str, overrides: list[str], threads: int, per: int) -> Callable[
     from initlab.train import train
 
     def run() -> float:
-        run_dir = tempfile.mkdtemp(dir=folder)
-        cfg = compose("data=fashion_mnist_d2l", "trainer=cpu", f"threads={threads}", *overrides, run_dir=run_dir)
+        root = tempfile.mkdtemp(dir=folder)
+        cfg = compose("data=fashion_mnist_d2l", "trainer=cpu", f"threads={threads}", *overrides, run_dir=f"{root}/run")
         clock = Stopwatch()
-        with open(f"{run_dir}/terminal.txt", "w") as terminal, contextlib.redirect_stdout(terminal):
+        with open(f"{root}/terminal.txt", "w") as terminal, contextlib.redirect_stdout(terminal):
             train(cfg, callbacks=[clock])
         return clock.seconds / per
 

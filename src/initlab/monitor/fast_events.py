@@ -18,18 +18,16 @@ def speed_up_event_files() -> None:
     std of eleven layers, the larger part of what watching costs, and 18 ms for a picture of 100 kB. The files are the
     same to the byte.
     """
-    if getattr(record_writer, "masked_crc32c", None) is not masked_crc32c:
-        global _plain
-        _plain = record_writer.masked_crc32c
+    if _plain is not None:  # a release that has it elsewhere is left as it is
         record_writer.masked_crc32c = masked_crc32c
 
 
-_plain = record_writer.masked_crc32c
+_plain = getattr(record_writer, "masked_crc32c", None)
 
 
 def masked_crc32c(data: bytes) -> int:
     """CRC-32C (Castagnoli, RFC 3720), rotated and offset as TFRecord files have it."""
-    if len(data) < _FAST_FROM:
+    if len(data) < _FAST_FROM and _plain is not None:
         return _plain(data)
     crc = crc32c(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
