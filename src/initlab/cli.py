@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -52,6 +53,7 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                 raise
 
         def run() -> None:
+            threading.excepthook = _in_a_thread
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)()
@@ -145,6 +147,12 @@ def _discard(folder: Path) -> None:
     if folder.is_dir() and {path.name for path in folder.iterdir()} <= {"run.log"}:
         (folder / "run.log").unlink(missing_ok=True)
         folder.rmdir()
+
+
+def _in_a_thread(args: threading.ExceptHookArgs) -> None:
+    """A full disk met by TensorBoard's writing thread reaches the main one at its next write, and is said there."""
+    if args.exc_value is None or explain(args.exc_value) is None:
+        threading.__excepthook__(args)
 
 
 def _answer(error: Exception) -> None:
