@@ -184,6 +184,7 @@ def fresh_compiler() -> Iterator[None]:
     torch._dynamo.reset()
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch 2.11's compiler looks at it while it traces
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("how", ["module", "in place", "lightning module"])
 @pytest.mark.usefixtures("fresh_compiler")
