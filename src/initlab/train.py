@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 import warnings
 from collections.abc import Sequence
@@ -14,13 +13,13 @@ from typing import Any
 
 import lightning as L
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from initlab import console
+from initlab.build import build
 from initlab.errors import UserError
 from initlab.init import initialize
 from initlab.monitor import TensorBoardPage
@@ -121,25 +120,6 @@ def prepare_process(cfg: DictConfig) -> None:
     torch.set_float32_matmul_precision("highest")
     torch.use_deterministic_algorithms(False)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-
-
-def build(cfg: DictConfig, group: str, **more: Any) -> Any:
-    """The object that a group of the config describes, None where the group is null.
-
-    Its `task`, which only the check of the config reads, is left out.
-    """
-    node = OmegaConf.to_container(cfg[group], resolve=True) if cfg[group] else None
-    if node is None:
-        return None
-    assert isinstance(node, dict)
-    node.pop("task", None)
-    try:
-        return instantiate(node, _convert_="all", **more)
-    except InstantiationException as error:
-        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__))
-        if unknown:
-            raise UserError(f"{group}.{unknown[1]}: {node['_target_']} takes no such value") from None
-        raise
 
 
 def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
