@@ -152,6 +152,7 @@ RULES: dict[str, Rule] = {
     "callbacks.monitor.max_overhead": optional(POSITIVE, "keep the stride, whatever it costs"),
     "callbacks.monitor.stop_on_nonfinite": TRUTH,
     "callbacks.monitor.table": TRUTH,
+    "callbacks.last.every_n_steps": whole(1),
     "callbacks.step_curve.every_n_steps": whole(1),
 }
 
