@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -53,6 +53,10 @@ class RowsOut:
                     new.write(next(old, b""))
                     new.writelines(line for line in old if line.endswith(b"\n") and int(line.split(b",", 1)[0]) < step)
 
+    def read(self) -> tuple[Iterator[Row], Iterator[Histogram]]:
+        """What the files hold, as it was recorded."""
+        return map(_row, _cells(self._rows.path)), map(_histogram, _cells(self._histograms.path))
+
     def write(self, trainer: L.Trainer, rows: Sequence[Row], histograms: Iterable[Histogram]) -> None:
         """Rows come in order of step."""
         writers = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
@@ -78,3 +82,18 @@ class RowsOut:
             csv.writer(cells, lineterminator="").writerow((layer, quantity))
             named = self._names[layer, quantity] = (cells.getvalue(), _tag(layer, quantity))
         return named
+
+
+def _cells(path: Path) -> Iterator[dict[str, str]]:
+    if path.exists():
+        with open(path, newline="") as file:
+            yield from csv.DictReader(file)
+
+
+def _row(cells: dict[str, str]) -> Row:
+    return cells | {"step": int(cells["step"]), "value": float(cells["value"])}
+
+
+def _histogram(cells: dict[str, str]) -> Histogram:
+    counts = tuple(map(int, cells["counts"].split()))
+    return Histogram(int(cells["step"]), cells["layer"], float(cells["low"]), float(cells["high"]), counts)
