@@ -53,7 +53,9 @@ def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, see
 
 def show_resumption(saved: dict[str, Any] | None) -> None:
     """Where the run goes on."""
-    where = f"epoch {saved['epoch'] + 1}, after {saved['global_step']} steps" if saved else "step 0: it had saved nothing"
+    where = (
+        f"epoch {saved['epoch'] + 1}, after {saved['global_step']} steps" if saved else "step 0: it had saved nothing"
+    )
     CONSOLE.print(f"goes on from {where}", highlight=False)
 
 

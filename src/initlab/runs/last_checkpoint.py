@@ -61,9 +61,7 @@ class LastCheckpoint(Checkpoint):
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.save(trainer)
 
-    def on_save_checkpoint(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         if not trainer.is_global_zero:
             return
         for logger in trainer.loggers:
@@ -75,9 +73,7 @@ class LastCheckpoint(Checkpoint):
             "stopped": bool(trainer.should_stop),  # by a callback, before max_epochs
         }
 
-    def on_load_checkpoint(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn == "fit" and "run" in checkpoint:
             self._earlier = checkpoint["run"]["seconds"]
             trainer.should_stop = checkpoint["run"]["stopped"]

@@ -110,10 +110,9 @@ def _check_unfinished(run: Run, values: dict[str, Any]) -> None:
             f"{how_to_resume(run.path)} trainer.max_epochs={more}"
         )
         raise SystemExit(0)
-    if further:
-        target = (run.config.get("scheduler") or {}).get("_target_", "")
-        if target.rsplit(".", 1)[-1] in ("cosine", "one_cycle"):
-            raise UserError(
-                f"trainer.max_epochs={wanted}: scheduler={target.rsplit('.', 1)[-1]} brings lr to 0 at the end of epoch "
-                f"{before}, as planned from step 0; a longer run needs a start of its own"
-            )
+    schedule = (run.config.get("scheduler") or {}).get("_target_", "").rsplit(".", 1)[-1]
+    if further and schedule in ("cosine", "one_cycle"):
+        raise UserError(
+            f"trainer.max_epochs={wanted}: scheduler={schedule} brings lr to 0 at the end of epoch {before}, "
+            "as planned from step 0; a longer run needs a start of its own"
+        )
