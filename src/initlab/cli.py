@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,17 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         return run
 
     return decorate
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """The same manners for a script without Hydra."""
+    try:
+        yield
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") != "1":
+            _answer(error)
+        raise
 
 
 def explain(error: BaseException) -> str | None:

@@ -117,6 +117,8 @@ def _last_checkpoint(run_dir: RunDir, cfg: DictConfig) -> dict[str, Any] | None:
         others = [path for path in (run_dir.last_checkpoint.with_name("best.ckpt"),) if path.exists()]
         instead = f"put {others[0]} in its place to go on from there, or " if others else ""
         raise UserError(f"{error}; {instead}delete it to start this run from step 0") from None
+    if "run" not in saved:
+        raise UserError(f"{run_dir.last_checkpoint}: it does not say what the run's files held when it was made")
     if saved["epoch"] > cfg.trainer.max_epochs >= 0:
         raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has trained {saved['epoch']} already")
     return saved

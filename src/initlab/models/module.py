@@ -14,7 +14,7 @@ from torch import Tensor
 from initlab import nn
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
-from initlab.runs.checkpoint_io import check_whole
+from initlab.runs.checkpoint_io import one_sentence
 
 Batch = tuple[Tensor, Tensor]
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -116,8 +116,8 @@ class Module(L.LightningModule):
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, **more: Any) -> Any:
         """The model of a checkpoint, whole and of plain values: nothing in the file is run."""
-        check_whole(checkpoint_path)
-        return super().load_from_checkpoint(checkpoint_path, **(more | {"weights_only": True}))
+        with one_sentence(checkpoint_path):
+            return super().load_from_checkpoint(checkpoint_path, **(more | {"weights_only": True}))
 
     def epoch_figures(self) -> dict[str, float]:
         """By name, what else belongs in an epoch's row."""

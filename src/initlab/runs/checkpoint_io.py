@@ -7,6 +7,8 @@ import os
 import pickle
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -45,9 +47,19 @@ def read_checkpoint(path: str | os.PathLike[str], map_location: Any = "cpu") -> 
     Raises:
         UserError: it is missing, cut off, altered, or holds more than tensors and plain values.
     """
-    check_whole(path)
-    try:
+    with one_sentence(path):
         content = torch.load(path, map_location=map_location, weights_only=True)
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise UserError(f"{path}: not a checkpoint, it has no state_dict")
+    return content
+
+
+@contextmanager
+def one_sentence(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Around the loading of a checkpoint file, weights-only: `UserError` for whatever is wrong with the file."""
+    _check_whole(path)
+    try:
+        yield
     except pickle.UnpicklingError as error:
         reason = str(error).split("\n\t")[-1].split("\n")[0].removeprefix("WeightsUnpickler error: ")
         raise UserError(
@@ -55,12 +67,9 @@ def read_checkpoint(path: str | os.PathLike[str], map_location: Any = "cpu") -> 
         ) from None
     except (RuntimeError, EOFError, KeyError, ValueError) as error:
         raise UserError(f"{path}: not a checkpoint: {' '.join(str(error).split())[:200]}") from None
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise UserError(f"{path}: not a checkpoint, it has no state_dict")
-    return content
 
 
-def check_whole(path: str | os.PathLike[str]) -> None:
+def _check_whole(path: str | os.PathLike[str]) -> None:
     """UserError unless the file is there and every record in it has the checksum that it was written with.
 
     torch.load does not compare them: a flipped bit would be loaded as a weight.

@@ -113,9 +113,13 @@ class RunDir:
             self.let_go()
 
     def let_go(self) -> None:
+        """Others may take it."""
         if self._held is not None:
             os.close(self._held)
             self._held = None
+
+    def __del__(self) -> None:
+        self.let_go()
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Say how the run ended."""
