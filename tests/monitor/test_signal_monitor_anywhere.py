@@ -16,7 +16,6 @@ from torch.nn import functional
 from torchvision.models import resnet18
 
 from initlab.data.batches import Batches
-from initlab.errors import UserError
 from initlab.monitor import SignalMonitor
 
 
@@ -275,7 +274,9 @@ except UserError as error:
 """
 
 
-def test_two_processes_write_the_figures_of_the_global_batch_once_and_stop_together(fit: Callable[..., Any], tmp_path: Path) -> None:
+def test_two_processes_write_the_figures_of_the_global_batch_once_and_stop_together(
+    fit: Callable[..., Any], tmp_path: Path
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     fit(
         Classifier(dense(nn.ReLU()), SGD),
