@@ -100,7 +100,7 @@ def test_killed_there_and_resumed_it_is_the_same_run(tmp_path: Path, straight: P
     "more",
     [
         ["trainer.accumulate_grad_batches=3", "trainer.limit_train_batches=20", "trainer.check_val_every_n_epoch=2"],
-        ["+trainer.val_check_interval=0.25", "optimizer=adam", "scheduler=one_cycle", "trainer.max_epochs=2"],
+        ["+trainer.val_check_interval=0.25", "optimizer=adam", "scheduler=one_cycle", "lr=1e-9"],  # finds
     ],
 )
 def test_with_other_ways_to_train(tmp_path: Path, more: list[str]) -> None:
@@ -112,6 +112,8 @@ def test_with_other_ways_to_train(tmp_path: Path, more: list[str]) -> None:
     assert run(["resume=run"], tmp_path / "killed", "LastCheckpoint.on_train_end 1") == -signal.SIGKILL
     assert run(["resume=run"], tmp_path / "killed") == 0, (tmp_path / "killed" / "said").read_text()
     assert_same_run(tmp_path / "killed" / "run", tmp_path / "straight" / "run")
+    found = json.loads((tmp_path / "killed/run/findings.json").read_text())
+    assert [finding["kind"] for finding in found] == (["update too small"] if "lr=1e-9" in more else [])
 
 
 def test_killed_again_and_again_at_any_moment(tmp_path: Path, straight: Path) -> None:

@@ -1,8 +1,16 @@
 """A bounded memory."""
 
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from initlab.errors import UserError
 from initlab.monitor import Histogram, History
+from initlab.monitor.history import read_history
+from initlab.monitor.rows_out import RowsOut
 
 
 def row(step: int, layer: str = "layers.0") -> dict[str, object]:
@@ -46,3 +54,30 @@ def test_what_was_never_recorded_is_empty() -> None:
     assert History().series("layers.0", "std") == ([], [])
     assert History().histograms("layers.0") == []
     assert History().layers("std") == []
+
+
+def test_the_files_of_a_run_read_back_as_its_history(tmp_path: Path) -> None:
+    rows = [
+        {"step": s, "layer": f'net."{i}",a', "quantity": q, "value": s / (i + 3)}
+        for s in (0, 1, 130)
+        for i in range(2)
+        for q in ("std", "dead")
+    ]
+    histogram = Histogram(1, "net", -1.5, 2.5, tuple(range(64)))
+    out = RowsOut(tmp_path, "signal.csv")
+    trainer: Any = SimpleNamespace(loggers=[])
+    out.write(trainer, rows, [histogram])
+    with open(tmp_path / "signal.csv", "a") as file:
+        file.write("131,net.0,st")  # a kill
+    read = read_history(tmp_path)
+    for i in range(2):
+        assert read.series(f'net."{i}",a', "std") == ([0, 1, 130], [s / (i + 3) for s in (0, 1, 130)])
+    assert read.histograms("net") == [histogram]
+
+
+def test_a_folder_without_a_signal_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no signal\.csv there"):
+        read_history(tmp_path)
+    (tmp_path / "signal.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="not what SignalMonitor writes"):
+        read_history(tmp_path)

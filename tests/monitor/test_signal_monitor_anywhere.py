@@ -148,6 +148,38 @@ def test_under_accumulation_layers_are_of_the_first_part_and_parameters_of_the_w
     assert b[0, "net.0", "std"] == pytest.approx(dense()[0](X).std().item(), rel=1e-5)  # type: ignore[index]
 
 
+class Adversaries(L.LightningModule):
+    """Two optimisers in turn, stepped by hand: each Lightning step counts both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.maker, self.judge = nn.Linear(12, 12), nn.Linear(12, 1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        for optimizer, sign in zip(self.optimizers(), (1.0, -1.0), strict=True):
+            loss = sign * self.judge(self.maker(batch[0])).mean()
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.SGD(net.parameters(), lr=0.1) for net in (self.maker, self.judge)]
+
+
+def test_optimisers_stepped_by_hand(fit: Callable[..., Any], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Adversaries()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    fit(model, Data(12, batch_size=16), callbacks=[monitor()], limit_train_batches=1)
+    got = figures(tmp_path)
+    for name, old in before.items():
+        ratio = float((dict(model.named_parameters())[name].detach() - old).norm() / old.norm())
+        assert got[0, name, "update_ratio"] == pytest.approx(ratio, rel=1e-5)
+    assert {layer for _, layer, what in got if what == "std"} == {"maker", "judge", "maker#2", "judge#2"}
+    assert not model.maker._forward_hooks
+
+
 def test_bf16_autocast(fit: Callable[..., Any], tmp_path: Path) -> None:
     fit(Classifier(dense(), SGD), Data(12, batch_size=16), callbacks=[monitor()], precision="bf16-mixed", max_steps=2,
         max_epochs=-1)  # fmt: skip
@@ -226,10 +258,25 @@ torch.set_num_threads(1)
 trainer = L.Trainer(accelerator='cpu', strategy='ddp', devices=2, use_distributed_sampler=False, max_epochs=2,
     default_root_dir={folder!r}, callbacks=[monitor()], **quiet)
 trainer.fit(Classifier(dense(nn.ReLU()), SGD), datamodule=Shared(12, batch_size=16))
+
+class Broken(Data):
+    def train_dataloader(self):
+        batches = list(super().train_dataloader())
+        if self.trainer.global_rank == 1:
+            batches[2][0][3, 4] = float("nan")
+        return torch.utils.data.DataLoader(batches, batch_size=None)
+trainer = L.Trainer(accelerator='cpu', strategy='ddp', devices=2, use_distributed_sampler=False,
+    default_root_dir={folder!r} + '_broken', callbacks=[monitor(stop_on_nonfinite=True)], **quiet)
+try:
+    trainer.fit(Classifier(dense(nn.ReLU()), SGD), datamodule=Broken(12, batch_size=16))
+except UserError as error:
+    print(f"process {{trainer.global_rank}}: {{error}}", flush=True)
 """
 
 
-def test_two_processes_write_the_figures_of_the_global_batch_once(fit: Callable[..., Any], tmp_path: Path) -> None:
+def test_two_processes_write_the_figures_of_the_global_batch_once_and_stop_together(
+    fit: Callable[..., Any], tmp_path: Path
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     fit(
         Classifier(dense(nn.ReLU()), SGD),
@@ -242,6 +289,8 @@ def test_two_processes_write_the_figures_of_the_global_batch_once(fit: Callable[
     script.write_text(TWO.format(path=[str(Path(__file__).parent), *sys.path], folder=str(two)))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    for process in (0, 1):  # the nan is in the batch of process 1 alone
+        assert f"process {process}: layer net.0 first non-finite at step 2" in done.stdout
     lines = (two / "signal.csv").read_text().splitlines()
     assert len(lines) == len({line.rsplit(",", 1)[0] for line in lines})
     a, b = figures(one), figures(two)

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from initlab.monitor.evidence import CONFIRM, held_since, trend_along, values_of
 from initlab.monitor.finding import Finding
 from initlab.monitor.outline import Outline, Rows
-
-CONFIRM = 5  # samples that must be beyond a limit: one bad batch is no finding
-BEGINS = 0.8  # a thing counts as begun from this share of its limit on, so that "since when" is no matter of chance
 
 # A random unit whose inputs are the same for the whole batch is off with probability 1/2, so chance alone leaves no
 # more than half of a ReLU layer dead, however deep (Lu et al. 2019); 150 steps of healthy nets showed at most 0.28.
@@ -27,7 +24,6 @@ SATURATED_SHARE = 0.5
 # activations, depth 2 to 40, Fashion-MNIST); with Adam, whose step does not shrink with the gradient, 80 runs put the
 # lower limit at -5. The forward signal of such nets changes by the same factor a layer.
 DECADES_LOST, DECADES_LOST_SCALE_FREE, DECADES_GAINED = 2.5, 5.0, 1.5
-MIN_CHAIN = 3  # layers; two have no trend
 # Two decades to either side of 1e-3, the ratio of update to weight that trains (Karpathy, makemore 3). Half a decade
 # nearer, the output layer of d2l's own sigma=0.01 MLP, which trains well, would be a finding: 0.04.
 UPDATE_LARGE, UPDATE_SMALL = 1e-1, 1e-5
@@ -99,7 +95,7 @@ def _non_finite(history: Rows, losses: tuple[Sequence[int], Sequence[float]]) ->
         (("nonfinite", "output"), ("grad_std", "gradient"), ("grad_norm", "gradient"))
     ):
         for layer in history.layers(quantity):
-            steps, values = _arrays(history, layer, quantity)
+            steps, values = values_of(history, layer, quantity)
             bad = np.flatnonzero(values > 0 if quantity == "nonfinite" else ~np.isfinite(values))
             if len(bad):
                 firsts.append((int(steps[bad[0]]), rank, layer, what, float(values[bad[0]])))
@@ -134,12 +130,12 @@ def _symmetric(layers: Sequence[str]) -> Finding | None:
 
 def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
     """The std of the output along the chain."""
-    trend = _trend(history, outline.chain, "std", until)
+    trend = trend_along(history, outline.chain, "std", until)
     if trend is None:
         return []
     steps, decades, factors = trend
-    lost = _held(steps, -decades / DECADES_LOST, factors, over)
-    gained = _held(steps, decades / DECADES_GAINED, factors, over)
+    lost = held_since(steps, -decades / DECADES_LOST, factors, over)
+    gained = held_since(steps, decades / DECADES_GAINED, factors, over)
     says = "the std of the output changes by a factor {factor:.3g} a layer, {total:.2g} over {depth} layers"
     rescale = (
         "weights of variance gain^2 / fan_in (init=kaiming for ReLU, xavier for tanh), normalisation layers"
@@ -155,13 +151,13 @@ def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[F
 
 def _gradient(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
     """The std of the gradient, which runs the chain backwards: factors from layer l + 1 to layer l."""
-    trend = _trend(history, outline.chain[::-1], "grad_std", until)
+    trend = trend_along(history, outline.chain[::-1], "grad_std", until)
     if trend is None:
         return []
     steps, decades, factors = trend
     limit = DECADES_LOST_SCALE_FREE if outline.scale_free else DECADES_LOST
-    lost = _held(steps, -decades / limit, factors, over)
-    gained = _held(steps, decades / DECADES_GAINED, factors, over)
+    lost = held_since(steps, -decades / limit, factors, over)
+    gained = held_since(steps, decades / DECADES_GAINED, factors, over)
     says = "the gradient changes by a factor {factor:.3g} a layer on its way back, {total:.2g} over {depth} layers"
     rescale = (
         "weights that keep the signal (init=kaiming for ReLU, orthogonal for tanh), skip connections, fewer layers"
@@ -200,8 +196,8 @@ def _shares(history: Rows, outline: Outline, until: float, over: bool) -> list[F
     ):
         begun: dict[bool, list[tuple[str, int, float]]] = {}
         for layer in layers:
-            steps, values = _arrays(history, layer, quantity, until)
-            held = _held(steps, values / limit, values, over)
+            steps, values = values_of(history, layer, quantity, until)
+            held = held_since(steps, values / limit, values, over)
             if held:
                 begun.setdefault(held[0] == 0, []).append((layer, *held))
         for at_start, group in begun.items():
@@ -218,7 +214,7 @@ def _updates(history: Rows, outline: Outline, until: float, over: bool) -> list[
     large: list[tuple[str, int, float]] = []  # parameter, first step looked at, median
     small: list[tuple[str, int, float]] = []
     for name in outline.matrices:
-        steps, values = _arrays(history, name, "update_ratio", until)
+        steps, values = values_of(history, name, "update_ratio", until)
         later = values[steps >= UPDATE_SKIP]
         if len(later) < CONFIRM:
             continue
@@ -265,60 +261,3 @@ def _error_of_median(values: np.ndarray) -> float:
     """Standard error, from the spread between the quartiles: 1.253 sigma / sqrt(n), sigma = spread / 1.349."""
     low, high = np.percentile(values, (25, 75))
     return float(1.253 * (high - low) / 1.349 / math.sqrt(len(values)))
-
-
-def _trend(
-    history: Rows, chain: Sequence[str], quantity: str, until: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Along a chain of L layers, at each step: steps; decades gained from first to last; factor a layer.
-
-    log10(factor) is the median slope of log10(value) over depth, of all pairs of layers (Theil and Sen), so that a few
-    layers apart from the rest, such as the ends of residual branches that begin at zero, make no trend; decades =
-    (L - 1) log10(factor). Layers where the value is 0 or not finite are left out, except that a signal which is there
-    in the first layer and 0 in the last has lost everything.
-    """
-    columns = []
-    for layer in chain:
-        steps, values = _arrays(history, layer, quantity, until)
-        if len(values):
-            columns.append(dict(zip(steps.tolist(), values.tolist(), strict=True)))
-    if len(columns) < MIN_CHAIN:
-        return None
-    common = sorted(set(columns[0]).intersection(*columns[1:]))
-    if not common:
-        return None
-    table = np.array([[column[step] for column in columns] for step in common])  # [steps, layers]
-    there = np.isfinite(table) & (table > 0)
-    logs = np.where(there, np.log10(np.where(there, table, 1.0)), np.nan)
-    i, j = np.triu_indices(len(columns), k=1)
-    slopes = (logs[:, j] - logs[:, i]) / (j - i)
-    slope = np.full(len(common), np.nan)
-    fits = there.sum(1) >= 2
-    slope[fits] = np.nanmedian(slopes[fits], axis=1)
-    slope[there[:, 0] & (table[:, -1] == 0)] = -np.inf
-    return np.array(common), slope * (len(chain) - 1), 10.0**slope
-
-
-def _held(steps: np.ndarray, level: np.ndarray, values: np.ndarray, over: bool) -> tuple[int, float] | None:
-    """Since when a thing has held up to now, and the number for it: that of step 0 where it held at step 0, else the
-    median since then. None if it does not hold now, or was not seen often enough.
-
-    `level` is how near it is to its limit, 1: at it. It holds while the level is above `BEGINS`, and is confirmed by
-    `CONFIRM` samples above 1. Samples without a level (nan) say nothing either way.
-    """
-    known = ~np.isnan(level)
-    steps, level, values = steps[known], level[known], values[known]
-    breaks = np.flatnonzero(level < BEGINS)
-    begin = int(breaks[-1]) + 1 if len(breaks) else 0
-    confirm = max(min(CONFIRM, len(level)), 1) if over else CONFIRM
-    if np.count_nonzero(level[begin:] > 1) < confirm:
-        return None
-    since = int(steps[begin])
-    return since, float(values[begin] if since == 0 else np.median(values[begin:]))
-
-
-def _arrays(history: Rows, layer: str, quantity: str, until: float = math.inf) -> tuple[np.ndarray, np.ndarray]:
-    found: Any = history.series(layer, quantity)
-    steps, values = np.asarray(found[0], np.int64), np.asarray(found[1], np.float64)
-    before = steps < until
-    return steps[before], values[before]

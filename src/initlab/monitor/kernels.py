@@ -25,39 +25,38 @@ def sums(x: Tensor) -> tuple[Number, Number, Number]:
     inf above 1e19. To look at a result costs nothing there, as nothing computes elsewhere. On an accelerator: summed
     in double precision while reading (no copy is made), left there.
     """
-    if x.device.type != "cpu":
+    if not x.is_cpu:
         wide = x.dtype if x.device.type == "mps" else torch.float64
         bad = x.numel() - torch.isfinite(x).sum(dtype=wide)
         return x.sum(dtype=wide), torch.linalg.vector_norm(x, dtype=wide).square(), bad
-    flat = x.reshape(-1)
+    flat, n = x.reshape(-1), x.numel()
     if flat.dtype != torch.float64:
         flat = flat if flat.dtype == torch.float32 else flat.float()  # half precision: exact
-        total, square = float(flat.sum()), _square(flat)
-        n = flat.numel()
+        total, square = flat.sum().item(), _square(flat, n)
         if SAFE[0] < square < SAFE[1] and square - total * total / n > CANCELLED * square:
             return total, square, 0.0
         flat = flat.double()
-    total, square = float(flat.sum()), _square(flat)
-    finite = flat.numel() if abs(square) < float("inf") else int(torch.isfinite(flat).sum())
-    return total, square, float(flat.numel() - finite)
+    total, square = flat.sum().item(), _square(flat, n)
+    finite = n if abs(square) < float("inf") else int(torch.isfinite(flat).sum())
+    return total, square, float(n - finite)
 
 
-def _square(flat: Tensor) -> float:
-    if flat.numel() <= CHUNK:
-        return float(flat.dot(flat))
-    return sum(float(part.dot(part)) for part in flat.split(CHUNK))
+def _square(flat: Tensor, n: int) -> float:
+    if n <= CHUNK:
+        return flat.dot(flat).item()
+    return sum(part.dot(part).item() for part in flat.split(CHUNK))
 
 
 def norm_square(x: Tensor) -> Number:
     """The sum of squares, as right as `sums`."""
-    if x.device.type != "cpu":
+    if not x.is_cpu:
         return torch.linalg.vector_norm(x, dtype=None if x.device.type == "mps" else torch.float64).square()
     flat = x.reshape(-1)
     if flat.dtype != torch.float64:
-        square = _square(flat.float())
+        square = _square(flat.float(), x.numel())
         if SAFE[0] < square < SAFE[1]:
             return square
-    return _square(flat.double())
+    return _square(flat.double(), x.numel())
 
 
 def count(compare: Callable[..., Tensor], x: Tensor, value: float) -> Number:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NAMES_SHOWN = 20  # layer names beside a panel; of more layers every second, third, ... is named
 LEAST_DECADES = 2.0  # span of a colour scale: smaller differences than a few tenths of a decade should look flat
 END = 0.15  # decades that the first and the last sample reach out to, half of what is between steps 0 and 1
+WIDTH, RIGHT, FOOT, LETTER = 6.6, 0.5, 0.05, 0.068  # inches: figure, space for numbers, below all, a letter
+PANEL, UNDER, ABOVE = 2.75, 0.5, 0.45  # inches: a panel's height, and of it below and above the map
 ZERO, NOT_FINITE, NOT_RECORDED = "#1a1a1a", "#e6007e", "#d9d9d9"
 PANELS = {
     "std": (
@@ -34,20 +36,29 @@ PANELS = {
 
 
 def whole_net(history: Rows) -> Figure:
-    """One card for the whole net: heat maps depth x step of log10 std, gradient std and dead share, as recorded."""
+    """One card for the whole net: heat maps depth x step of log10 std, gradient std and dead share, as recorded.
+
+    Places are reckoned here: matplotlib's own layout takes as long again as the drawing.
+    """
     from matplotlib.figure import Figure
 
     quantities = [quantity for quantity in PANELS if history.layers(quantity)]
-    figure = Figure(figsize=(6.6, 0.2 + 2.75 * max(len(quantities), 1)), dpi=110, layout="constrained")
+    height = FOOT + PANEL * max(len(quantities), 1)
+    figure = Figure(figsize=(WIDTH, height), dpi=110)
     if not quantities:
         figure.text(0.5, 0.5, "nothing was recorded", ha="center", va="center")
-    for row, quantity in enumerate(quantities):
-        heat_map(history, quantity, figure.add_subplot(len(quantities), 1, row + 1))
-    if quantities:  # one axis for all, though some are recorded less often
-        left, right = zip(*(ax.get_xlim() for ax in figure.axes if ax.get_title(loc="left")), strict=True)
-        for ax in figure.axes:
-            if ax.get_title(loc="left"):
-                ax.set_xlim(min(left), max(right))
+        return figure
+    longest = max(len(name) for quantity in quantities for name in shown_layers(history, quantity))
+    left = 0.25 + LETTER * longest
+    panels = []
+    for i, quantity in enumerate(quantities):
+        bottom = FOOT + PANEL * (len(quantities) - 1 - i) + UNDER
+        box = (left / WIDTH, bottom / height, (WIDTH - left - RIGHT) / WIDTH, (PANEL - UNDER - ABOVE) / height)
+        panels.append(figure.add_axes(box))
+        heat_map(history, quantity, panels[-1])
+    limits = [ax.get_xlim() for ax in panels]  # one axis for all, though some are recorded less often
+    for ax in panels:
+        ax.set_xlim(min(left for left, _ in limits), max(right for _, right in limits))
     return figure
 
 
@@ -108,7 +119,7 @@ def step_ticks(ax: Axes, steps: np.ndarray) -> None:
     """0, 1, 10, 100, ... and the last step, on the axis of `step_edges`."""
     last = int(steps[-1])
     ticks = [s for s in (0, 1, 3, *(10**k for k in range(1, 10)), *(3 * 10**k for k in range(1, 9))) if s >= steps[0]]
-    ticks = [s for s in ticks if np.log10(1 + last) - np.log10(1 + s) > 0.12] + [last]
+    ticks = [s for s in ticks if np.log10(1 + last) - np.log10(1 + s) > 0.18] + [last]
     ax.set_xticks(np.log10(1.0 + np.array(ticks)), [f"{s:,}" for s in ticks], fontsize=8)
     ax.set_xlabel("step (log scale)", fontsize=8.5)
 

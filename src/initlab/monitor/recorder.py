@@ -8,7 +8,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from initlab.monitor.history import Histogram, History
+from initlab.monitor.history import Histogram, History, read_history
 from initlab.monitor.observer import Row
 from initlab.monitor.rows_out import RowsOut
 from initlab.monitor.sample import Sample
@@ -64,7 +64,8 @@ class Recorder:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The history comes from the files."""
         self.looked, self.first_nonfinite = state["looked"], state["first_nonfinite"]
-        self.history.add(*self.out.read())
+        if self.out.path.exists():
+            self.history = read_history(self.out.path.parent, self.out.path.name)
 
     def _look_for_nonfinite(self, step: int, rows: list[Row]) -> None:
         layer = next((row["layer"] for row in rows if row["quantity"] == "nonfinite"), None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from initlab.monitor.fast_events import speed_up_event_files
 from initlab.monitor.history import Histogram
 from initlab.monitor.observer import Row
 from initlab.runs.atomic import whole_file
@@ -31,6 +31,12 @@ def _tag(layer: str, quantity: str) -> str:
     return "signal/loss" if quantity == "loss" else f"{GROUPS.get(quantity, 'activations')}/{layer}/{quantity}"
 
 
+@lru_cache(maxsize=64)
+def _summary(tags: tuple[str, ...]) -> Summary:
+    """With these tags; most steps have the same, and an event holds a copy."""
+    return Summary(value=[Summary.Value(tag=name) for name in tags])
+
+
 class RowsOut:
     """Append rows to `<folder>/<file>` and histograms to `<folder>/histograms.csv`; one TensorBoard event a step.
 
@@ -39,8 +45,8 @@ class RowsOut:
     """
 
     def __init__(self, folder: str | Path, file: str) -> None:
-        speed_up_event_files()
-        self._rows = RowWriter(Path(folder) / file, COLUMNS)
+        self.path = Path(folder) / file
+        self._rows = RowWriter(self.path, COLUMNS)
         self._histograms = RowWriter(Path(folder) / "histograms.csv", ("step", "layer", "low", "high", "counts"))
         self._names: dict[tuple[str, str], tuple[str, str]] = {}  # (layer, quantity) -> its CSV cells, its tag
 
@@ -53,23 +59,20 @@ class RowsOut:
                     new.write(next(old, b""))
                     new.writelines(line for line in old if line.endswith(b"\n") and int(line.split(b",", 1)[0]) < step)
 
-    def read(self) -> tuple[Iterator[Row], Iterator[Histogram]]:
-        """What the files hold, as it was recorded."""
-        return map(_row, _cells(self._rows.path)), map(_histogram, _cells(self._histograms.path))
-
     def write(self, trainer: L.Trainer, rows: Sequence[Row], histograms: Iterable[Histogram]) -> None:
         """Rows come in order of step."""
         writers = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
         lines = []
-        for step, of_step in groupby(rows, key=lambda row: row["step"]):
-            values = []
-            for row in of_step:
-                cells, name = self._named(row["layer"], row["quantity"])
-                lines.append(f"{step},{cells},{row['value']!r}\r\n")
-                if writers:
-                    values.append(Summary.Value(tag=name, simple_value=row["value"]))
-            for writer in writers:
-                writer.file_writer.add_summary(Summary(value=values), step)
+        for step, group in groupby(rows, key=lambda row: row["step"]):
+            of_step = list(group)
+            names = [self._named(row["layer"], row["quantity"]) for row in of_step]
+            lines += [f"{step},{cells},{row['value']!r}\r\n" for (cells, _), row in zip(names, of_step, strict=True)]
+            if writers:
+                summary = _summary(tuple(name for _, name in names))
+                for value, row in zip(summary.value, of_step, strict=True):
+                    value.simple_value = row["value"]
+                for writer in writers:
+                    writer.file_writer.add_summary(summary, step)
         if lines:
             self._rows.append("".join(lines))
         if histograms := list(histograms):
@@ -82,18 +85,3 @@ class RowsOut:
             csv.writer(cells, lineterminator="").writerow((layer, quantity))
             named = self._names[layer, quantity] = (cells.getvalue(), _tag(layer, quantity))
         return named
-
-
-def _cells(path: Path) -> Iterator[dict[str, str]]:
-    if path.exists():
-        with open(path, newline="") as file:
-            yield from csv.DictReader(file)
-
-
-def _row(cells: dict[str, str]) -> Row:
-    return cells | {"step": int(cells["step"]), "value": float(cells["value"])}
-
-
-def _histogram(cells: dict[str, str]) -> Histogram:
-    counts = tuple(map(int, cells["counts"].split()))
-    return Histogram(int(cells["step"]), cells["layer"], float(cells["low"]), float(cells["high"]), counts)

@@ -216,7 +216,8 @@ class SignalMonitor(L.Callback):
         self._layer_probe.paused = True  # activation checkpointing calls layers again within the backward
         if self._sample and LOSS not in self._sample.added and loss.numel() == 1:
             scale = self._sample.own.get(("", "grad scale"), 1.0)  # the sum over processes is the global batch's mean
-            self._sample.added[LOSS] = loss.detach().float() * (scale * trainer.accumulate_grad_batches)
+            value = loss.item() if loss.is_cpu else loss.detach().float()
+            self._sample.added[LOSS] = value * (scale * trainer.accumulate_grad_batches)
 
     def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._layer_probe.paused = False

@@ -1,0 +1,36 @@
+"""Draw the pictures of a run as PNG files, for a slide or a page: python scripts/pictures.py outputs/runs/latest"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from initlab.errors import UserError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a run; the pictures go into its folder pictures/")
+    try:
+        draw(parser.parse_args().run)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def draw(run: Path) -> None:
+    from initlab.monitor.history import read_history
+
+    history = read_history(run)
+    from PIL import Image
+
+    from initlab.monitor.signal_pictures import PICTURES, pixels
+
+    (run / "pictures").mkdir(exist_ok=True)
+    for picture in PICTURES.values():
+        path = run / "pictures" / f"{picture.__name__}.png"
+        Image.fromarray(pixels(picture, history)).save(path)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
