@@ -41,6 +41,7 @@ def weights(folder: Path, name: str) -> dict[str, Any]:
 
 
 def assert_same_run(folder: Path, straight: Path) -> None:
+    assert not list(folder.rglob("*.part"))
     for name in ("metrics.csv", "signal.csv", "histograms.csv", "findings.json"):
         assert (folder / name).read_bytes() == (straight / name).read_bytes(), name
     ours, its = ((path / "config.yaml").read_text().replace(str(path), "") for path in (folder, straight))
