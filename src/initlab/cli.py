@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from initlab.config import CONFIGS, check_config, known_keys
 from initlab.errors import UserError
 from initlab.rules import did_you_mean
+from initlab.runs.resume import resumed
 
 
 def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -39,8 +41,11 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
     def decorate(work: Callable[[DictConfig], Any]) -> Callable[[], None]:
         full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
+        typed = sys.argv[1:]
+
         def job(cfg: DictConfig) -> Any:
             hydra_cfg = HydraConfig.get()
+            sys.argv[1:] = typed  # what the record of the run shows
             try:
                 check_config(cfg, choices=dict(hydra_cfg.runtime.choices))
                 if cfg.run_dir != hydra_cfg.runtime.output_dir:
@@ -56,10 +61,14 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
             threading.excepthook = _in_a_thread
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
-                hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)()
+                config, sys.argv[1:] = resumed(typed, config_name)
+                hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(1)
+            except KeyboardInterrupt:  # while it imports; a run that trains has a handler of its own
+                print("stopped before the run began", file=sys.stderr)
+                sys.exit(130)
             except Exception as error:
                 if not full_error:
                     _answer(error)
@@ -68,6 +77,17 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         return run
 
     return decorate
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """The same manners for a script without Hydra."""
+    try:
+        yield
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") != "1":
+            _answer(error)
+        raise
 
 
 def explain(error: BaseException) -> str | None:

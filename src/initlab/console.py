@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import ROUNDED
 from rich.console import Console
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import lightning as L
 
     from initlab.init import Scheme
+    from initlab.runs import RunDir
     from initlab.train import Result
 
 HEAD, TAIL = 6, 3  # layers shown of a deep network
@@ -50,11 +51,22 @@ def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, see
     CONSOLE.print(table)
 
 
-def show_interruption(trainer: L.Trainer, run_dir: Path) -> None:
-    """Where it stopped and what is left."""
-    kept = "its checkpoints and figures" if (run_dir / "checkpoints").is_dir() else "its figures"
+def show_resumption(saved: dict[str, Any] | None) -> None:
+    """Where the run goes on."""
+    where = (
+        f"epoch {saved['epoch'] + 1}, after {saved['global_step']} steps" if saved else "step 0: it had saved nothing"
+    )
+    CONSOLE.print(f"goes on from {where}", highlight=False)
+
+
+def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:
+    """Where it stopped and how to go on."""
+    from initlab.runs.resume import how_to_resume
+
     where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
-    CONSOLE.print(f"{where}: {kept} up to then are in {run_dir}", highlight=False, soft_wrap=True)
+    kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it begins anew"
+    CONSOLE.print(f"{where}; {kept}", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"go on         [bold]{how_to_resume(run_dir.path)}[/]", highlight=False, soft_wrap=True)
 
 
 def show_result(result: Result, seconds: float) -> None:

@@ -152,6 +152,7 @@ RULES: dict[str, Rule] = {
     "callbacks.monitor.max_overhead": optional(POSITIVE, "keep the stride, whatever it costs"),
     "callbacks.monitor.stop_on_nonfinite": TRUTH,
     "callbacks.monitor.table": TRUTH,
+    "callbacks.last.every_n_steps": whole(1),
     "callbacks.step_curve.every_n_steps": whole(1),
 }
 
@@ -166,8 +167,13 @@ def check(key: str, value: Any) -> None:
 
 def did_you_mean(word: str, choices: Sequence[str]) -> str:
     """`; did you mean kaiming?` for `kaimng`, or nothing when no choice is near."""
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, choices)
+    return f"; did you mean {near}?" if near else ""
+
+
+def nearest(word: str, choices: Sequence[str]) -> str | None:
+    """The choice that the word is most like; None when no choice is near."""
+    return next(iter(difflib.get_close_matches(word, choices, n=1, cutoff=0.6)), None)
 
 
 def _shown(value: Any) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor
 from initlab import nn
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
+from initlab.runs.checkpoint_io import one_sentence
 
 Batch = tuple[Tensor, Tensor]
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -101,6 +102,22 @@ class Module(L.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         self._report("test")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The epoch so far, so that its means are those of all its batches when the run is taken up again."""
+        checkpoint["figures"] = {"sums": self._sums["train"].state_dict(), "row": self._row, "latest": self.latest}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self._trainer is not None and self.trainer.state.fn == "fit" and "figures" in checkpoint:
+            figures = checkpoint["figures"]
+            self._sums["train"].load_state_dict(figures["sums"], self.device)
+            self._row, self.latest = dict(figures["row"]), dict(figures["latest"])
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, **more: Any) -> Any:
+        """The model of a checkpoint, whole and of plain values: nothing in the file is run."""
+        with one_sentence(checkpoint_path):
+            return super().load_from_checkpoint(checkpoint_path, **(more | {"weights_only": True}))
 
     def epoch_figures(self) -> dict[str, float]:
         """By name, what else belongs in an epoch's row."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -29,3 +31,10 @@ class Sums:
     def means(self) -> dict[str, float]:
         """The mean of each figure over the examples so far."""
         return {name: value.item() / self._num_examples for name, value in self._sums.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"num_examples": self._num_examples, "sums": self._sums}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device | str) -> None:
+        self._num_examples = state["num_examples"]
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
