@@ -8,8 +8,9 @@ from typing import Any
 import lightning as L
 import torch
 
-from initlab.monitor.history import Histogram, History, read_history
+from initlab.monitor.history import Histogram, History
 from initlab.monitor.observer import Row
+from initlab.monitor.rows_in import read_histograms, read_rows
 from initlab.monitor.rows_out import RowsOut
 from initlab.monitor.sample import Sample
 
@@ -64,8 +65,7 @@ class Recorder:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The history comes from the files."""
         self.looked, self.first_nonfinite = state["looked"], state["first_nonfinite"]
-        if self.out.path.exists():
-            self.history = read_history(self.out.path.parent, self.out.path.name)
+        self.history.add(read_rows(self.out.rows.path), read_histograms(self.out.histograms.path))
 
     def _look_for_nonfinite(self, step: int, rows: list[Row]) -> None:
         layer = next((row["layer"] for row in rows if row["quantity"] == "nonfinite"), None)
