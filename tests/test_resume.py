@@ -98,23 +98,35 @@ def test_killed_there_and_resumed_it_is_the_same_run(tmp_path: Path, straight: P
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("more", "deaths", "finds"),
     [
-        ["trainer.accumulate_grad_batches=3", "trainer.limit_train_batches=20", "trainer.check_val_every_n_epoch=2"],
-        ["+trainer.val_check_interval=0.25", "optimizer=adam", "scheduler=one_cycle", "lr=1e-9"],  # finds
+        (
+            # 7 updates an epoch, the last from two batches; a checkpoint that is due falls on the epoch's last batch.
+            ["trainer.accumulate_grad_batches=3", "trainer.limit_train_batches=20", "callbacks.last.every_n_steps=7"],
+            ["step 13", "LinearRegression.on_validation_epoch_start 1"],
+            [],
+        ),
+        (
+            ["+trainer.val_check_interval=0.25", "optimizer=adam", "scheduler=one_cycle", "lr=1e-9"],
+            ["step 41", "LastCheckpoint.on_train_end 1"],
+            ["update too small"],
+        ),
     ],
 )
-def test_with_other_ways_to_train(tmp_path: Path, more: list[str]) -> None:
-    words = [word for word in WORDS if not more[1].startswith("optimizer") or not word.startswith("optimizer.")]
-    for name in ("straight", "killed"):
-        (tmp_path / name).mkdir()
-    assert run([*words, *more], tmp_path / "straight") == 0, (tmp_path / "straight" / "said").read_text()
-    assert run([*words, *more], tmp_path / "killed", "step 13") == -signal.SIGKILL
-    assert run(["resume=run"], tmp_path / "killed", "LastCheckpoint.on_train_end 1") == -signal.SIGKILL
-    assert run(["resume=run"], tmp_path / "killed") == 0, (tmp_path / "killed" / "said").read_text()
-    assert_same_run(tmp_path / "killed" / "run", tmp_path / "straight" / "run")
-    found = json.loads((tmp_path / "killed/run/findings.json").read_text())
-    assert [finding["kind"] for finding in found] == (["update too small"] if "lr=1e-9" in more else [])
+def test_with_other_ways_to_train(tmp_path: Path, more: list[str], deaths: list[str], finds: list[str]) -> None:
+    without = tuple(word.split("=")[0] for word in more) + (("optimizer.momentum",) if "optimizer=adam" in more else ())
+    words = [*(word for word in WORDS if word.split("=")[0] not in without), *more]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    killed.mkdir()
+    whole.mkdir()
+    assert run(words, whole) == 0, said(whole)
+    for die in deaths:
+        assert run(words, killed, die) == -signal.SIGKILL, said(killed)
+        words = ["resume=run"]
+    assert run(words, killed) == 0, said(killed)
+    assert_same_run(killed / "run", whole / "run")
+    found = json.loads((killed / "run" / "findings.json").read_text())
+    assert [finding["kind"] for finding in found] == finds
 
 
 def test_killed_again_and_again_at_any_moment(tmp_path: Path, straight: Path) -> None:
