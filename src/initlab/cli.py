@@ -50,6 +50,8 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                 check_config(cfg, choices=dict(hydra_cfg.runtime.choices))
                 if cfg.run_dir != hydra_cfg.runtime.output_dir:
                     raise UserError(f"run_dir={cfg.run_dir}: choose the folder of a run with hydra.run.dir=...")
+                if hydra_cfg.mode == RunMode.MULTIRUN and cfg.trainer.devices > 1:
+                    raise UserError(f"trainer.devices={cfg.trainer.devices}: each job of a sweep uses one device")
                 return work(cfg)
             except Exception as error:
                 _discard(Path(hydra_cfg.runtime.output_dir))
