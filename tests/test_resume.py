@@ -41,6 +41,7 @@ def weights(folder: Path, name: str) -> dict[str, Any]:
 
 
 def assert_same_run(folder: Path, straight: Path) -> None:
+    assert not list(folder.rglob("*.part"))
     for name in ("metrics.csv", "signal.csv", "histograms.csv", "findings.json"):
         assert (folder / name).read_bytes() == (straight / name).read_bytes(), name
     ours, its = ((path / "config.yaml").read_text().replace(str(path), "") for path in (folder, straight))
@@ -100,7 +101,7 @@ def test_killed_there_and_resumed_it_is_the_same_run(tmp_path: Path, straight: P
     "more",
     [
         ["trainer.accumulate_grad_batches=3", "trainer.limit_train_batches=20", "trainer.check_val_every_n_epoch=2"],
-        ["+trainer.val_check_interval=0.25", "optimizer=adam", "scheduler=one_cycle", "trainer.max_epochs=2"],
+        ["+trainer.val_check_interval=0.25", "optimizer=adam", "scheduler=one_cycle", "lr=1e-9"],  # finds
     ],
 )
 def test_with_other_ways_to_train(tmp_path: Path, more: list[str]) -> None:
@@ -112,6 +113,8 @@ def test_with_other_ways_to_train(tmp_path: Path, more: list[str]) -> None:
     assert run(["resume=run"], tmp_path / "killed", "LastCheckpoint.on_train_end 1") == -signal.SIGKILL
     assert run(["resume=run"], tmp_path / "killed") == 0, (tmp_path / "killed" / "said").read_text()
     assert_same_run(tmp_path / "killed" / "run", tmp_path / "straight" / "run")
+    found = json.loads((tmp_path / "killed/run/findings.json").read_text())
+    assert [finding["kind"] for finding in found] == (["update too small"] if "lr=1e-9" in more else [])
 
 
 def test_killed_again_and_again_at_any_moment(tmp_path: Path, straight: Path) -> None:

@@ -38,16 +38,24 @@ OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
 
 
-def compose(*overrides: str, run_dir: str | Path) -> DictConfig:
+def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
     """The config that `python scripts/train.py <overrides>` would make, for a notebook: `train(compose(...))`.
 
-    `run_dir` is the folder to write to.
+    `run_dir` is the folder to write to. With `resume=latest` or a folder among the overrides it is the run's own
+    config, and the folder is the run's.
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
+    from initlab.runs.resume import resumed
+
+    name, words = resumed(overrides, "train")
+    if name == "train" and run_dir is None:
+        raise UserError("run_dir=None: name the folder that the run writes to")
+    words = [word for word in words if not word.startswith("hydra.")]
+    folder = "${resume}" if name != "train" else f"'{run_dir}'"
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = hydra_compose("train", overrides=[*overrides, f"run_dir='{run_dir}'"])
+        cfg = hydra_compose(name, overrides=[*words, f"run_dir={folder}"])
     check_config(cfg)
     return cfg
 

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
 from hydra.errors import ConfigCompositionException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from initlab.cli import explain
-from initlab.config import CONFIGS, check_config, compose
+from initlab.config import compose
 from initlab.errors import UserError
 from initlab.runs import RunDir
 from initlab.runs.resume import how_to_resume, resumed
@@ -28,28 +26,27 @@ def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def config(*words: str) -> DictConfig:
-    name, overrides = resumed(words, "train")
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = hydra_compose(name, overrides=[w for w in overrides if not w.startswith("hydra.")] + ["run_dir=x"])
-    check_config(cfg)
-    return cfg
-
-
 def test_it_is_the_runs_own_config(run_dir: Path) -> None:
-    cfg = config("resume=latest")
+    cfg = compose("resume=latest")
     own = yaml.safe_load((run_dir / "config.yaml").read_text())
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
     assert plain["resume"] == str(run_dir)
-    assert plain["callbacks"]["last"]["dirpath"] == "x/checkpoints"  # it follows the folder
+    assert plain["run_dir"] == str(run_dir)
     for group in ("model", "optimizer", "init", "data", "scheduler", "trainer", "seed", "lr"):
         assert plain[group] == own[group], group
     assert plain["threads"] == RunDir(run_dir).environment["threads"]  # others would round differently
 
 
+def test_paths_follow_a_folder_that_was_moved(run_dir: Path) -> None:
+    moved = run_dir.rename(run_dir.parent / "b")
+    cfg = compose("resume=b")
+    assert cfg.callbacks.last.dirpath == f"{moved}/checkpoints"
+    assert cfg.logger.csv.save_dir == str(moved)
+
+
 def test_values_that_may_change(run_dir: Path) -> None:
-    cfg = config("resume=a", "trainer.max_epochs=20", "threads=1", "callbacks.monitor.table=true")
+    cfg = compose("resume=a", "trainer.max_epochs=20", "threads=1", "callbacks.monitor.table=true")
     assert (cfg.trainer.max_epochs, cfg.threads, cfg.callbacks.monitor.table) == (20, 1, True)
 
 
@@ -77,9 +74,9 @@ def test_a_word_that_would_change_the_run_is_refused(run_dir: Path, word: str, s
 
 def test_values_are_checked_as_ever(run_dir: Path) -> None:
     with pytest.raises(UserError, match=r"trainer.max_epochs=0: must be"):
-        config("resume=latest", "trainer.max_epochs=0")
+        compose("resume=latest", "trainer.max_epochs=0")
     with pytest.raises(ConfigCompositionException) as caught:
-        config("resume=latest", "callbacks.monitor.tabel=true")
+        compose("resume=latest", "callbacks.monitor.tabel=true")
     assert "did you mean callbacks.monitor.table?" in str(explain(caught.value))
 
 
@@ -98,7 +95,7 @@ def test_a_finished_run_says_so_and_how_to_go_on(run_dir: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert "finished, with 10 epochs" in said
     assert "resume=outputs/runs/a trainer.max_epochs=20" in said
-    assert config("resume=latest", "trainer.max_epochs=20").trainer.max_epochs == 20
+    assert compose("resume=latest", "trainer.max_epochs=20").trainer.max_epochs == 20
 
 
 def test_a_schedule_that_ended_is_not_prolonged(run_dir: Path) -> None:

@@ -58,7 +58,7 @@ class FindingsReport:
         return step >= self._next
 
     def state_dict(self) -> dict[str, Any]:
-        found = [{**vars(finding), "layers": list(finding.layers)} for finding in self._found.values()]
+        found = [{**vars(f), "layers": list(f.layers), "value": float(f.value)} for f in self._found.values()]
         return {"next": self._next, "found": found, "symmetric": self._symmetric}
 
     def load_state_dict(self, state: dict[str, Any], monitor: SignalMonitor) -> None:

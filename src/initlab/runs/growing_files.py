@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-PATTERNS = ("*.csv", "tensorboard/events.*")
+PATTERNS = ("metrics.csv", "signal.csv", "activations.csv", "histograms.csv", "tensorboard/events.*")
 
 
 def lengths(folder: str | Path) -> dict[str, int]:

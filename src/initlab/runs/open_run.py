@@ -31,6 +31,16 @@ def open_run(folder: str | Path, weights: str = "best") -> Run:
     return Run(find_run(folder), weights)
 
 
+def open_checkpoint(path: str | Path) -> Run:
+    """The run that a checkpoint file belongs to, by its place: `<run>/checkpoints/<name>.ckpt`."""
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise UserError(f"checkpoint={path}: there is no such file")
+    if file.parent.name != "checkpoints" or not (file.parents[1] / "config.yaml").is_file():
+        raise UserError(f"checkpoint={path}: it lies in no run's folder, so nothing says which data are its own")
+    return Run(file.parents[1], file.stem)
+
+
 class Run:
     """A run's folder, read when asked: torch is imported for `model` and `data` alone.
 
@@ -108,7 +118,7 @@ class Run:
         path = self.path / "checkpoints" / f"{self.weights}.ckpt"
         if not path.is_file():
             there = sorted(p.stem for p in path.parent.glob("*.ckpt"))
-            instead = f"open_run(..., weights={there[0]!r})" if there else "a run that has got to its first checkpoint"
+            instead = f"weights={there[0]}" if there else "a run that has got to its first checkpoint"
             raise UserError(f"{path}: there is no such checkpoint; take {instead}")
         return path
 

@@ -79,6 +79,8 @@ class RunDir:
             log.warning("%s: rows that were there at the checkpoint are missing", ", ".join(shorter))
         for name in ("summary.json", "failed.json"):  # it is not over
             (self.path / name).unlink(missing_ok=True)
+        for part in self.path.rglob("*.part"):  # a file whose writer was killed
+            part.unlink()
         with whole_file(self.path / "config.yaml") as file:
             file.write(config_yaml.encode())
         environment = self.environment
