@@ -28,6 +28,8 @@ from omegaconf.errors import OmegaConfBaseException
 from initlab.config import CONFIGS, check_config, known_keys
 from initlab.errors import UserError
 from initlab.rules import did_you_mean
+from initlab.sweeps.job import run_job
+from initlab.sweeps.resume import words_of_resume
 
 
 def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -41,21 +43,29 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
 
         def job(cfg: DictConfig) -> Any:
             hydra_cfg = HydraConfig.get()
-            try:
+            folder = Path(hydra_cfg.runtime.output_dir)
+
+            def checked(cfg: DictConfig) -> Any:
                 check_config(cfg, choices=dict(hydra_cfg.runtime.choices))
                 if cfg.run_dir != hydra_cfg.runtime.output_dir:
                     raise UserError(f"run_dir={cfg.run_dir}: choose the folder of a run with hydra.run.dir=...")
                 return work(cfg)
+
+            if hydra_cfg.mode == RunMode.MULTIRUN:
+                return run_job(cfg, folder, checked, explain)
+            try:
+                return checked(cfg)
             except Exception as error:
-                _discard(Path(hydra_cfg.runtime.output_dir))
-                if hydra_cfg.mode == RunMode.RUN and not full_error:
-                    _answer(error)  # here, before Hydra adds a line of its own; the jobs of a sweep go on
+                _discard(folder)
+                if not full_error:
+                    _answer(error)  # here, before Hydra adds a line of its own
                 raise
 
         def run() -> None:
             threading.excepthook = _in_a_thread
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
+                sys.argv[1:] = words_of_resume(sys.argv[1:])
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,6 +15,7 @@ from typing import Any
 
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
+from initlab.runs.latest import point_latest_to
 
 
 class RunDir:
@@ -53,7 +54,7 @@ class RunDir:
         if diff:
             (self.path / "uncommitted.diff").write_text(diff)
         self._write_json("environment.json", _environment() | {"git": git})
-        _point_latest_to(self.path)
+        point_latest_to(self.path)
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Say how the run ended."""
@@ -105,17 +106,3 @@ def _git(*words: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-
-
-def _point_latest_to(path: Path) -> None:
-    """`outputs/runs/latest` points to the newest run, `outputs/sweeps/latest` to the newest sweep."""
-    for ancestor in path.absolute().parents:
-        if ancestor.name in ("runs", "sweeps") and ancestor.parent.name == "outputs":
-            newest = ancestor / path.absolute().relative_to(ancestor).parts[0]
-            link, fresh = ancestor / "latest", ancestor / f".latest-{os.getpid()}"
-            try:
-                fresh.symlink_to(newest.name, target_is_directory=True)
-                os.replace(fresh, link)
-            except OSError:  # a file system without links: the folders' names still sort by time
-                fresh.unlink(missing_ok=True)
-            return

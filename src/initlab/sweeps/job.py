@@ -1,0 +1,78 @@
+"""One job of a sweep: not run when it is done, and recorded when it fails."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import shutil
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from initlab.runs.atomic import whole_file
+from initlab.sweeps.progress import job_ended
+
+STOPPED = (130, 143)  # exit statuses of Ctrl-C and SIGTERM: these end the sweep
+
+
+def run_job(
+    cfg: DictConfig,
+    folder: Path,
+    work: Callable[[DictConfig], Any],
+    explain: Callable[[BaseException], str | None],
+) -> Any:
+    """What `work(cfg)` gives, or gave in an earlier part of the sweep; None when the job failed, so that the others go
+    on: then `folder` holds failed.json, and its run.log the traceback."""
+    before = _score_of_finished(cfg, folder)
+    if before is not None:
+        return before
+    _clear(folder)
+    try:
+        return work(cfg)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and error.code in STOPPED:
+            raise
+        sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+        record_failure(folder, sentence, traceback.format_exc())
+        return None
+    finally:
+        job_ended()
+
+
+def record_failure(folder: Path, sentence: str, trace: str = "") -> None:
+    """Say in the run's folder why it has no summary."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = logging.LogRecord("initlab.sweeps", logging.ERROR, __file__, 0, f"{sentence}\n{trace}".rstrip(), None, None)
+    for handler in logging.getLogger().handlers:  # the job's run.log, not the terminal
+        if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder.absolute():
+            handler.handle(log)
+    with whole_file(folder / "failed.json") as file:
+        file.write((json.dumps({"error": sentence, "traceback": trace}, indent=2) + "\n").encode())
+
+
+def _score_of_finished(cfg: DictConfig, folder: Path) -> float | None:
+    """The score of the run in `folder` if it ended well and had this very config; None otherwise.
+
+    Where the sweep was moved to another folder since, `run_dir` and what follows from it may differ.
+    """
+    try:
+        summary = json.loads((folder / "summary.json").read_text())
+        stored = OmegaConf.load(folder / "config.yaml")
+        asked = copy.deepcopy(cfg)
+        asked.run_dir = stored.run_dir
+        same = OmegaConf.to_container(asked, resolve=True) == OmegaConf.to_container(stored)
+    except (OSError, ValueError, AttributeError):
+        return None
+    score = summary.get("score")
+    return (float("nan") if score is None else float(score)) if same else None
+
+
+def _clear(folder: Path) -> None:
+    """Make room for a run: what a killed or failed one left goes. Going on from its last checkpoint would start here."""
+    if (folder / "config.yaml").exists() or (folder / "failed.json").exists():
+        shutil.rmtree(folder)
+        folder.mkdir()
