@@ -31,6 +31,9 @@ class Progress:
         self._started = time.monotonic()
         self._look = threading.Lock()
 
+        done = f", {self._before} of them done before" if self._before else ""
+        CONSOLE.print(f"{total} jobs{done}", highlight=False)
+
     def look(self) -> None:
         """Say which jobs have ended since the last look."""
         with self._look:

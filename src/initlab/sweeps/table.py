@@ -153,7 +153,7 @@ def write_csv(summary: Summary, path: Path) -> None:
 
 def show(summary: Summary, console: Console = CONSOLE) -> None:
     """The table, as wide as the terminal, and what may be concluded from it."""
-    fixed: list[tuple[str, list[str], bool]] = [(key, [r.setting[key] for r in summary.rows], False) for key in summary.axes]
+    fixed: list[tuple[str, list[str], bool]] = [(key, [_word(r.setting[key]) for r in summary.rows], False) for key in summary.axes]
     best = "lowest" if summary.mode == "min" else "highest"
     fixed.append((f"{best} {summary.monitor}", [_shown(r.score) for r in summary.rows], True))
     fixed.append(("n", [_runs(r) for r in summary.rows], True))
@@ -208,6 +208,14 @@ def conclusions(summary: Summary) -> list[str]:
     if diverged:
         said.append(f"Not a number in some runs, which no mean includes: {_list(row.name for row in diverged)}.")
     return said
+
+
+def _word(value: str) -> str:
+    """A long number, as a sampler draws it, in four digits."""
+    try:
+        return f"{float(value):.4g}" if len(value) > 8 else value
+    except ValueError:
+        return value
 
 
 def _by_interest(summary: Summary) -> list[str]:
