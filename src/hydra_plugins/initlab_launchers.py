@@ -1,12 +1,14 @@
 """Hydra's launchers of this laboratory: jobs side by side, by joblib on this machine, by Ray or Slurm on several.
 
-(Hydra takes plugins from the package `hydra_plugins` only. Its own plugins for these engines have each job take all
-cores, start all local jobs of submitit at once, bring a cloud's libraries along with Ray and are searched at every start.)
+(Hydra takes plugins from the package `hydra_plugins` only. Its own plugins for these engines give every job all cores,
+end the sweep with the first process that dies, start all local jobs of submitit at once, and install a cloud's
+libraries along with Ray.)
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,9 +66,9 @@ class ParallelLauncher(Launcher):
         ended = self.run(tasks)
         for num, (how, folder) in enumerate(zip(ended, folders, strict=True)):
             if isinstance(how, Exception):
-                record_failure(folder, f"the job's process died: {' '.join(str(how).split())[:500]}")
+                record_failure(folder, "the job's process died: killed by a signal, or for want of memory", str(how))
                 ended[num] = JobReturn(_return_value=None, status=JobStatus.COMPLETED)
-        return ended  # type: ignore[return-value]
+        return ended
 
     def run(self, tasks: list[Task]) -> list[JobReturn | Exception]:
         """Run them all; an exception in place of what a task gives says that its process died."""
@@ -148,8 +150,10 @@ class RayLauncher(ParallelLauncher):
         import ray
 
         here = {} if self.address else {"include_dashboard": False}
-        ray.init(self.address, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True, **here)
+        at_sigterm = signal.getsignal(signal.SIGTERM)
+        ray.init(self.address, log_to_driver=False, logging_level="ERROR", **here)
         try:
+            signal.signal(signal.SIGTERM, at_sigterm)  # Ray took it, to end with status 1
             run = ray.remote(**self.resources)(lambda task: task())
             return [_outcome(partial(ray.get, ended)) for ended in [run.remote(task) for task in tasks]]
         finally:
@@ -198,6 +202,9 @@ def _cancelled_if_stopped(jobs: list[Any]) -> Iterator[None]:
     try:
         yield
     except BaseException:
+        until = time.monotonic() + 2  # Ctrl-C reaches local jobs too; a second signal would break off their clearing up
+        while time.monotonic() < until and not all(job.done() for job in jobs):
+            time.sleep(0.1)
         for job in jobs:
             if not job.done():
                 job.cancel()
@@ -209,5 +216,3 @@ def _outcome(result: Callable[[], JobReturn]) -> JobReturn | Exception:
         return result()
     except Exception as died:
         return died
-
-

@@ -184,4 +184,4 @@ def _distribution(override: Override) -> BaseDistribution:
 def _any(distribution: BaseDistribution) -> Any:
     """One value of it."""
     choices = getattr(distribution, "choices", None)
-    return choices[0] if choices else distribution.low  # type: ignore[attr-defined]
+    return choices[0] if choices else distribution.low

@@ -20,7 +20,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from initlab.sweeps.folder import Job, SweepFolder
 from initlab.sweeps.running import running
 
-
 NOT_IN_NAMES = "hydra.job.config.override_dirname.exclude_keys"
 
 

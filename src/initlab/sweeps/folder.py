@@ -28,7 +28,7 @@ class Job:
 class SweepFolder:
     """The folder of a sweep, and `sweep.json` in it.
 
-    sweep.json   the words typed, the axes, and the jobs; written at the start, it grows where a sweeper chooses as it goes
+    sweep.json   the words typed, the axes and the jobs; it grows where a sweeper chooses as it goes
     sweep.csv    the closing table
     <job>/       a run's folder, with summary.json when it ended well and failed.json when it did not
     """

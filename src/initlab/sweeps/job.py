@@ -72,7 +72,7 @@ def _score_of_finished(cfg: DictConfig, folder: Path) -> float | None:
 
 
 def _clear(folder: Path) -> None:
-    """Make room for a run: what a killed or failed one left goes. Going on from its last checkpoint would start here."""
+    """Make room for a run: what a killed or failed one left goes. Resuming it from its checkpoint would start here."""
     if (folder / "config.yaml").exists() or (folder / "failed.json").exists():
         shutil.rmtree(folder)
         folder.mkdir()

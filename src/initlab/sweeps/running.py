@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -29,11 +30,12 @@ def running(sweep: SweepFolder, total: int, elsewhere: bool = False) -> Iterator
         SystemExit: 143 after SIGTERM, 130 after Ctrl-C, 1 with a sentence when jobs failed.
     """
     progress = Progress(sweep, total)
+    sigterm = threading.Event()
     try:
-        with _sigterm_stops(), watching(progress, elsewhere):
+        with _sigterm_stops(sigterm), watching(progress, elsewhere):
             yield
     except (KeyboardInterrupt, SystemExit) as stop:
-        code = 130 if isinstance(stop, KeyboardInterrupt) else stop.code
+        code = 130 if isinstance(stop, KeyboardInterrupt) else 143 if sigterm.is_set() else stop.code
         if code in STOPPED:
             _say_how_to_go_on(sweep, total)
         raise SystemExit(code) from None
@@ -53,9 +55,7 @@ def close(sweep: SweepFolder) -> None:
     here = _from_here(sweep.path)
     CONSOLE.print(f"sweep folder  {here} (sweep.csv)", highlight=False, soft_wrap=True)
     if find_spec("initlab.report"):
-        from initlab.report import write_report
-
-        page = write_report(sweep.path)
+        page = import_module("initlab.report").write_report(sweep.path)
         CONSOLE.print(f"the page      {_from_here(page)}", highlight=False, soft_wrap=True)
     bad = [job for job in sweep.jobs if sweep.state(job) != "done"]
     if bad:
@@ -86,14 +86,15 @@ def _from_here(path: Path) -> Path:
 
 
 @contextmanager
-def _sigterm_stops() -> Iterator[None]:
-    """End the sweep on SIGTERM between jobs. While a trainer runs it has a handler of its own, which ends the step
-    first and calls this one along."""
+def _sigterm_stops(received: threading.Event) -> Iterator[None]:
+    """End the sweep on SIGTERM, and set `received`, as Ray makes a status of its own out of the exit. While a trainer
+    runs in this process it has a handler of its own, which ends the step first and calls this one along."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
+        received.set()
         if signal.getsignal(signal.SIGTERM) is stop:
             sys.exit(143)
 

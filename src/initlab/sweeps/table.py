@@ -153,13 +153,17 @@ def write_csv(summary: Summary, path: Path) -> None:
 
 def show(summary: Summary, console: Console = CONSOLE) -> None:
     """The table, as wide as the terminal, and what may be concluded from it."""
-    fixed: list[tuple[str, list[str], bool]] = [(key, [_word(r.setting[key]) for r in summary.rows], False) for key in summary.axes]
+    fixed: list[tuple[str, list[str], bool]] = [
+        (key, [_word(r.setting[key]) for r in summary.rows], False) for key in summary.axes
+    ]
     best = "lowest" if summary.mode == "min" else "highest"
     fixed.append((f"{best} {summary.monitor}", [_shown(r.score) for r in summary.rows], True))
     fixed.append(("n", [_runs(r) for r in summary.rows], True))
     if any(row.to_best for row in summary.rows):
         fixed.append(("to the best row", [_interval(r.to_best) for r in summary.rows], True))
-    optional = [(name, [_shown(r.metrics.get(name, Figure())) for r in summary.rows], True) for name in _by_interest(summary)]
+    optional = [
+        (name, [_shown(r.metrics.get(name, Figure())) for r in summary.rows], True) for name in _by_interest(summary)
+    ]
     tail = [("s", [f"{r.seconds.mean:.1f}" if r.seconds.n else "" for r in summary.rows], True)]
     if any(row.findings for row in summary.rows):
         tail.append(("findings", [_kinds(r.findings) for r in summary.rows], False))

@@ -25,5 +25,5 @@ def run_with_trial(trials: Mapping[int, Trial], work: Callable[[DictConfig], Any
 
 
 def current_trial() -> Trial | None:
-    """The trial of the job that runs in this process; None outside a sweep by Optuna, and for one begun before a kill."""
+    """The trial of this process's job; None outside a sweep by Optuna, and for a trial that a kill interrupted."""
     return _current
