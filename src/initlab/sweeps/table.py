@@ -22,6 +22,7 @@ from initlab.sweeps.compare import CONFIDENCE, Difference, paired_difference
 from initlab.sweeps.folder import SweepFolder
 
 SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # repeat a setting, are none themselves
+ROWS = 40  # shown in the terminal
 FIRST = ("test/acc", "val/acc", "test/loss", "val/loss")  # shown in the terminal while there is room
 
 
@@ -153,26 +154,24 @@ def write_csv(summary: Summary, path: Path) -> None:
 
 def show(summary: Summary, console: Console = CONSOLE) -> None:
     """The table, as wide as the terminal, and what may be concluded from it."""
+    rows = summary.rows[:ROWS]
     fixed: list[tuple[str, list[str], bool]] = [
-        (key, [_word(r.setting[key]) for r in summary.rows], False) for key in summary.axes
+        (key, [_word(r.setting[key]) for r in rows], False) for key in summary.axes
     ]
     best = "lowest" if summary.mode == "min" else "highest"
-    fixed.append((f"{best} {summary.monitor}", [_shown(r.score) for r in summary.rows], True))
-    fixed.append(("n", [_runs(r) for r in summary.rows], True))
-    if any(row.to_best for row in summary.rows):
-        fixed.append(("to the best row", [_interval(r.to_best) for r in summary.rows], True))
-    optional = [
-        (name, [_shown(r.metrics.get(name, Figure())) for r in summary.rows], True) for name in _by_interest(summary)
-    ]
-    tail = [("s", [f"{r.seconds.mean:.1f}" if r.seconds.n else "" for r in summary.rows], True)]
-    if any(row.findings for row in summary.rows):
-        tail.append(("findings", [_kinds(r.findings) for r in summary.rows], False))
-    if any(row.forecasts for row in summary.rows):
-        tail.append(("forecast", [_kinds(r.forecasts) for r in summary.rows], False))
+    fixed.append((f"{best} {summary.monitor}", [_shown(r.score) for r in rows], True))
+    fixed.append(("n", [_runs(r) for r in rows], True))
+    if any(row.to_best for row in rows):
+        fixed.append(("to the best row", [_interval(r.to_best) for r in rows], True))
+    optional = [(name, [_shown(r.metrics.get(name, Figure())) for r in rows], True) for name in _by_interest(summary)]
+    tail = [("s", [f"{r.seconds.mean:.1f}" if r.seconds.n else "" for r in rows], True)]
+    if any(row.findings for row in rows):
+        tail.append(("findings", [str(r.findings.total() or "") for r in rows], True))
+    if any(row.forecasts for row in rows):
+        tail.append(("forecast", [_kinds(r.forecasts) for r in rows], False))
 
     def width(column: tuple[str, list[str], bool]) -> int:
-        longest = max(map(len, (column[0], *column[1])))
-        return 3 + (min(longest, 24) if column[0] == "findings" else longest)
+        return 3 + max(map(len, (column[0], *column[1])))
 
     room = console.width - 1 - sum(map(width, (*fixed, *tail)))
     shown = []
@@ -187,7 +186,11 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
     for cells in zip(*(cells for _, cells, _ in columns), strict=True):
         table.add_row(*cells)
     console.print(table, highlight=False)
-    for sentence in conclusions(summary):
+    if len(rows) < len(summary.rows):
+        console.print(f"... and {len(summary.rows) - len(rows)} more rows in sweep.csv", highlight=False)
+    found = [f"finding  {row.name}: {_kinds(row.findings)}" for row in rows if row.findings]
+    more = [f"finding  ... {len(found) - 8} more rows, in sweep.csv"] if len(found) > 8 else []
+    for sentence in (*found[:8], *more, *conclusions(summary)):
         console.print(sentence, highlight=False, markup=False)
 
 
@@ -205,7 +208,8 @@ def conclusions(summary: Summary) -> list[str]:
         if beaten:
             said.append(f"{best.name} beats {_list(row.name for row in beaten)}: {how}.")
         if open_:
-            said.append(f"{best.name} against {_list(row.name for row in open_)}: not decided by these seeds ({how}).")
+            why = "." if beaten else f" ({how})."
+            said.append(f"{best.name} against {_list(row.name for row in open_)}: not decided by these seeds{why}")
         if all(row.score.n <= 1 for row in summary.rows):
             said.append("One run a row: one seed decides nothing; seed=range(5) gives a spread and a comparison.")
     diverged = [row for row in summary.rows if row.score.nan]
