@@ -27,10 +27,19 @@ def run_job(
 ) -> Any:
     """What `work(cfg)` gives, or gave in an earlier part of the sweep; None when the job failed, so that the others go
     on: then `folder` holds failed.json, and its run.log the traceback."""
-    before = _score_of_finished(cfg, folder)
-    if before is not None:
-        return before
+    if _same_config(cfg, folder):
+        if (folder / "summary.json").exists():
+            return _score(folder)
+        if "resume" in cfg and not (folder / "failed.json").exists():
+            cfg.resume = str(folder)  # a run that was interrupted goes on from its checkpoint
+            return _recorded(cfg, folder, work, explain)
     _clear(folder)
+    return _recorded(cfg, folder, work, explain)
+
+
+def _recorded(
+    cfg: DictConfig, folder: Path, work: Callable[[DictConfig], Any], explain: Callable[[BaseException], str | None]
+) -> Any:
     try:
         return work(cfg)
     except (Exception, SystemExit) as error:
@@ -54,25 +63,25 @@ def record_failure(folder: Path, sentence: str, trace: str = "") -> None:
         file.write((json.dumps({"error": sentence, "traceback": trace}, indent=2) + "\n").encode())
 
 
-def _score_of_finished(cfg: DictConfig, folder: Path) -> float | None:
-    """The score of the run in `folder` if it ended well and had this very config; None otherwise.
-
-    Where the sweep was moved to another folder since, `run_dir` and what follows from it may differ.
-    """
+def _same_config(cfg: DictConfig, folder: Path) -> bool:
+    """Whether the run in `folder` had this very config. Where the sweep was moved to another folder since, `run_dir` and
+    what follows from it may differ."""
     try:
-        summary = json.loads((folder / "summary.json").read_text())
         stored = OmegaConf.load(folder / "config.yaml")
         asked = copy.deepcopy(cfg)
         asked.run_dir = stored.run_dir
-        same = OmegaConf.to_container(asked, resolve=True) == OmegaConf.to_container(stored)
+        return bool(OmegaConf.to_container(asked, resolve=True) == OmegaConf.to_container(stored))
     except (OSError, ValueError, AttributeError):
-        return None
-    score = summary.get("score")
-    return (float("nan") if score is None else float(score)) if same else None
+        return False
+
+
+def _score(folder: Path) -> float:
+    score = json.loads((folder / "summary.json").read_text()).get("score")
+    return float("nan") if score is None else float(score)
 
 
 def _clear(folder: Path) -> None:
-    """Make room for a run: what a killed or failed one left goes. Resuming it from its checkpoint would start here."""
+    """Make room for a run: what a failed one left, or one with another config, goes."""
     if (folder / "config.yaml").exists() or (folder / "failed.json").exists():
         shutil.rmtree(folder)
         folder.mkdir()
