@@ -27,19 +27,13 @@ def run_job(
 ) -> Any:
     """What `work(cfg)` gives, or gave in an earlier part of the sweep; None when the job failed, so that the others go
     on: then `folder` holds failed.json, and its run.log the traceback."""
-    if _same_config(cfg, folder):
-        if (folder / "summary.json").exists():
-            return _score(folder)
-        if "resume" in cfg and not (folder / "failed.json").exists():
-            cfg.resume = str(folder)  # a run that was interrupted goes on from its checkpoint
-            return _recorded(cfg, folder, work, explain)
-    _clear(folder)
-    return _recorded(cfg, folder, work, explain)
-
-
-def _recorded(
-    cfg: DictConfig, folder: Path, work: Callable[[DictConfig], Any], explain: Callable[[BaseException], str | None]
-) -> Any:
+    same = _same_config(cfg, folder)
+    if same and (folder / "summary.json").exists():
+        return _score(folder)
+    if same and "resume" in cfg and not (folder / "failed.json").exists():
+        cfg.resume = str(folder)  # a run that was interrupted goes on from its checkpoint
+    else:
+        _clear(folder)
     try:
         return work(cfg)
     except (Exception, SystemExit) as error:
@@ -64,8 +58,8 @@ def record_failure(folder: Path, sentence: str, trace: str = "") -> None:
 
 
 def _same_config(cfg: DictConfig, folder: Path) -> bool:
-    """Whether the run in `folder` had this very config. Where the sweep was moved to another folder since, `run_dir` and
-    what follows from it may differ."""
+    """Whether the run in `folder` had this very config; `run_dir` and what follows from it may differ, as they do where
+    the sweep was moved."""
     try:
         stored = OmegaConf.load(folder / "config.yaml")
         asked = copy.deepcopy(cfg)
