@@ -211,7 +211,7 @@ def conclusions(summary: Summary) -> list[str]:
             why = "." if beaten else f" ({how})."
             said.append(f"{best.name} against {_list(row.name for row in open_)}: not decided by these seeds{why}")
         if all(row.score.n <= 1 for row in summary.rows):
-            said.append("One run a row: one seed decides nothing; seed=range(5) gives a spread and a comparison.")
+            said.append("One run a row: one seed decides nothing; run the rows that matter with seed=range(5).")
     diverged = [row for row in summary.rows if row.score.nan]
     if diverged:
         said.append(f"Not a number in some runs, which no mean includes: {_list(row.name for row in diverged)}.")
