@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -43,7 +42,7 @@ class RecordedSweeper(Sweeper):
     @property
     def elsewhere(self) -> bool:
         """Whether the jobs run in other processes."""
-        return not isinstance(self.launcher, BasicLauncher)
+        return bool(self.config.hydra.runtime.choices["hydra/launcher"] != "basic")
 
     def _parse(self, arguments: list[str]) -> list[Override]:
         """The overrides, the last of each key."""

@@ -28,12 +28,12 @@ def command(*words: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     process = command(*words, cwd=cwd)
-    said = process.communicate(timeout=120)
+    said = process.communicate(timeout=300)
     return subprocess.CompletedProcess(words, process.returncode, *said)
 
 
 def wait_for(folder: Path, pattern: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not list(folder.glob(pattern)):
         assert time.monotonic() < deadline, f"no {pattern} in {folder}"
         time.sleep(0.02)
