@@ -1,0 +1,65 @@
+"""A sweep's table: one row a combination of everything but the seed, the best first."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from initlab.report.sweep_files import Job, Sweep
+from initlab.report.verdict import verdict
+
+METRICS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss", "train/acc")  # in this order, then the others
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample std (n - 1) of n figures; the std is nan for n = 1. Figures that are not finite make the mean nan:
+    a combination of which one seed diverged has no mean that could be compared."""
+
+    mean: float
+    std: float
+    n: int
+
+
+@dataclass
+class Combination:
+    axes: dict[str, str]
+    jobs: list[Job]
+    score: Spread
+    metrics: dict[str, Spread]
+    verdicts: Counter[str]
+    findings: Counter[str]
+
+
+def ranked(sweep: Sweep) -> list[Combination]:
+    """Best first by the mean score; those without one last, in the order of the sweep."""
+    groups: dict[tuple[tuple[str, str], ...], list[Job]] = {}
+    for job in sweep.jobs:
+        groups.setdefault(tuple((axis, job.overrides.get(axis, "")) for axis in sweep.swept), []).append(job)
+    rows = [_combination(dict(axes), jobs) for axes, jobs in groups.items()]
+    sign = -1 if sweep.mode == "max" else 1
+    return sorted(rows, key=lambda row: sign * row.score.mean if math.isfinite(row.score.mean) else math.inf)
+
+
+def spread(values: list[float]) -> Spread:
+    if not values or not all(map(math.isfinite, values)):
+        return Spread(math.nan, math.nan, len(values))
+    return Spread(fmean(values), stdev(values) if len(values) > 1 else math.nan, len(values))
+
+
+def _combination(axes: dict[str, str], jobs: list[Job]) -> Combination:
+    ended = [job.run for job in jobs if job.run and job.state == "finished"]
+    names = {name for run in ended for name in run.last} - {"lr"}
+    order = [name for name in METRICS if name in names] + sorted(names - set(METRICS))
+    verdicts = Counter(verdict(job.run).word if job.run else "not begun" for job in jobs)
+    kinds = Counter(kind for job in jobs if job.run for kind in {str(f.get("kind", "")) for f in job.run.findings})
+    return Combination(
+        axes=axes,
+        jobs=jobs,
+        score=spread([run.score for run in ended]),
+        metrics={name: spread([run.last[name] for run in ended if name in run.last]) for name in order},
+        verdicts=verdicts,
+        findings=kinds,
+    )

@@ -1,0 +1,151 @@
+"""Captions, titles and rows of facts that the pages share."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from typing import Any
+
+from initlab.report.run_files import RunFiles, short_class
+from initlab.report.sweep_files import Job
+
+CAPTIONS = {  # how to read each picture; data attributes of the page
+    "data-std": "White (in the dark: black) is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
+    "data-gradstd": "Of the loss with respect to each layer’s output. Even down a column: all layers learn alike; "
+    "dark at the top: hardly anything reaches the first layers.",
+    "data-dead": "Units that put out 0 for the whole batch. Yellow: the layer is off.",
+    "data-updateratio": "How far a step moves the weights, against their size. The pale (in the dark: black) middle is the usual "
+    "1e-3; bluer hardly moves, redder moves too far.",
+}  # fmt: skip
+SHOWN_PACKAGES = ("torch", "lightning", "hydra-core", "numpy", "initlab")
+
+
+def named(node: Any) -> str:
+    """`normal (sigma 0.01)`: a group of the config in words; its class, and the plain values that it sets."""
+    name = short_class(node)
+    if not name:
+        return "none"
+    values = [f"{key} {value}" for key, value in node.items() if key[:1] != "_" and _telling(key, value)]
+    return f"{name} ({', '.join(values)})" if values else name
+
+
+def run_title(run: RunFiles) -> str:
+    """`MLP, 5 hidden layers of 256, relu, from init normal`; the folder's name where the config is not known."""
+    model = run.config.get("model")
+    name = short_class(model)
+    if not name:
+        return run.folder.name
+    parts = [{"mlp": "MLP"}.get(name, name.replace("_", " ").capitalize())]
+    if isinstance(model.get("num_hiddens"), list):
+        parts.append("hidden layers " + "-".join(map(str, model["num_hiddens"])))
+    elif model.get("depth"):
+        layers = "hidden layer" + "s" * (model["depth"] != 1)
+        parts.append(f"{model['depth']} {layers} of {model.get('width')}")
+    if model.get("activation"):
+        parts.append(str(model["activation"]))
+    init = short_class(run.config.get("init"))
+    return ", ".join(parts) + (f", from init {init}" if init else "")
+
+
+def run_subtitle(run: RunFiles) -> str:
+    if not run.config:
+        return ""
+    data = run.config.get("data")
+    batch = data.get("batch_size") if isinstance(data, dict) else None
+    parts = [
+        f"init {named(run.config.get('init'))}", f"optimizer {named(run.config.get('optimizer'))}",
+        f"data {short_class(data)}" + (f", batches of {batch}" if batch else ""), f"seed {run.config.get('seed')}",
+    ]  # fmt: skip
+    return " · ".join(parts)
+
+
+def when(run: RunFiles | None) -> str:
+    """`2026-11-21 12:48`, empty where it is not known."""
+    return str(run.environment.get("started", ""))[:16].replace("T", " ") if run else ""
+
+
+def duration(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "not known"
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 5400 else f"{seconds / 3600:.3g} h"
+
+
+def environment_rows(run: RunFiles | None) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What it ran on and with, in short, and every package."""
+    if run is None or not run.environment:
+        return [], []
+    it = run.environment
+    packages = it.get("packages") if isinstance(it.get("packages"), dict) else {}
+    assert isinstance(packages, dict)
+    rows = [
+        (
+            "with",
+            ", ".join([f"Python {it.get('python')}", *(f"{n} {packages[n]}" for n in SHOWN_PACKAGES if n in packages)]),
+        )
+    ]
+    rows.append(
+        (
+            "on",
+            f"{it.get('platform')}; {it.get('cpu_count')} cores, {it.get('threads')} threads used; {it.get('gpu') or 'no GPU'}",
+        )
+    )
+    git = it.get("git")
+    if isinstance(git, dict):
+        changed = "" if git.get("clean") else ", with changes that were not committed (uncommitted.diff)"
+        rows.append(("source", f"commit {git.get('commit')} of branch {git.get('branch')}{changed}"))
+    rows.append(("began", str(it.get("started", ""))))
+    return rows, [(str(name), str(version)) for name, version in packages.items()]
+
+
+def again(run: RunFiles | None, sweep: bool = False) -> tuple[str, str]:
+    """The command that reproduces it, and a sentence about it; empty where it is not known.
+
+    A job of a sweep gets a command of its own: the words of the sweep, each swept value in place of the values.
+    """
+    words = run.environment.get("command") if run else None
+    if run is None or not isinstance(words, list) or not words:
+        return "", ""
+    words = [str(word) for word in words]
+    many = {"-m", "--multirun"} & set(words)
+    if many and not sweep:
+        job = _job_of(run)
+        if job is None:
+            return "", ""
+        swept = {key for key in job.overrides}
+        words = [word for word in words if word not in many and word.split("=", 1)[0].lstrip("+~") not in swept]
+        words += [f"{key}={value}" for key, value in job.overrides.items()]
+    git = run.environment.get("git")
+    lines = [f"git checkout {git['commit']}"] if isinstance(git, dict) and git.get("commit") else []
+    if lines and not git.get("clean"):  # type: ignore[union-attr]
+        lines.append("git apply uncommitted.diff   # in the run's folder")
+    script = words[0] if words[0].endswith(".py") else "train.py"
+    lines.append(f"python scripts/{shlex.join([script, *words[1:]])}")
+    return "\n".join(lines), "On one kind of machine, with the same packages and threads, it gives the same figures."
+
+
+def _job_of(run: RunFiles) -> Job | None:
+    """The job that a run is in the sweep around it, where a sweep.json says so."""
+    parent = run.folder.resolve().parent
+    if not (parent / "sweep.json").is_file():
+        return None
+    from initlab.report.trouble import Reader
+
+    for item in Reader(parent).json("sweep.json", dict).get("jobs") or []:
+        if (
+            isinstance(item, dict)
+            and item.get("folder") == run.folder.resolve().name
+            and isinstance(item.get("overrides"), dict)
+        ):
+            return Job(0, run.folder, {str(k): str(v) for k, v in item["overrides"].items()})
+    return None
+
+
+def _telling(key: str, value: Any) -> bool:
+    return (
+        isinstance(value, (int, float, str))
+        and not isinstance(value, bool)
+        and value != 0
+        and key not in ("task", "root")
+    )
