@@ -15,8 +15,10 @@ METRICS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss", "train/
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample std (n - 1) of n figures; the std is nan for n = 1. Figures that are not finite make the mean nan:
-    a combination of which one seed diverged has no mean that could be compared."""
+    """Mean and sample std (n - 1) of n figures; the std is nan for n = 1.
+
+    A figure that is not finite makes the mean nan: of a combination with a seed that diverged it could not be compared.
+    """
 
     mean: float
     std: float

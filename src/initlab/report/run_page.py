@@ -7,7 +7,7 @@ from typing import Any
 
 from initlab.report import figures, html, words
 from initlab.report.run_files import RunFiles, number
-from initlab.report.verdict import blame, verdict
+from initlab.report.verdict import blame, sentence, verdict
 
 LATER_POINTS, LATER_HISTOGRAMS = 600, 80  # after the first 100 steps
 MOST_FIGURES = 900_000  # of all pictures together, two bytes each
@@ -47,7 +47,8 @@ def run_page(run: RunFiles) -> str:
         and not run.findings
         and verdict(run).word == "trained",
         has_epochs=bool(data["epochs"].get("epoch")),
-        has_signal=bool(data["pictures"] or data["loss"]["steps"]),
+        has_losses=bool(data["loss"]["steps"]),
+        has_signal=bool(data["pictures"]),
         has_histograms=bool(data["histograms"]),
         has_forecast=bool(data["forecast"]),
         captions=words.CAPTIONS,
@@ -85,6 +86,6 @@ def _finding(item: dict[str, Any]) -> dict[str, str]:
         "kind": str(item.get("kind", "finding")).capitalize(),
         "when": when,
         "where": f"{where}: " if where else "",
-        "says": f"{item.get('says') or item.get('sentence') or ''}{measure}.",
-        "advice": f"{item['advice']}." if item.get("advice") else "",
+        "says": sentence(says),
+        "advice": sentence(str(item["advice"])) if item.get("advice") else "",
     }

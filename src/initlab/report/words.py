@@ -10,12 +10,12 @@ from initlab.report.run_files import RunFiles, short_class
 from initlab.report.sweep_files import Job
 
 CAPTIONS = {  # how to read each picture; data attributes of the page
-    "data-std": "White (in the dark: black) is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
+    "data-std": "The middle of the scale is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
     "data-gradstd": "Of the loss with respect to each layer’s output. Even down a column: all layers learn alike; "
     "dark at the top: hardly anything reaches the first layers.",
     "data-dead": "Units that put out 0 for the whole batch. Yellow: the layer is off.",
-    "data-updateratio": "How far a step moves the weights, against their size. The pale (in the dark: black) middle is the usual "
-    "1e-3; bluer hardly moves, redder moves too far.",
+    "data-updateratio": "How far a step moves the weights, against their size. The middle of the scale is the usual 1e-3; "
+    "bluer hardly moves, redder moves too far.",
 }  # fmt: skip
 SHOWN_PACKAGES = ("torch", "lightning", "hydra-core", "numpy", "initlab")
 
@@ -88,7 +88,8 @@ def environment_rows(run: RunFiles | None) -> tuple[list[tuple[str, str]], list[
     rows.append(
         (
             "on",
-            f"{it.get('platform')}; {it.get('cpu_count')} cores, {it.get('threads')} threads used; {it.get('gpu') or 'no GPU'}",
+            f"{it.get('platform')}; {it.get('cpu_count')} cores, {it.get('threads')} of them used; "
+            f"{it.get('gpu') or 'no GPU'}",
         )
     )
     git = it.get("git")
@@ -113,7 +114,7 @@ def again(run: RunFiles | None, sweep: bool = False) -> tuple[str, str]:
         job = _job_of(run)
         if job is None:
             return "", ""
-        swept = {key for key in job.overrides}
+        swept = set(job.overrides)
         words = [word for word in words if word not in many and word.split("=", 1)[0].lstrip("+~") not in swept]
         words += [f"{key}={value}" for key, value in job.overrides.items()]
     git = run.environment.get("git")

@@ -1,7 +1,7 @@
 // Charts: one manner for all of them, in the colours of the theme, drawn again when the theme changes.
 
 const charts = new Map();                 // element -> what makes its traces and layout
-const NARROW = 560;                       // pixels of a chart below which labels are shortened
+const NARROW = 440;                       // pixels of a chart below which labels are shortened
 const DASHES = ['solid', 'dot', 'dash', 'longdash', 'dashdot', 'longdashdot'];
 const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 73, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137],
   [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
@@ -48,11 +48,11 @@ function faint(colour, alpha) {
 // Steps lie on a logarithmic axis, as most happens early: x = log10(1 + step).
 const onAxis = step => Math.log10(1 + step);
 function stepAxis(steps, wide) {
-  const last = steps[steps.length - 1], ticks = [0, 1, 3];
-  for (let k = 1; k < 10; k++) ticks.push(10 ** k, 3 * 10 ** k);
-  const shown = ticks.filter(s => s >= steps[0] && onAxis(last) - onAxis(s) > (wide ? 0.15 : 0.3)).concat(last);
+  const last = steps[steps.length - 1], ticks = wide ? [0, 1, 3] : [0, 1];
+  for (let k = 1; k < 10; k++) ticks.push(10 ** k, ...(wide ? [3 * 10 ** k] : []));
+  const shown = ticks.filter(s => s >= steps[0] && onAxis(last) - onAxis(s) > (wide ? 0.2 : 0.45)).concat(last);
   return {
-    tickvals: shown.map(onAxis), ticktext: shown.map(s => s.toLocaleString('en')), showgrid: false, zeroline: false,
+    tickvals: shown.map(onAxis), ticktext: shown.map(s => s.toLocaleString('en')), showgrid: false, zeroline: false, tickangle: 0,
     title: { text: 'step (log scale)', standoff: 6 },
   };
 }
@@ -96,14 +96,14 @@ function scaleTicks([low, high], linear) {
   return { tickvals: vals, ticktext: vals.map(power) };
 }
 
-const mapHeight = layers => Math.min(460, Math.max(110, 17 * layers)) + 78;
+const mapHeight = layers => Math.min(460, Math.max(120, 20 * layers)) + 78;
 
 // Depth x step, the first layer at the top.
 function heatMap(element, picture, quantity, cells, [low, high], margin) {
   element.style.height = `${mapHeight(picture.layers.length)}px`;
   draw(element, width => {
     const linear = LINEAR.has(quantity), { colours } = MAPS[quantity], x = edges(picture.steps);
-    const y = [...picture.layers.keys()], names = picture.layers.map(n => plain(clipped(n, width < NARROW ? 14 : 26)));
+    const y = [...picture.layers.keys()], names = shortNames(picture.layers).map(n => plain(clipped(n, width < NARROW ? 14 : 26)));
     const every = Math.ceil(names.length / 22), shown = y.filter(i => i % every === 0);
     const hover = cells.map((row, i) => row.map((cell, j) =>
       `${plain(picture.layers[i])}<br>step ${picture.steps[j].toLocaleString('en')}<br><b>${inWords(cell, linear)}</b>`));
@@ -134,13 +134,32 @@ function heatMap(element, picture, quantity, cells, [low, high], margin) {
   });
 }
 
+// Of parameters that are all weights the layers' names are enough.
+const shortNames = names => names.every(n => n.endsWith('.weight')) ? names.map(n => n.slice(0, -7)) : names;
+
 const marginFor = (names, width) =>
-  Math.min(width < NARROW ? 96 : 190, 16 + 6.6 * Math.max(4, ...names.map(n => Math.min(n.length, width < NARROW ? 14 : 26))));
+  Math.min(width < NARROW ? 96 : 190, 16 + 6.6 * Math.max(4, ...shortNames(names).map(n => Math.min(n.length, width < NARROW ? 14 : 26))));
 
 function band(x, low, high, colour, more = {}) {
   return { x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()], fill: 'toself', fillcolor: faint(colour, 0.16),
     line: { width: 0 }, mode: 'lines', hoverinfo: 'skip', type: 'scatter', ...more };
 }
+
+// An axis on which a figure that hardly changes looks flat: at least a tenth of its size, of an accuracy 5 points.
+function calm(values, accuracy) {
+  const known = values.filter(v => v !== null && v !== undefined), low = Math.min(...known), high = Math.max(...known);
+  const middle = (low + high) / 2, least = accuracy ? 0.05 : 0.1 * Math.abs(middle);
+  return known.length && high - low < least ? { range: [middle - 0.6 * least, middle + 0.6 * least] } : {};
+}
+
+function logTicks(values) {
+  const low = Math.min(...values), high = Math.max(...values), ticks = [];
+  const marks = high / low > 1000 ? [1] : [1, 2, 5];
+  for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high) + 1; k++) ticks.push(...marks.map(m => m * 10 ** k));
+  return { tickvals: ticks, ticktext: ticks.map(brief) };
+}
+
+const lastWord = axis => axis.slice(axis.lastIndexOf('.') + 1);
 
 // Elements
 

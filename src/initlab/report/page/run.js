@@ -2,14 +2,15 @@
 
 function runPage(data, blob) {
   epochCurves(document.getElementById('epochs'), data.epochs);
-  signalPictures(document.getElementById('signal'), data, blob);
+  batchLoss(document.getElementById('batches'), data.loss);
+  signalPictures(document.getElementById('signal'), data.pictures, blob);
   if (data.histograms.entries) valuePictures(document.getElementById('values'), data.histograms, blob);
   for (const [quantity, panel] of Object.entries(data.forecast)) forecastPicture(document.getElementById('forecast'), quantity, panel);
 }
 
 function panel(room, title, note) {
   const chart = make('div', { className: 'chart' });
-  room.append(make('figure', {}, make('figcaption', {}, make('b', { textContent: title }), note ? ` ${note}` : ''), chart));
+  room.append(make('figure', {}, make('figcaption', {}, make('b', { textContent: title }), note ? make('span', { textContent: note }) : ''), chart));
   return chart;
 }
 
@@ -38,29 +39,32 @@ function epochCurves(room, columns) {
       const legend = { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', xanchor: 'left', font: { size: 12 } };
       return { traces, layout: { showlegend: lines.length > 1, legend, hovermode: 'x unified', margin: { l: 48, r: 12, t: 30, b: 42 },
         xaxis: { title: { text: 'epoch', standoff: 6 }, showgrid: false, zeroline: false, ...(x.length < 12 ? { tickvals: x } : {}) },
-        yaxis: { zeroline: false } } };
+        yaxis: { zeroline: false, ...calm(lines.flatMap(l => l[1]), metric === 'acc') } } };
     });
   }
 }
 
-// The loss of each batch over the same axis of steps as the pictures under it.
-function signalPictures(room, data, blob) {
+// The loss of each batch, over the same axis of steps as the pictures of the layers.
+function batchLoss(room, { steps, values }) {
+  if (!room || !steps.length) return;
+  const chart = panel(room, 'Loss of each batch', room.dataset.note), x = steps.map(onAxis);
+  chart.style.height = '220px';
+  draw(chart, wide => ({
+    traces: [{ x, y: values, type: 'scatter', mode: x.length > 1 ? 'lines' : 'markers', line: { color: palette(0), width: 1.6 }, customdata: steps, hovertemplate: 'step %{customdata:,}<br><b>%{y:.4g}</b><extra></extra>' }],
+    layout: { margin: { l: 48, r: 12, t: 8, b: 42 }, yaxis: { zeroline: false, nticks: 6, ...calm(values) },
+      xaxis: { ...stepAxis(steps, wide >= NARROW), range: [edges(steps)[0], edges(steps).pop()], automargin: false } },
+  }));
+}
+
+function signalPictures(room, pictures, blob) {
   if (!room) return;
-  const width = room.clientWidth, names = Object.values(data.pictures).flatMap(p => p.layers), margin = marginFor(names, width);
-  const { steps, values } = data.loss;
-  if (steps.length) {
-    const chart = panel(room, 'Loss of each batch.', room.dataset.loss), x = steps.map(onAxis);
-    chart.style.height = '190px';
-    draw(chart, wide => ({
-      traces: [{ x, y: values, type: 'scatter', mode: x.length > 1 ? 'lines' : 'markers', line: { color: palette(0), width: 1.6 }, customdata: steps, hovertemplate: 'step %{customdata:,}<br><b>%{y:.4g}</b><extra></extra>' }],
-      layout: { margin: { l: margin, r: 10, t: 8, b: 42 }, yaxis: { zeroline: false, automargin: false, nticks: 5 },
-        xaxis: { ...stepAxis(steps, wide >= NARROW), range: [edges(steps)[0], edges(steps).pop()], automargin: false } },
-    }));
-  }
-  for (const [quantity, picture] of Object.entries(data.pictures)) {
-    const cells = table(blob, picture, LINEAR.has(quantity)), { words } = MAPS[quantity];
-    const chart = panel(room, `${words[0].toUpperCase()}${words.slice(1)}.`, room.dataset[quantity.replace('_', '')]);
-    heatMap(chart, picture, quantity, cells, limits(quantity, [cells]), margin);
+  const charts = Object.entries(pictures).map(([quantity, picture]) => {
+    const { words } = MAPS[quantity];
+    return [panel(room, `${words[0].toUpperCase()}${words.slice(1)}`, room.dataset[quantity.replace('_', '')]), quantity, picture];
+  });
+  for (const [chart, quantity, picture] of charts) {  // the room is laid out first: only then each has its width
+    const cells = table(blob, picture, LINEAR.has(quantity));
+    heatMap(chart, picture, quantity, cells, limits(quantity, [cells]), marginFor(picture.layers, chart.clientWidth));
   }
 }
 
@@ -132,7 +136,7 @@ function valuePictures(room, packed, blob) {
 
 function forecastPicture(room, quantity, it) {
   const words = { std: 'Std of the output', grad_std: 'Std of the gradient' }[quantity] ?? quantity;
-  const chart = panel(room, `${words}.`, '');
+  const chart = panel(room, words);
   chart.style.height = '280px';
   const x = it.layers.map((_, i) => i);
   draw(chart, width => {

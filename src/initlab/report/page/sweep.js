@@ -55,8 +55,8 @@ function axisPictures(room, data, look) {
   const note = make('p', { className: 'note' });
   lines.style.height = '360px';
   const controls = make('div', { className: 'controls' }, chooser('figure', metrics, metric, v => { metric = v; again(); }));
-  if (axes.length > 1) controls.append(chooser('across', axes.map(a => [a, a]), across, v => { if (v === down) down = across; across = v; again(); }));
-  if (axes.length > 2) controls.append(chooser('map, down', axes.map(a => [a, a]), down, v => { if (v !== across) down = v; again(); }));
+  if (axes.length > 1) controls.append(chooser('across', axes.map(a => [a, lastWord(a)]), across, v => { if (v === down) down = across; across = v; again(); }));
+  if (axes.length > 2) controls.append(chooser('map, down', axes.map(a => [a, lastWord(a)]), down, v => { if (v !== across) down = v; again(); }));
   room.append(controls, make('div', { className: axes.length > 1 ? 'pair' : '' }, make('figure', {}, lines), ...(axes.length > 1 ? [make('figure', {}, map, note)] : [])));
   const figure = c => metric === 'score' ? c.score : c.metrics[metric];
   const title = () => metrics.find(([name]) => name === metric)[1];
@@ -89,9 +89,9 @@ function axisPictures(room, data, look) {
         if (dots.length) traces.push({ x: dots.map(d => d[0]), y: dots.map(d => d[1]), type: 'scatter', mode: 'markers', marker: { size: 4, color: faint(colour, 0.6) }, hoverinfo: 'skip' });
       }
       for (const t of traces) t.showlegend = Boolean(t.name);
-      return { traces, layout: { showlegend: others.length > 0, legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', title: { text: others.length ? `${plain(others.join(', '))}: ` : '' } }, hovermode: 'closest',
+      return { traces, layout: { showlegend: others.length > 0, legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', title: { text: others.length ? `${plain(others.map(lastWord).join(', '))}: ` : '' } }, hovermode: 'closest',
         margin: { l: 52, r: 12, t: 40, b: 46 }, yaxis: { title: { text: plain(title()), standoff: 8 }, zeroline: false },
-        xaxis: { title: { text: plain(across), standoff: 6 }, type: log ? 'log' : 'linear', tickvals: values.map(at), ticktext: values.map(plain), showgrid: false, zeroline: false, minor: { ticks: '' }, ...(numeric ? {} : { range: [-0.4, values.length - 0.6] }) } } };
+        xaxis: { title: { text: plain(lastWord(across)), standoff: 6 }, type: log ? 'log' : 'linear', tickvals: values.map(at), ticktext: values.map(plain), showgrid: false, zeroline: false, minor: { ticks: '' }, ...(numeric ? {} : { range: [-0.4, values.length - 0.6] }) } } };
     });
     if (axes.length > 1) drawMap();
   };
@@ -114,8 +114,8 @@ function axisPictures(room, data, look) {
       return { traces: [{ type: 'heatmap', z: means, colorscale: 'Cividis', reversescale: low, showscale: false, xgap: 2, ygap: 2, hoverongaps: false, hoverinfo: 'text',
         text: cells.map(row => row.map(c => c ? `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${figure(c).std === null ? '' : ` ± ${brief(figure(c).std)}`}` : '')) }],
       layout: { annotations, margin: { l: 70, r: 10, t: 40, b: 46 }, title: { text: plain(title()), font: { size: 12, color: css('--ink-2') }, x: 0, xref: 'paper', y: 1, yref: 'paper', yanchor: 'bottom', pad: { b: 8 } },
-        xaxis: { tickvals: [...columns.keys()], ticktext: columns.map(plain), title: { text: plain(across), standoff: 6 }, showgrid: false, zeroline: false },
-        yaxis: { tickvals: [...rows.keys()], ticktext: rows.map(r => plain(clipped(r, 16))), title: { text: plain(down), standoff: 6 }, showgrid: false, zeroline: false, autorange: 'reversed' } } };
+        xaxis: { tickvals: [...columns.keys()], ticktext: columns.map(plain), title: { text: plain(lastWord(across)), standoff: 6 }, showgrid: false, zeroline: false },
+        yaxis: { tickvals: [...rows.keys()], ticktext: rows.map(r => plain(clipped(r, 16))), title: { text: plain(lastWord(down)), standoff: 6 }, showgrid: false, zeroline: false, autorange: 'reversed' } } };
     });
   };
   again();
@@ -161,7 +161,9 @@ function combinationCurves(room, data, look) {
       traces.push({ x, y: points.map(p => p.mean), type: 'scatter', mode: x.length > 30 ? 'lines' : 'lines+markers', name: plain(c.label), visible, meta: i, marker: { size: 5 }, line: { color, dash, width: 2 }, hoverinfo: 'text',
         text: points.map(p => `${plain(c.label)}<br>epoch ${p.epoch}: <b>${brief(p.mean)}</b>${p.n > 1 ? ` ± ${brief(p.std)} (n = ${p.n})` : ''}`) });
     });
-    return { traces, layout: { hovermode: 'closest', yaxis: { title: { text: plain(name), standoff: 8 }, zeroline: false }, xaxis: { title: { text: 'epoch', standoff: 6 }, showgrid: false, zeroline: false, dtick: data.runs.some(r => (r.epochs.epoch ?? []).length > 12) ? undefined : 1 } } };
+    const seen = traces.filter(t => t.text && t.visible).flatMap(t => t.y), least = Math.min(...seen), log = /loss/.test(name) && least > 0 && Math.max(...seen) / least > 4;
+    const scale = log ? { type: 'log', title: { text: `${plain(name)} (log scale)`, standoff: 8 }, ...logTicks(seen) } : { title: { text: plain(name), standoff: 8 }, ...calm(seen, /acc/.test(name)) };
+    return { traces, layout: { hovermode: 'closest', yaxis: { zeroline: false, ...scale }, xaxis: { title: { text: 'epoch', standoff: 6 }, showgrid: false, zeroline: false, dtick: data.runs.some(r => (r.epochs.epoch ?? []).length > 12) ? undefined : 1 } } };
   });
   again();
 }
@@ -185,8 +187,8 @@ function sideBySide(room, data, blob) {
     caption.textContent = room.dataset[quantity.replace('_', '')];
     const tables = chosen.map(i => data.runs[i].pictures[quantity] ? table(blob, data.runs[i].pictures[quantity], LINEAR.has(quantity)) : null);
     const scale = limits(quantity, tables.filter(t => t));
-    chosen.forEach((index, place) => {
-      const picture = data.runs[index].pictures[quantity], chart = make('div', { className: 'chart' }), options = ranked.map(i => [i, data.runs[i].label]);
+    const places = chosen.map((index, place) => {
+      const chart = make('div', { className: 'chart' }), options = ranked.map(i => [i, data.runs[i].label]);
       const head = make('div', { className: 'controls' }, chooser(`run ${place + 1}`, options, index, v => { chosen[place] = Number(v); again(); }));
       if (chosen.length > 1) {
         const away = make('button', { type: 'button', className: 'quiet', textContent: 'Remove' });
@@ -194,7 +196,11 @@ function sideBySide(room, data, blob) {
         head.append(away);
       }
       grid.append(make('figure', {}, head, chart));
-      if (picture) heatMap(chart, picture, quantity, tables[place], scale, marginFor(picture.layers, 400));
+      return chart;
+    });
+    places.forEach((chart, place) => {  // the grid is laid out first: only then each has its width
+      const picture = data.runs[chosen[place]].pictures[quantity];
+      if (picture) heatMap(chart, picture, quantity, tables[place], scale, marginFor(picture.layers, chart.clientWidth));
       else chart.append(make('p', { className: 'note', textContent: 'This run recorded none of these.' }));
     });
   };
