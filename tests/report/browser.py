@@ -109,9 +109,9 @@ class Browser:
         self.call("Page.navigate", url=page.as_uri())
         self.js(
             """new Promise((done, failed) => {
+              const sorry = () => document.getElementById('sorry');
               const look = () => document.documentElement?.dataset.ready ? done(true)
-                : document.getElementById('sorry')?.hidden === false ? failed(document.getElementById('sorry').textContent)
-                : setTimeout(look, 20);
+                : sorry()?.hidden === false ? failed(sorry().textContent) : setTimeout(look, 20);
               look();
               setTimeout(() => failed('not ready after 30 s'), 30000);
             })"""

@@ -19,7 +19,7 @@ def run_page(run: RunFiles) -> str:
     later = LATER_POINTS
     while later > 20 and figures.weight_of_pictures(run, later) > MOST_FIGURES:
         later //= 2
-    data = {
+    data: dict[str, Any] = {
         "kind": "run",
         "epochs": figures.epochs(run),
         "loss": figures.loss_curve(run, 2000),
@@ -79,9 +79,9 @@ def _finding(item: dict[str, Any]) -> dict[str, str]:
     if item.get("at_the_end") is False:
         when += "; gone by the end"
     value = item.get("value")
-    measure = (
-        f" ({item.get('measure')}: {value:.3g})" if isinstance(value, (int, float)) and item.get("measure") else ""
-    )
+    says = str(item.get("says") or item.get("sentence") or "")
+    if item.get("measure") and isinstance(value, (int, float)) and f"{value:.3g}" not in says:
+        says += f" ({item['measure']}: {value:.3g})"
     return {
         "kind": str(item.get("kind", "finding")).capitalize(),
         "when": when,

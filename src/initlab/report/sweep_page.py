@@ -147,9 +147,8 @@ def _title(sweep: Sweep, axes: list[str]) -> str:
 def _verdict(sweep: Sweep, rows: list[Combination]) -> tuple[str, str, list[str]]:
     """The headline, its tone, and what else the first screen has to say."""
     counted: Counter[str] = sum((row.verdicts for row in rows), Counter())
-    because = [
-        f"Of {len(sweep.jobs)} runs: {', '.join(f'{counted[word]} {VERDICTS[word]}' for word in VERDICTS if counted[word])}."
-    ]
+    ends = ", ".join(f"{counted[word]} {VERDICTS[word]}" for word in VERDICTS if counted[word])
+    because = [f"Of {len(sweep.jobs)} runs: {ends}."]
     flat = [label(row.axes) for row in rows if row.verdicts["flat"] + row.verdicts["diverged"]]
     if flat and counted["trained"]:
         because.append(f"Did not train or diverged: {shortened(flat)}.")

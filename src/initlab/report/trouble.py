@@ -15,7 +15,7 @@ MIDLINE = "{} ends in mid-line: it is being written, or its run was stopped whil
 
 
 class Reader:
-    """Reads the files of one folder; what is missing or cannot be read becomes a sentence in `troubles`, not an error."""
+    """Reads the files of one folder; what cannot be read becomes a sentence in `troubles`, not an error."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -89,7 +89,7 @@ class Reader:
             )
             return None
         how: dict[str, Any] = {
-            "keep_default_na": False, "na_values": dict.fromkeys(numbers, ["", "nan", "NaN"]),
+            "keep_default_na": False, "na_values": {column: ["", "nan", "NaN"] for column in numbers},
             "encoding_errors": "replace", "usecols": [*numbers, *words],
         }  # fmt: skip
         types: dict[str, Any] = dict.fromkeys(words, "category")

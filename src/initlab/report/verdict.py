@@ -40,7 +40,8 @@ def verdict(run: RunFiles) -> Verdict:
 
 def blame(findings: list[dict[str, Any]]) -> str:
     """Which findings were there at step 0, and which the training brought."""
-    first, later = [], []
+    first: list[str] = []
+    later: list[str] = []
     for finding in findings:
         (first if finding.get("from_the_start") else later).append(str(finding.get("kind", "finding")))
     parts = []

@@ -14,8 +14,8 @@ CAPTIONS = {  # how to read each picture; data attributes of the page
     "data-gradstd": "Of the loss with respect to each layer’s output. Even down a column: all layers learn alike; "
     "dark at the top: hardly anything reaches the first layers.",
     "data-dead": "Units that put out 0 for the whole batch. Yellow: the layer is off.",
-    "data-updateratio": "How far a step moves the weights, against their size. The middle of the scale is the usual 1e-3; "
-    "bluer hardly moves, redder moves too far.",
+    "data-updateratio": "How far a step moves the weights, against their size. The middle of the scale is the "
+    "usual 1e-3; bluer hardly moves, redder moves too far.",
 }  # fmt: skip
 SHOWN_PACKAGES = ("torch", "lightning", "hydra-core", "numpy", "initlab")
 
@@ -33,7 +33,7 @@ def run_title(run: RunFiles) -> str:
     """`MLP, 5 hidden layers of 256, relu, from init normal`; the folder's name where the config is not known."""
     model = run.config.get("model")
     name = short_class(model)
-    if not name:
+    if not name or not isinstance(model, dict):
         return run.folder.name
     parts = [{"mlp": "MLP"}.get(name, name.replace("_", " ").capitalize())]
     if isinstance(model.get("num_hiddens"), list):
