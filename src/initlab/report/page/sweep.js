@@ -65,7 +65,7 @@ function axisPictures(room, data, look) {
     const values = data.axes[across], numeric = values.every(isNumber);
     const log = numeric && values.every(v => v > 0) && Math.max(...values) / Math.min(...values) >= 50;
     const at = v => numeric ? Number(v) : values.indexOf(v);
-    draw(lines, () => {
+    draw(lines, width => {
       const others = axes.filter(a => a !== across), colourAxis = others.includes(look.first) ? look.first : others[0];
       const dashAxis = others.find(a => a !== colourAxis), groups = new Map();
       for (const c of data.combinations) {
@@ -82,7 +82,7 @@ function axisPictures(room, data, look) {
         const name = others.map(a => members[0].axes[a]).join(', ') || title();
         const error = numeric ? {} : { error_y: { type: 'data', array: std, thickness: 1.4, width: 4, color: colour } };
         if (numeric && x.length > 1 && std.some(s => s > 0)) traces.push(band(x, y.map((v, i) => v - std[i]), y.map((v, i) => v + std[i]), colour));
-        traces.push({ x, y, type: 'scatter', mode: numeric || axes.length > 1 ? 'lines+markers' : 'markers', name: plain(name), marker: { size: 8, color: colour }, ...error,
+        traces.push({ x, y, type: 'scatter', mode: numeric || axes.length > 1 ? 'lines+markers' : 'markers', name: plain(clipped(name, width < NARROW ? 22 : 40)), marker: { size: 8, color: colour }, ...error,
           line: { color: colour, width: numeric ? 2.2 : 0.8, dash: dashAxis ? look.dash(dashAxis, members[0].axes[dashAxis]) : 'solid' }, hoverinfo: 'text',
           text: members.map(c => `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${figure(c).std === null ? '' : ` ± ${brief(figure(c).std)}`} (n = ${figure(c).n})`) });
         const dots = members.flatMap(c => figure(c).values.length > 1 ? figure(c).values.map(v => [at(c.axes[across]), v]) : []);
