@@ -33,7 +33,8 @@ def make_run(
     words = ["train.py", f"init={init}", f"model.depth={depth}", f"seed={seed}"]
     environment = {
         "started": "2026-11-21T12:00:00+0000", "command": words, "python": "3.11.7", "platform": "Linux",
-        "cpu_count": 2, "threads": 1, "gpu": None, "packages": {"torch": "2.15.0"}, "git": {"commit": "abc", "branch": "main", "clean": True},
+        "cpu_count": 2, "threads": 1, "gpu": None, "packages": {"torch": "2.15.0"},
+        "git": {"commit": "abc", "branch": "main", "clean": True},
     }  # fmt: skip
     (folder / "environment.json").write_text(json.dumps(environment))
     losses = [2.3026 if flat else 2.0 / (1 + e) + 0.01 * rng.random() for e in range(epochs)]
@@ -65,7 +66,8 @@ def make_run(
     (folder / "histograms.csv").write_text("\r\n".join(histograms) + "\r\n")
     finding = {
         "kind": "vanishing signal", "layers": ["layers.0", "layers.1", "layers.2"], "since": 0,
-        "measure": "factor a layer", "value": fades, "says": f"the std changes by a factor {fades:.3g} a layer", "advice": "another init",
+        "measure": "factor a layer", "value": fades,
+        "says": f"the std changes by a factor {fades:.3g} a layer", "advice": "another init",
         "from_the_start": True, "sentence": "", "at_the_end": True,
     }  # fmt: skip
     (folder / "findings.json").write_text(json.dumps([finding] if flat else []))

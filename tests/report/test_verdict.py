@@ -56,13 +56,14 @@ def test_the_ranking_has_numpys_means_and_deviations(tmp_path: Path) -> None:
     assert (best.score.n, worst.verdicts["flat"], worst.findings["vanishing signal"]) == (3, 3, 3)
 
 
-def test_a_seed_without_a_score_leaves_the_combination_last(tmp_path: Path) -> None:
+def test_a_combination_with_a_seed_that_diverged_is_after_the_whole_ones(tmp_path: Path) -> None:
     folder = make_sweep(tmp_path / "sweep", {"init": ["normal", "kaiming"], "seed": ["0", "1"]})
     summary = folder / "2_init-kaiming_seed-0/summary.json"
     summary.write_text(json.dumps(json.loads(summary.read_text()) | {"score": None}))  # nan, as JSON has it
     best, worst = ranked(read_sweep(folder))
     assert (best.axes["init"], worst.axes["init"]) == ("normal", "kaiming")
-    assert math.isnan(worst.score.mean)
+    assert (worst.score.n, worst.score.broken) == (1, 1)
+    assert worst.score.mean < best.score.mean
 
 
 def test_without_a_plan_the_axes_are_what_differs(tmp_path: Path) -> None:

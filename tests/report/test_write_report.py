@@ -127,6 +127,22 @@ def test_a_sweep_says_what_failed_what_stopped_and_what_never_began(tmp_path: Pa
     assert "Best: kaiming" in text
 
 
+def test_who_beats_whom_is_said_as_the_closing_table_has_it(tmp_path: Path) -> None:
+    folder = make_sweep(tmp_path / "sweep", {"init": ["normal", "kaiming"], "seed": ["0", "1"]}, steps=[0])
+    assert "It beats" not in write_report(folder).read_text()
+    scores = [json.loads((folder / f"{n}_init-kaiming_seed-{n - 2}/summary.json").read_text())["score"] for n in (2, 3)]
+    table = folder / "sweep.csv"
+    head = "init,n,score mean,score to best,low,high\r\n"
+    table.write_text(f"{head}kaiming,2,{sum(scores) / 2!r},,,\r\nnormal,2,2.3526,1.66,1.5,1.82\r\n")
+    text = write_report(folder).read_text()
+    assert "It beats normal (paired over the seeds" in text
+    assert "+1.66" in text
+    table.write_text(f"{head}kaiming,2,{sum(scores) / 2!r},,,\r\nnormal,2,2.3526,1.66,-0.2,3.5\r\n")
+    assert "Not decided by these seeds: normal." in write_report(folder).read_text()
+    table.write_text(f"{head}kaiming,1,{scores[0]!r},,,\r\nnormal,1,2.3526,1.66,1.5,1.82\r\n")  # before the other seed
+    assert "It beats" not in write_report(folder).read_text()
+
+
 def test_the_command_of_a_job_is_its_own(tmp_path: Path) -> None:
     folder = make_sweep(tmp_path / "sweep", {"init": ["kaiming"], "seed": ["0", "1"]}, steps=[0])
     job = folder / "1_init-kaiming_seed-1"
@@ -134,7 +150,7 @@ def test_the_command_of_a_job_is_its_own(tmp_path: Path) -> None:
     environment["command"] = ["train.py", "-m", "init=kaiming", "seed=0,1", "model.depth=2"]
     (job / "environment.json").write_text(json.dumps(environment))
     assert "python scripts/train.py model.depth=2 init=kaiming seed=1</pre>" in write_report(job).read_text()
-    assert "train.py -m init=kaiming seed=0,1 model.depth=2" in write_report(folder).read_text()
+    assert "python scripts/train.py -m init=kaiming seed=0,1</pre>" in write_report(folder).read_text()
 
 
 def test_fifty_long_runs_of_twenty_layers_fit(tmp_path: Path) -> None:
@@ -156,6 +172,6 @@ def test_fifty_long_runs_of_twenty_layers_fit(tmp_path: Path) -> None:
         own.folder = tmp_path / f"run-{num}"
         jobs.append(Job(num, own.folder, {"init": f"scheme-{num // 5}", "seed": str(num % 5)}, own))
     axes = {"init": [f"scheme-{i}" for i in range(10)], "seed": [str(i) for i in range(5)]}
-    page = sweep_page(Sweep(tmp_path, "", axes, "val/loss", "min", jobs))
+    page = sweep_page(Sweep(tmp_path, [], axes, "val/loss", "min", jobs))
     assert len(page.encode()) < LIMIT
     assert "are not among them" not in page  # every run has its pictures

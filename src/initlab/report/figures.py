@@ -42,9 +42,9 @@ class Blob:
         return b"".join(self.parts)
 
 
-def thinned(steps: np.ndarray, later: int) -> np.ndarray:
-    """Which of the ascending steps to keep: all below 100, of those after at most `later`, evenly, the last one too."""
-    dense = int(np.searchsorted(steps, DENSE_STEPS))
+def thinned(steps: np.ndarray, later: int, dense: int = DENSE_STEPS) -> np.ndarray:
+    """Which of the ascending steps to keep: all below `dense`, of those after at most `later`, evenly, the last too."""
+    dense = int(np.searchsorted(steps, dense))
     rest = np.arange(dense, len(steps))
     if len(rest) > later:
         rest = rest[np.unique(np.linspace(0, len(rest) - 1, later).round().astype(int))]
@@ -121,24 +121,26 @@ def loss_curve(run: RunFiles, later: int) -> dict[str, list[float | None]]:
     return {"steps": rows["step"].tolist(), "values": [short(v) for v in rows["value"]]}
 
 
-def epochs(run: RunFiles, most: int = 1000) -> dict[str, list[float | None]]:
-    """metrics.csv by column."""
+def epochs(run: RunFiles, most: int) -> dict[str, list[float | None]]:
+    """metrics.csv by column, of at most so many epochs, evenly."""
     if run.metrics is None:
         return {}
     rows = run.metrics.sort_values("epoch", kind="stable").drop_duplicates("epoch", keep="last")
-    rows = rows.iloc[thinned(rows["epoch"].to_numpy(), most)]
+    rows = rows.iloc[thinned(rows["epoch"].to_numpy(), most, dense=0)]
     return {str(name): [short(v) for v in rows[name]] for name in rows.columns if name != "step"}
 
 
-def histograms(run: RunFiles, blob: Blob, later: int) -> dict[str, Any]:
-    """By step and layer: the range of values, and the bars as sqrt(share / highest share) from 0 to 255."""
+def histograms(run: RunFiles, blob: Blob, later: int, most: int) -> dict[str, Any]:
+    """At most so many, by step and layer: the range of values, the bars as sqrt(share / highest share) from 0 to 255."""
     rows = run.histograms
     if rows is None or rows.empty:
         return {}
     steps = np.unique(rows["step"].to_numpy())
+    layers = list(dict.fromkeys(rows["layer"]))
+    while later > 5 and len(thinned(steps, later)) * len(layers) > most:
+        later //= 2
     steps = steps[thinned(steps, later)]
     rows = rows[rows["step"].isin(steps)]
-    layers = list(dict.fromkeys(rows["layer"]))
     functions = set() if run.signal is None else set(_layers(run.signal, "saturated"))
     place = {name: i for i, name in enumerate(layers)}
     entries, bars = [], []

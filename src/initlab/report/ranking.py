@@ -15,14 +15,12 @@ METRICS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss", "train/
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample std (n - 1) of n figures; the std is nan for n = 1.
-
-    A figure that is not finite makes the mean nan: of a combination with a seed that diverged it could not be compared.
-    """
+    """Mean and sample std (n - 1) of the n finite figures, nan where there are too few; `broken`: how many are not."""
 
     mean: float
     std: float
     n: int
+    broken: int = 0
 
 
 @dataclass
@@ -36,19 +34,23 @@ class Combination:
 
 
 def ranked(sweep: Sweep) -> list[Combination]:
-    """Best first by the mean score; those without one last, in the order of the sweep."""
+    """Best first by the mean score: those with a score from every run, then those with some, then those with none."""
     groups: dict[tuple[tuple[str, str], ...], list[Job]] = {}
     for job in sweep.jobs:
         groups.setdefault(tuple((axis, job.overrides.get(axis, "")) for axis in sweep.swept), []).append(job)
     rows = [_combination(dict(axes), jobs) for axes, jobs in groups.items()]
     sign = -1 if sweep.mode == "max" else 1
-    return sorted(rows, key=lambda row: sign * row.score.mean if math.isfinite(row.score.mean) else math.inf)
+
+    def rank(row: Combination) -> tuple[int, float]:
+        return (2, 0.0) if not row.score.n else (int(row.score.n < len(row.jobs)), sign * row.score.mean)
+
+    return sorted(rows, key=rank)
 
 
 def spread(values: list[float]) -> Spread:
-    if not values or not all(map(math.isfinite, values)):
-        return Spread(math.nan, math.nan, len(values))
-    return Spread(fmean(values), stdev(values) if len(values) > 1 else math.nan, len(values))
+    finite = [value for value in values if math.isfinite(value)]
+    mean = fmean(finite) if finite else math.nan
+    return Spread(mean, stdev(finite) if len(finite) > 1 else math.nan, len(finite), len(values) - len(finite))
 
 
 def _combination(axes: dict[str, str], jobs: list[Job]) -> Combination:

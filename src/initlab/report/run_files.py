@@ -44,6 +44,7 @@ class RunFiles:
     signal: pd.DataFrame | None = None
     histograms: pd.DataFrame | None = None
     forecast: pd.DataFrame | None = None
+    forecast_verdict: str = ""
     troubles: list[str] = field(default_factory=list)
 
     @property
@@ -91,9 +92,11 @@ def read_run(folder: Path, pictures: bool = True) -> RunFiles:
     run.metrics = reader.csv("metrics.csv")
     if run.metrics is not None and "epoch" not in run.metrics.columns:
         run.metrics = None
-    run.signal = reader.csv("signal.csv", ("step", "value"), ("layer", "quantity"))
+    name = "signal.csv" if (folder / "signal.csv").exists() else "activations.csv"  # of ActivationStats alone
+    run.signal = reader.csv(name, ("step", "value"), ("layer", "quantity"))
     if pictures:
         run.histograms = reader.csv("histograms.csv", ("step", "low", "high"), ("layer", "counts"))
+        run.forecast_verdict = str(reader.json("forecast.json", dict).get("verdict") or "")
         run.forecast = reader.csv("forecast.csv", ("value", "low", "high"), ("layer", "quantity"))
     run.troubles += _missing(run)
     return run

@@ -10,6 +10,7 @@ from initlab.report.run_files import RunFiles, number
 from initlab.report.verdict import blame, sentence, verdict
 
 LATER_POINTS, LATER_HISTOGRAMS = 600, 80  # after the first 100 steps
+MOST_HISTOGRAMS = 12_000  # of all layers and steps together, 64 bytes each
 MOST_FIGURES = 900_000  # of all pictures together, two bytes each
 FACTS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss")
 
@@ -21,13 +22,12 @@ def run_page(run: RunFiles) -> str:
         later //= 2
     data: dict[str, Any] = {
         "kind": "run",
-        "epochs": figures.epochs(run),
+        "epochs": figures.epochs(run, 1000),
         "loss": figures.loss_curve(run, 2000),
         "pictures": figures.pictures(run, blob, later),
-        "histograms": figures.histograms(run, blob, LATER_HISTOGRAMS),
+        "histograms": figures.histograms(run, blob, LATER_HISTOGRAMS, MOST_HISTOGRAMS),
         "forecast": figures.forecast(run),
     }
-    command, command_words = words.again(run)
     environment, packages = words.environment_rows(run)
     return html.render(
         "run.html",
@@ -50,10 +50,10 @@ def run_page(run: RunFiles) -> str:
         has_losses=bool(data["loss"]["steps"]),
         has_signal=bool(data["pictures"]),
         has_histograms=bool(data["histograms"]),
-        has_forecast=bool(data["forecast"]),
+        has_forecast=bool(data["forecast"] or run.forecast_verdict),
         captions=words.CAPTIONS,
-        command=command,
-        command_words=command_words,
+        command=words.again(run),
+        forecast_verdict=run.forecast_verdict,
         config_text=run.config_text,
         environment=environment,
         packages=packages,

@@ -12,7 +12,7 @@ from initlab.report.trouble import Reader
 
 GROUPS = ("data", "model", "init", "optimizer", "scheduler")
 PLACES = ("run_dir", "dirpath", "save_dir", "root")  # keys of folders, which differ from job to job
-SEEDS = ("seed", "init_seed", "data.seed")  # what a combination is repeated over
+SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # what a combination is repeated over
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Sweep:
     """axes: what was swept, with its values in the order in which they were asked for."""
 
     folder: Path
-    command: str
+    command: list[str]
     axes: dict[str, list[str]]
     monitor: str
     mode: str
@@ -95,8 +95,9 @@ def read_sweep(folder: Path) -> Sweep:
     mode = plan.get("mode") or (some.config.get("mode") if some else None)
     if mode not in ("min", "max"):
         mode = "max" if monitor.endswith("acc") else "min"
-    command = plan.get("command") or (some.environment.get("command") if some else "")
-    return Sweep(folder, _line(command), axes, monitor, mode, jobs, reader.troubles)
+    typed = plan.get("command") or (some.environment.get("command") if some else None)
+    words = [str(word) for word in typed] if isinstance(typed, list) else str(typed or "").split()
+    return Sweep(folder, words, axes, monitor, mode, jobs, reader.troubles)
 
 
 def is_number(text: str) -> bool:
@@ -160,11 +161,3 @@ def _job(folder: Path, item: Any) -> Job | None:
     if name != Path(name).name or name in ("", "..") or not isinstance(num, int):
         return None
     return Job(num, folder / name, {str(key): str(value) for key, value in item["overrides"].items()})
-
-
-def _line(command: Any) -> str:
-    """The words typed, as one line of a shell."""
-    import shlex
-
-    words = [str(word) for word in command] if isinstance(command, list) else []
-    return shlex.join(words) if words else str(command or "")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.report import figures, html, words
+from initlab.report.comparison import Difference, differences
 from initlab.report.ranking import Combination, Spread, ranked
 from initlab.report.run_files import RunFiles, number
 from initlab.report.sweep_files import Job, Sweep
@@ -15,8 +16,9 @@ from initlab.report.sweep_table import VERDICTS, columns, label, last_word, shor
 from initlab.report.verdict import sentence
 
 LATER_POINTS = 120  # of each picture after the first 100 steps; fewer where the page would be too large
-MOST_FIGURES = 1_000_000  # of all pictures together, two bytes each before they are packed
+MOST_FIGURES = 900_000  # of all pictures together, two bytes each before they are packed
 MOST_TROUBLES = 20
+MOST_EPOCHS = 300, 30_000  # of a learning curve, of all together
 
 
 def sweep_page(sweep: Sweep) -> str:
@@ -26,9 +28,9 @@ def sweep_page(sweep: Sweep) -> str:
     pictures, thin_words = _pictures(rows, blob)
     jobs = [(job, job.run) for row in rows for job in row.jobs if job.run]
     some = next((run for _, run in jobs if run.environment), None)
-    command, _ = words.again(some, sweep=True)
+    to_best = differences(sweep, rows)
     environment, packages = words.environment_rows(some)
-    says, tone, because = _verdict(sweep, rows)
+    says, tone, because = _verdict(sweep, rows, to_best)
     better, first = ("more", "highest") if sweep.mode == "max" else ("less", "lowest")
     colours = [last_word(axis) for axis in axes][:2]
     return html.render(
@@ -49,16 +51,16 @@ def sweep_page(sweep: Sweep) -> str:
         ],
         score_words=f"The score is {sweep.monitor} at the best epoch, {better} is better; "
         "the other figures are of the end of the run.",
-        columns=columns(sweep, rows, axes),
-        rows=table(sweep, rows, axes),
+        columns=columns(sweep, rows, axes, to_best),
+        rows=table(sweep, rows, axes, to_best),
         has_axes=any(len(values) > 1 for values in axes.values()),
         has_curves=any(run.metrics is not None and len(run.metrics) for _, run in jobs),
         has_signal=bool(pictures),
         colour_words=", dashes are ".join(colours) or "the same",
         captions=words.CAPTIONS,
         thin_words=thin_words,
-        command=command,
-        command_words="The whole sweep.",
+        command=words.command_line(sweep.command, some),
+        to_best=bool(to_best),
         config_text=jobs[0][1].config_text if jobs else "",
         environment=environment,
         packages=packages,
@@ -89,6 +91,7 @@ def _data(
                 "runs": [place[job.folder] for job in row.jobs if job.folder in place],
             }
         )
+    most = max(10, min(MOST_EPOCHS[0], MOST_EPOCHS[1] // max(1, len(jobs))))
     return {
         "kind": "sweep",
         "axes": axes,
@@ -98,7 +101,7 @@ def _data(
         "metrics": list(dict.fromkeys(name for row in rows for name in row.metrics)),
         "combinations": combinations,
         "runs": [
-            {"label": _name(job), "epochs": figures.epochs(run, 300), "pictures": pictures.get(job.folder, {})}
+            {"label": _name(job), "epochs": figures.epochs(run, most), "pictures": pictures.get(job.folder, {})}
             for job, run in jobs
         ],
     }
@@ -144,7 +147,7 @@ def _title(sweep: Sweep, axes: list[str]) -> str:
     return f"{' × '.join(map(last_word, axes)) or sweep.folder.name}: {runs}{repeated}"
 
 
-def _verdict(sweep: Sweep, rows: list[Combination]) -> tuple[str, str, list[str]]:
+def _verdict(sweep: Sweep, rows: list[Combination], to_best: dict[int, Difference]) -> tuple[str, str, list[str]]:
     """The headline, its tone, and what else the first screen has to say."""
     counted: Counter[str] = sum((row.verdicts for row in rows), Counter())
     ends = ", ".join(f"{counted[word]} {VERDICTS[word]}" for word in VERDICTS if counted[word])
@@ -161,12 +164,24 @@ def _verdict(sweep: Sweep, rows: list[Combination]) -> tuple[str, str, list[str]
         return "No run has a score yet.", "failed" if counted["failed"] else "unfinished", because
     if not counted["trained"]:
         return "None of the runs trained.", "flat", because
-    near = [label(row.axes) for row in rows[1:] if abs(row.score.mean - best.score.mean) <= best.score.std]
-    if near:
-        because.insert(0, f"Within one standard deviation of it: {shortened(near)}.")
+    because[:0] = _against_the_best(rows, to_best)
     spread = f" ± {best.score.std:.2g}" if best.score.n > 1 else ""
     says = f"Best: {label(best.axes) or 'all'}, with {sweep.monitor} {best.score.mean:.4g}{spread}."
     return says, "trained" if counted["trained"] == len(sweep.jobs) else "mixed", because
+
+
+def _against_the_best(rows: list[Combination], to_best: dict[int, Difference]) -> list[str]:
+    """What may be said of the best row and the others, no more."""
+    if not to_best:
+        best = rows[0].score
+        near = [label(row.axes) for row in rows[1:] if abs(row.score.mean - best.mean) <= best.std]
+        return [f"Within one standard deviation of it: {shortened(near)}."] if near else []
+    beaten = [label(rows[index].axes) for index, it in to_best.items() if it.decided]
+    others = [label(rows[index].axes) for index, it in to_best.items() if not it.decided]
+    how = "paired over the seeds, 95 % confidence for all pairs together"
+    return [f"It beats {shortened(beaten)} ({how})."] * bool(beaten) + (
+        [f"Not decided by these seeds: {shortened(others)}."] if others else []
+    )
 
 
 def _facts(sweep: Sweep, rows: list[Combination]) -> list[tuple[str, str]]:

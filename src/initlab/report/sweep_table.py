@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from initlab.report.comparison import Difference
 from initlab.report.ranking import Combination, Spread
 from initlab.report.sweep_files import SEEDS, Sweep
 
@@ -30,23 +31,30 @@ def shortened(words: Iterable[str], most: int = 6) -> str:
     return "; ".join(words[:most]) + (f"; and {len(words) - most} more" if len(words) > most else "")
 
 
-def columns(sweep: Sweep, rows: list[Combination], axes: Iterable[str]) -> list[dict[str, Any]]:
+def columns(
+    sweep: Sweep, rows: list[Combination], axes: Iterable[str], to_best: dict[int, Difference]
+) -> list[dict[str, Any]]:
     names = [last_word(axis) for axis in axes] or ["run"]
-    figures = [sweep.monitor, *_metrics(sweep, rows), "n"]
+    figures = [sweep.monitor, *_metrics(sweep, rows), *(["to the best"] if to_best else []), "n"]
     by = {sweep.monitor: "descending" if sweep.mode == "max" else "ascending"}
     heads = [(name, False) for name in names] + [(name, True) for name in figures]
     heads += [("verdict", False), ("findings", False)]
     return [{"name": name, "figure": figure, "sort": by.get(name, "none")} for name, figure in heads]
 
 
-def table(sweep: Sweep, rows: list[Combination], axes: Iterable[str]) -> list[dict[str, Any]]:
+def table(
+    sweep: Sweep, rows: list[Combination], axes: Iterable[str], to_best: dict[int, Difference]
+) -> list[dict[str, Any]]:
     axes, metrics = list(axes), _metrics(sweep, rows)
     lines = []
     for index, row in enumerate(rows):
         cells = [_cell(row.axes[axis]) for axis in axes] or [_cell("all")]
         cells[0] |= {"swatch": True, "kind": "name"}
         cells += [_figure(row.score), *(_figure(row.metrics.get(name)) for name in metrics)]
-        cells += [_cell(str(row.score.n), kind="figure"), _verdicts(row), _cell(_findings(row), kind="words")]
+        if to_best:
+            cells.append(_difference(to_best.get(index)))
+        broken = f", {row.score.broken} nan" if row.score.broken else ""
+        cells += [_cell(f"{row.score.n}{broken}", kind="figure"), _verdicts(row), _cell(_findings(row), kind="words")]
         lines.append({"index": index, "cells": cells, "first": index == 0 and math.isfinite(row.score.mean)})
     return lines
 
@@ -61,9 +69,16 @@ def _cell(text: str, kind: str = "") -> dict[str, Any]:
 
 def _figure(it: Spread | None) -> dict[str, Any]:
     if it is None or not math.isfinite(it.mean):
-        return _cell("nan" if it and it.n else "–", kind="figure") | {"sort": ""}
+        return _cell("nan" if it and it.broken else "–", kind="figure") | {"sort": ""}
     small = f"± {it.std:.4f}" if math.isfinite(it.std) else ""
     return _cell(f"{it.mean:.4f}", kind="figure") | {"sort": repr(it.mean), "small": small}
+
+
+def _difference(it: Difference | None) -> dict[str, Any]:
+    if it is None:
+        return _cell("", kind="figure")
+    small = f"± {(it.high - it.low) / 2:.2g}" + ("" if it.decided else ", not decided")
+    return _cell(f"{it.mean:+.3g}", kind="figure") | {"sort": repr(it.mean), "small": small}
 
 
 def _verdicts(row: Combination) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import shlex
+from pathlib import Path
 from typing import Any
 
 from initlab.report.run_files import RunFiles, short_class
-from initlab.report.sweep_files import Job
+from initlab.report.trouble import Reader
 
 CAPTIONS = {  # how to read each picture; data attributes of the page
     "data-std": "The middle of the scale is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
@@ -100,47 +101,48 @@ def environment_rows(run: RunFiles | None) -> tuple[list[tuple[str, str]], list[
     return rows, [(str(name), str(version)) for name, version in packages.items()]
 
 
-def again(run: RunFiles | None, sweep: bool = False) -> tuple[str, str]:
-    """The command that reproduces it, and a sentence about it; empty where it is not known.
+def again(run: RunFiles) -> str:
+    """The command that reproduces a run; empty where it is not known.
 
-    A job of a sweep gets a command of its own: the words of the sweep, each swept value in place of the values.
+    A job of a sweep gets a command of its own: the words of the sweep, its own value in place of each swept one's.
     """
-    words = run.environment.get("command") if run else None
-    if run is None or not isinstance(words, list) or not words:
-        return "", ""
+    words = run.environment.get("command")
+    if not isinstance(words, list) or not words:
+        return ""
     words = [str(word) for word in words]
     many = {"-m", "--multirun"} & set(words)
-    if many and not sweep:
-        job = _job_of(run)
-        if job is None:
-            return "", ""
-        swept = set(job.overrides)
-        words = [word for word in words if word not in many and word.split("=", 1)[0].lstrip("+~") not in swept]
-        words += [f"{key}={value}" for key, value in job.overrides.items()]
-    git = run.environment.get("git")
-    lines = [f"git checkout {git['commit']}"] if isinstance(git, dict) and git.get("commit") else []
-    if lines and not git.get("clean"):  # type: ignore[union-attr]
-        lines.append("git apply uncommitted.diff   # in the run's folder")
-    script = words[0] if words[0].endswith(".py") else "train.py"
-    lines.append(f"python scripts/{shlex.join([script, *words[1:]])}")
-    return "\n".join(lines), "On one kind of machine, with the same packages and threads, it gives the same figures."
+    if many:
+        overrides = _overrides_in_sweep(run.folder)
+        words = [w for w in words if w not in many and w.split("=", 1)[0].lstrip("+~") not in overrides]
+        words += [f"{key}={value}" for key, value in overrides.items()]
+        if not overrides:
+            return ""
+    return command_line(words, run)
 
 
-def _job_of(run: RunFiles) -> Job | None:
-    """The job that a run is in the sweep around it, where a sweep.json says so."""
-    parent = run.folder.resolve().parent
-    if not (parent / "sweep.json").is_file():
-        return None
-    from initlab.report.trouble import Reader
+def command_line(words: list[str], run: RunFiles | None) -> str:
+    """What to type, from the commit that the run was made with."""
+    if not words:
+        return ""
+    git = run.environment.get("git") if run else None
+    lines = []
+    if isinstance(git, dict) and git.get("commit"):
+        lines.append(f"git checkout {git['commit']}")
+        if not git.get("clean"):
+            lines.append("git apply uncommitted.diff   # in the run's folder")
+    script = Path(words[0]).name if words[0].endswith(".py") else "train.py"
+    rest = words[1:] if words[0].endswith(".py") else words
+    return "\n".join([*lines, f"python scripts/{shlex.join([script, *rest])}"])
 
-    for item in Reader(parent).json("sweep.json", dict).get("jobs") or []:
-        if (
-            isinstance(item, dict)
-            and item.get("folder") == run.folder.resolve().name
-            and isinstance(item.get("overrides"), dict)
-        ):
-            return Job(0, run.folder, {str(k): str(v) for k, v in item["overrides"].items()})
-    return None
+
+def _overrides_in_sweep(folder: Path) -> dict[str, str]:
+    """What sets a run apart in the sweep around it, where a sweep.json says so."""
+    folder = folder.resolve()
+    jobs = Reader(folder.parent).json("sweep.json", dict).get("jobs")
+    for item in jobs if isinstance(jobs, list) else []:
+        if isinstance(item, dict) and item.get("folder") == folder.name and isinstance(item.get("overrides"), dict):
+            return {str(key): str(value) for key, value in item["overrides"].items()}
+    return {}
 
 
 def _telling(key: str, value: Any) -> bool:
