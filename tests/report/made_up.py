@@ -95,6 +95,13 @@ def make_sweep(folder: Path, axes: dict[str, list[str]], plan: bool = True, **mo
         listed.append({"num": num, "folder": name, "overrides": overrides})
     if plan:
         words = " ".join(["train.py", "-m", *(f"{axis}={','.join(values)}" for axis, values in axes.items())])
-        content = {"command": words, "axes": axes, "monitor": "val/loss", "mode": "min", "jobs": listed}
+        content = {
+            "command": words,
+            "overrides": words.split()[2:],
+            "axes": axes,
+            "monitor": "val/loss",
+            "mode": "min",
+            "jobs": listed,
+        }
         (folder / "sweep.json").write_text(json.dumps(content))
     return folder

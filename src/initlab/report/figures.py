@@ -122,7 +122,7 @@ def loss_curve(run: RunFiles, later: int) -> dict[str, list[float | None]]:
 
 
 def epochs(run: RunFiles, most: int) -> dict[str, list[float | None]]:
-    """metrics.csv by column, of at most so many epochs, evenly."""
+    """metrics.csv by column, of AT epochs, evenly."""
     if run.metrics is None:
         return {}
     rows = run.metrics.sort_values("epoch", kind="stable").drop_duplicates("epoch", keep="last")
@@ -131,7 +131,7 @@ def epochs(run: RunFiles, most: int) -> dict[str, list[float | None]]:
 
 
 def histograms(run: RunFiles, blob: Blob, later: int, most: int) -> dict[str, Any]:
-    """At most so many, by step and layer: the range of values, the bars as sqrt(share / highest share) from 0 to 255."""
+    """At most so many, by step and layer: the range of values, bars as sqrt(share / highest share) from 0 to 255."""
     rows = run.histograms
     if rows is None or rows.empty:
         return {}
