@@ -77,8 +77,11 @@ def _figure(it: Spread | None) -> dict[str, Any]:
 def _difference(it: Difference | None) -> dict[str, Any]:
     if it is None:
         return _cell("", kind="figure")
-    small = f"± {(it.high - it.low) / 2:.2g}" + ("" if it.decided else ", not decided")
-    return _cell(f"{it.mean:+.3g}", kind="figure") | {"sort": repr(it.mean), "small": small}
+    small = f"± {(it.high - it.low) / 2:.2g}"
+    return _cell(f"{it.mean:+.3g}", kind="figure" if it.decided else "figure open") | {
+        "sort": repr(it.mean),
+        "small": small,
+    }
 
 
 def _verdicts(row: Combination) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def _verdicts(row: Combination) -> dict[str, Any]:
     for word in [word for word in VERDICTS if row.verdicts[word]]:
         parts += [("", ", ")] if parts else []
         parts.append((word.replace(" ", "-"), VERDICTS[word] + (f" {row.verdicts[word]}" if several else "")))
-    return _cell("") | {"sort": parts[0][1] if parts else "", "parts": parts}
+    return _cell("", kind="name") | {"sort": parts[0][1] if parts else "", "parts": parts}
 
 
 def _findings(row: Combination) -> str:

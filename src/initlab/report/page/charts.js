@@ -47,10 +47,12 @@ function faint(colour, alpha) {
 
 // Steps lie on a logarithmic axis, as most happens early: x = log10(1 + step).
 const onAxis = step => Math.log10(1 + step);
-function stepAxis(steps, wide) {
-  const last = steps[steps.length - 1], ticks = wide ? [0, 1, 3] : [0, 1];
+function stepAxis(steps, width) {
+  const last = steps[steps.length - 1], decades = Math.max(1, onAxis(last)), wide = width / decades > 80;
+  const least = 46 * decades / width;     // between labels, on the axis
+  const ticks = wide ? [0, 1, 3] : [0, 1];
   for (let k = 1; k < 10; k++) ticks.push(10 ** k, ...(wide ? [3 * 10 ** k] : []));
-  const shown = ticks.filter(s => s >= steps[0] && onAxis(last) - onAxis(s) > (wide ? 0.2 : 0.45)).concat(last);
+  const shown = ticks.filter(s => s >= steps[0] && onAxis(last) - onAxis(s) > least).concat(last);
   return {
     tickvals: shown.map(onAxis), ticktext: shown.map(s => s.toLocaleString('en')), showgrid: false, zeroline: false, tickangle: 0,
     title: { text: 'step (log scale)', standoff: 6 },
@@ -127,7 +129,7 @@ function heatMap(element, picture, quantity, cells, [low, high], margin) {
       traces,
       layout: {
         margin: { l: margin, r: 10, t: 34, b: 44 }, plot_bgcolor: css('--absent'),
-        xaxis: { ...stepAxis(picture.steps, width >= NARROW), range: [x[0], x[x.length - 1]], automargin: false },
+        xaxis: { ...stepAxis(picture.steps, width - margin), range: [x[0], x[x.length - 1]], automargin: false },
         yaxis: { tickvals: shown, ticktext: shown.map(i => names[i]), range: [names.length - 0.5, -0.5], showgrid: false, zeroline: false, ticks: '', automargin: false, tickfont: { size: 11 } },
       },
     };

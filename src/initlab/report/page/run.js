@@ -49,10 +49,10 @@ function batchLoss(room, { steps, values }) {
   if (!room || !steps.length) return;
   const chart = panel(room, 'Loss of each batch', room.dataset.note), x = steps.map(onAxis);
   chart.style.height = '220px';
-  draw(chart, wide => ({
+  draw(chart, width => ({
     traces: [{ x, y: values, type: 'scatter', mode: x.length > 1 ? 'lines' : 'markers', line: { color: palette(0), width: 1.6 }, customdata: steps, hovertemplate: 'step %{customdata:,}<br><b>%{y:.4g}</b><extra></extra>' }],
     layout: { margin: { l: 48, r: 12, t: 8, b: 42 }, yaxis: { zeroline: false, nticks: 6, ...calm(values) },
-      xaxis: { ...stepAxis(steps, wide >= NARROW), range: [edges(steps)[0], edges(steps).pop()], automargin: false } },
+      xaxis: { ...stepAxis(steps, width - 60), range: [edges(steps)[0], edges(steps).pop()], automargin: false } },
   }));
 }
 

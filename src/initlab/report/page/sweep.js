@@ -10,16 +10,19 @@ function sweepPage(data, blob) {
 
 const isNumber = text => text !== '' && Number.isFinite(Number(text));
 
-// The same initialisation has the same colour everywhere on the page; a second axis is told by the line's dashes.
+// The same initialisation has the same colour everywhere on the page; the line's dashes tell a second axis, or, where
+// there is none, the values that have to share a colour.
 function looks(data) {
   const axes = Object.keys(data.axes), first = axes.includes('init') ? 'init' : axes[0], second = axes.find(a => a !== first);
   const colour = (axis, value) => {
     const values = data.axes[axis] ?? [], i = Math.max(0, values.indexOf(value));
     return values.length > 1 && values.every(isNumber) ? sequential(i / (values.length - 1)) : palette(i);
   };
-  const dash = (axis, value) => DASHES[Math.max(0, (data.axes[axis] ?? []).indexOf(value)) % DASHES.length];
+  const place = (axis, value) => Math.max(0, (data.axes[axis] ?? []).indexOf(value));
+  const dash = (axis, value) => DASHES[place(axis, value) % DASHES.length];
+  const again = value => DASHES[Math.floor(place(first, value) / 7) % DASHES.length];
   return { first, second, colour, dash,
-    of: c => ({ color: first ? colour(first, c.axes[first]) : palette(0), dash: second ? dash(second, c.axes[second]) : 'solid' }) };
+    of: c => ({ color: first ? colour(first, c.axes[first]) : palette(0), dash: second ? dash(second, c.axes[second]) : again(c.axes[first]) }) };
 }
 
 function paintTable(data, look) {
