@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import make_run
+from run_folders import make_run
 
 from initlab.report import figures
 from initlab.report.run_files import read_run

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import BROWSER, Browser
-from made_up import make_run, make_sweep
+from run_folders import make_run, make_sweep
 
 from initlab.report import write_report
 

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
-from made_up import make_run, make_sweep
+from run_folders import make_run, make_sweep
 
 from initlab.report.ranking import ranked
 from initlab.report.run_files import read_run

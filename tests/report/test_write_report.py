@@ -1,12 +1,13 @@
 """One page from any folder, or one sentence."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from made_up import make_run, make_sweep
+from run_folders import make_run, make_sweep
 
 from initlab.errors import UserError
 from initlab.report import write_report
@@ -27,6 +28,18 @@ def test_the_same_rows_give_the_same_page(tmp_path: Path) -> None:
     assert page == tmp_path / "run" / "report.html"
     assert write_report(tmp_path / "run").read_bytes() == first
     assert len(first) < LIMIT
+
+
+def test_a_sweep_too_whatever_the_order_of_pythons_sets(tmp_path: Path) -> None:
+    folder = make_sweep(tmp_path / "sweep", {"init": ["normal", "kaiming"], "seed": ["0", "1"]}, steps=[0, 10])
+    pages = []
+    for seed in "12":
+        subprocess.run(
+            [sys.executable, ROOT / "scripts/report.py", folder], check=True, timeout=120, capture_output=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        )  # fmt: skip
+        pages.append((folder / "report.html").read_bytes())
+    assert pages[0] == pages[1]
 
 
 def test_a_link_to_the_latest_and_no_torch(tmp_path: Path) -> None:
@@ -51,6 +64,11 @@ def test_what_is_no_run_is_one_sentence(tmp_path: Path) -> None:
             write_report(tmp_path / name)
     with pytest.raises(UserError, match="a file, not a folder"):
         write_report(tmp_path / "other/notes.txt")
+    with pytest.raises(UserError, match=r"no such folder|too long"):
+        write_report(tmp_path / ("a" * 300))
+    (make_run(tmp_path / "run", steps=[0]) / "report.html").mkdir()
+    with pytest.raises(UserError, match="is written into the folder"):
+        write_report(tmp_path / "run")
     answer = script(str(tmp_path / "nowhere"))
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.startswith("error: ")
@@ -84,7 +102,8 @@ def test_a_file_that_is_cut_off_or_missing_is_said(tmp_path: Path, name: str) ->
     "content",
     [b"", b"\0" * 400, b"step,layer,quantity,value\n", b"\xff\xfe\n1,2\n",
      b'step,layer,quantity,value\n1,"a,std,1\n2,b\n',
-     b"step,layer,quantity,value\n1,a,std,1\nx,a,std,2\n3,a,std,word\n4,a,std,2,3,4\n5.5,a,std,1\n6,a,std,inf\n"],
+     b"step,layer,quantity,value\n1,a,std,1\nx,a,std,2\n3,a,std,word\n4,a,std,2,3,4\n5.5,a,std,1\n6,a,std,inf\n"
+     b"-7,a,std,1\n99999999999999999999,a,std,1\n8,a,std,1e999\n"],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["signal.csv", "metrics.csv", "histograms.csv"])
 def test_any_bytes_make_a_page(tmp_path: Path, name: str, content: bytes) -> None:
@@ -93,7 +112,18 @@ def test_any_bytes_make_a_page(tmp_path: Path, name: str, content: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    "content", ["[]", "{}", "null", "[1, {}]", '{"jobs": 3}', '{"jobs": [{"folder": "../.."}]}', "[" * 99_999]
+    "content",
+    [
+        "[]",
+        "{}",
+        "null",
+        "[1, {}]",
+        '{"jobs": 3}',
+        '{"jobs": [{"folder": "../.."}]}',
+        "[" * 99_999,
+        '[{"kind": "\\ud800", "value": 1' + "0" * 400 + "}]",
+        '{"score": 1' + "0" * 400 + "}",
+    ],
 )
 @pytest.mark.parametrize("name", ["findings.json", "summary.json", "environment.json", "failed.json", "../sweep.json"])
 def test_any_json_makes_a_page(tmp_path: Path, name: str, content: str) -> None:

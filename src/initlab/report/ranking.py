@@ -58,7 +58,8 @@ def _combination(axes: dict[str, str], jobs: list[Job]) -> Combination:
     names = {name for run in ended for name in run.last} - {"lr"}
     order = [name for name in METRICS if name in names] + sorted(names - set(METRICS))
     verdicts = Counter(verdict(job.run).word if job.run else "not begun" for job in jobs)
-    kinds = Counter(kind for job in jobs if job.run for kind in {str(f.get("kind", "")) for f in job.run.findings})
+    found = [dict.fromkeys(str(finding.get("kind", "")) for finding in job.run.findings) for job in jobs if job.run]
+    kinds = Counter(kind for of_run in found for kind in of_run)
     return Combination(
         axes=axes,
         jobs=jobs,

@@ -29,6 +29,8 @@ class RunFiles:
     """One run.
 
     metrics:    a row an epoch, None where there is none; signal: rows of step, layer, quantity, value.
+    forecast:   of forecast.csv, as signal.csv without steps: layer, quantity, value, low, high (band, if any);
+                forecast_verdict: of forecast.json.
     summary:    empty for a run that did not end; failed: empty for one that did not fail.
     troubles:   a sentence for each thing that is missing or broken.
     """
@@ -110,7 +112,7 @@ def number(value: Any) -> float:
     """A figure of a JSON file; nan for null, which stands for a figure that is none, and for what is no number."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 

@@ -78,9 +78,9 @@ def _finding(item: dict[str, Any]) -> dict[str, str]:
     when = "from step 0, the initialisation" if item.get("from_the_start") else f"since step {since}"
     if item.get("at_the_end") is False:
         when += "; gone by the end"
-    value = item.get("value")
+    value = number(item.get("value"))
     says = str(item.get("says") or item.get("sentence") or "")
-    if item.get("measure") and isinstance(value, (int, float)) and f"{value:.3g}" not in says:
+    if item.get("measure") and math.isfinite(value) and f"{value:.3g}" not in says:
         says += f" ({item['measure']}: {value:.3g})"
     return {
         "kind": str(item.get("kind", "finding")).capitalize(),

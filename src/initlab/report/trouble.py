@@ -114,7 +114,7 @@ class Reader:
             rows[column] = pd.to_numeric(rows[column], errors="coerce")
             rows = rows[~(given & rows[column].isna())]  # a word where a number should be
         for column in set(numbers) & WHOLE:
-            rows = rows[rows[column] % 1 == 0]  # nan, an empty cell, is not
+            rows = rows[(rows[column] % 1 == 0) & rows[column].between(0, 2**53)]  # nan, an empty cell, is not
         rows = rows.astype(types)
         left_out = len(lines) - 1 - len(rows)
         self.troubles.append(f"{name}: {left_out:,} line{'s' * (left_out != 1)} cannot be read and are left out")

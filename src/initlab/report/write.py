@@ -24,11 +24,11 @@ def write_report(folder: str | Path) -> Path:
     from initlab.runs.atomic import whole_file
 
     path = Path(folder)
-    if not path.exists():
-        raise UserError(f"{folder}: no such folder; {WHERE}")
-    if not path.is_dir():
-        raise UserError(f"{folder}: a file, not a folder; {WHERE}")
     try:
+        if not path.exists():
+            raise UserError(f"{folder}: no such folder; {WHERE}")
+        if not path.is_dir():
+            raise UserError(f"{folder}: a file, not a folder; {WHERE}")
         if is_run(path):
             from initlab.report.run_page import run_page
 
@@ -41,7 +41,7 @@ def write_report(folder: str | Path) -> Path:
             empty = not any(path.iterdir())
             raise UserError(f"{folder}: {'an empty folder' if empty else 'no run and no sweep in it'}; {WHERE}")
         with whole_file(path / FILE) as file:
-            file.write(page.encode())
+            file.write(page.encode("utf-8", "replace"))  # half a surrogate, from a JSON file, has no UTF-8
     except OSError as error:
         raise UserError(
             f"{error.filename or folder}: {error.strerror or error}; the report is written into the folder"

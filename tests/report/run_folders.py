@@ -70,7 +70,7 @@ def make_run(
         "says": f"the std changes by a factor {fades:.3g} a layer", "advice": "another init",
         "from_the_start": True, "sentence": "", "at_the_end": True,
     }  # fmt: skip
-    (folder / "findings.json").write_text(json.dumps([finding] if flat else []))
+    (folder / "findings.json").write_text(json.dumps([finding, finding | {"kind": "dead layer"}] if flat else []))
     last = {"val/loss": losses[-1] + 0.05, "train/loss": losses[-1], "val/acc": 0.1 if flat else 0.9 - losses[-1] / 5}
     last["train/acc"] = last["val/acc"]
     ended = {"metrics": last, "score": min(losses) + 0.05, "monitor": "val/loss", "seconds": 2.5} | summary
