@@ -98,7 +98,8 @@ def _learning(run: RunFiles) -> tuple[str, str]:
     figures = ", ".join(
         f"{name} {run.last[name]:.4f}" for name in ("test/acc", "val/acc", "val/loss") if name in run.last
     )
-    figures = f" At the end: {figures}." if figures else ""
+    end_or_now = "At the end" if run.state == "finished" else "So far"
+    figures = f" {end_or_now}: {figures}." if figures else ""
     fall = f"from {start:.4g} at {since} to {end:.4g} at {until}."
     classes = guessing(end, run.last.get("train/acc", math.nan))
     if classes:

@@ -53,10 +53,10 @@ def run_subtitle(run: RunFiles) -> str:
         return ""
     data = run.config.get("data")
     batch = data.get("batch_size") if isinstance(data, dict) else None
-    parts = [
-        f"init {named(run.config.get('init'))}", f"optimizer {named(run.config.get('optimizer'))}",
-        f"data {short_class(data)}" + (f", batches of {batch}" if batch else ""), f"seed {run.config.get('seed')}",
-    ]  # fmt: skip
+    parts = [f"{group} {named(run.config[group])}" for group in ("init", "optimizer") if run.config.get(group)]
+    if short_class(data):
+        parts.append(f"data {short_class(data)}" + (f", batches of {batch}" if batch else ""))
+    parts += [f"seed {run.config['seed']}"] if "seed" in run.config else []
     return " · ".join(parts)
 
 

@@ -54,7 +54,7 @@ function stepAxis(steps, width) {
   for (let k = 1; k < 10; k++) ticks.push(10 ** k, ...(wide ? [3 * 10 ** k] : []));
   const shown = ticks.filter(s => s >= steps[0] && onAxis(last) - onAxis(s) > least).concat(last);
   return {
-    tickvals: shown.map(onAxis), ticktext: shown.map(s => s.toLocaleString('en')), showgrid: false, zeroline: false, tickangle: 0,
+    tickvals: shown.map(onAxis), ticktext: shown.map(s => s.toLocaleString('en')), showgrid: false, zeroline: false, tickangle: 0, ticklabeloverflow: 'allow',
     title: { text: 'step (log scale)', standoff: 6 },
   };
 }
@@ -109,7 +109,7 @@ function heatMap(element, picture, quantity, cells, [low, high], margin) {
     const every = Math.ceil(names.length / 22), shown = y.filter(i => i % every === 0);
     const hover = cells.map((row, i) => row.map((cell, j) =>
       `${plain(picture.layers[i])}<br>step ${picture.steps[j].toLocaleString('en')}<br><b>${inWords(cell, linear)}</b>`));
-    const base = { type: 'heatmap', x, y, text: hover, hoverinfo: 'text', zsmooth: false, xgap: 0, ygap: names.length > 60 ? 0 : 1 };
+    const base = { type: 'heatmap', x, y, text: hover, hoverinfo: 'text', zsmooth: false, xgap: 0, ygap: names.length > 30 ? 0 : 1 };
     const one = (mark, colour) => ({
       ...base, z: cells.map(row => row.map(cell => cell.mark === mark ? 1 : null)), showscale: false,
       colorscale: [[0, colour], [1, colour]], hoverongaps: false,
@@ -128,7 +128,7 @@ function heatMap(element, picture, quantity, cells, [low, high], margin) {
     return {
       traces,
       layout: {
-        margin: { l: margin, r: 10, t: 34, b: 44 }, plot_bgcolor: css('--absent'),
+        margin: { l: margin, r: 22, t: 34, b: 44 }, plot_bgcolor: css('--absent'),
         xaxis: { ...stepAxis(picture.steps, width - margin), range: [x[0], x[x.length - 1]], automargin: false },
         yaxis: { tickvals: shown, ticktext: shown.map(i => names[i]), range: [names.length - 0.5, -0.5], showgrid: false, zeroline: false, ticks: '', automargin: false, tickfont: { size: 11 } },
       },

@@ -15,8 +15,9 @@ async function begin() {
   toggle.addEventListener('click', () => { chosen = true; setTheme(dark() ? 'light' : 'dark'); });
   system.addEventListener('change', () => { if (!chosen) setTheme(system.matches ? 'dark' : 'light'); });
   document.querySelectorAll('[data-copy]').forEach(button => button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = 'Copied';
+    const text = document.getElementById(button.dataset.copy);
+    getSelection().selectAllChildren(text);     // where the browser does not let a page write, Ctrl-C does
+    button.textContent = await navigator.clipboard.writeText(text.textContent).then(() => 'Copied', () => 'Selected');
   }));
   if (!('DecompressionStream' in window)) throw new Error('the browser is older than 2023');
   const [library, figures, blob] = await Promise.all(['plotly', 'figures', 'blob'].map(unpack));

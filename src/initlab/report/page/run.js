@@ -51,7 +51,7 @@ function batchLoss(room, { steps, values }) {
   chart.style.height = '220px';
   draw(chart, width => ({
     traces: [{ x, y: values, type: 'scatter', mode: x.length > 1 ? 'lines' : 'markers', line: { color: palette(0), width: 1.6 }, customdata: steps, hovertemplate: 'step %{customdata:,}<br><b>%{y:.4g}</b><extra></extra>' }],
-    layout: { margin: { l: 48, r: 12, t: 8, b: 42 }, yaxis: { zeroline: false, nticks: 6, ...calm(values) },
+    layout: { margin: { l: 48, r: 22, t: 8, b: 42 }, yaxis: { zeroline: false, nticks: 6, ...calm(values) },
       xaxis: { ...stepAxis(steps, width - 60), range: [edges(steps)[0], edges(steps).pop()], automargin: false } },
   }));
 }

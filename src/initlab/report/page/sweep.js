@@ -83,9 +83,10 @@ function axisPictures(room, data, look) {
         const x = members.map(c => at(c.axes[across])), y = members.map(c => figure(c).mean), std = members.map(c => figure(c).std ?? 0);
         const colour = colourAxis ? look.colour(colourAxis, members[0].axes[colourAxis]) : palette(0);
         const name = others.map(a => members[0].axes[a]).join(', ') || title();
+        const colours = axes.length === 1 && !numeric ? members.map(c => look.colour(across, c.axes[across])) : colour;
         const error = numeric ? {} : { error_y: { type: 'data', array: std, thickness: 1.4, width: 4, color: colour } };
         if (numeric && x.length > 1 && std.some(s => s > 0)) traces.push(band(x, y.map((v, i) => v - std[i]), y.map((v, i) => v + std[i]), colour));
-        traces.push({ x, y, type: 'scatter', mode: numeric || axes.length > 1 ? 'lines+markers' : 'markers', name: plain(clipped(name, width < NARROW ? 22 : 40)), marker: { size: 8, color: colour }, ...error,
+        traces.push({ x, y, type: 'scatter', mode: numeric || axes.length > 1 ? 'lines+markers' : 'markers', name: plain(clipped(name, width < NARROW ? 22 : 40)), marker: { size: 9, color: colours }, ...error,
           line: { color: colour, width: numeric ? 2.2 : 0.8, dash: dashAxis ? look.dash(dashAxis, members[0].axes[dashAxis]) : 'solid' }, hoverinfo: 'text',
           text: members.map(c => `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${figure(c).std === null ? '' : ` ± ${brief(figure(c).std)}`} (n = ${figure(c).n})`) });
         const dots = members.flatMap(c => figure(c).values.length > 1 ? figure(c).values.map(v => [at(c.axes[across]), v]) : []);
