@@ -84,13 +84,13 @@ function axisPictures(room, data, look) {
         const colour = colourAxis ? look.colour(colourAxis, members[0].axes[colourAxis]) : palette(0);
         const name = others.map(a => members[0].axes[a]).join(', ') || title();
         const colours = axes.length === 1 && !numeric ? members.map(c => look.colour(across, c.axes[across])) : colour;
-        const error = numeric ? {} : { error_y: { type: 'data', array: std, thickness: 1.4, width: 4, color: colour } };
+        const error = numeric ? {} : { error_y: { type: 'data', array: std, thickness: 1.4, width: 4, color: colours === colour ? colour : css('--ink-3') } };
         if (numeric && x.length > 1 && std.some(s => s > 0)) traces.push(band(x, y.map((v, i) => v - std[i]), y.map((v, i) => v + std[i]), colour));
         traces.push({ x, y, type: 'scatter', mode: numeric || axes.length > 1 ? 'lines+markers' : 'markers', name: plain(clipped(name, width < NARROW ? 22 : 40)), marker: { size: 9, color: colours }, ...error,
           line: { color: colour, width: numeric ? 2.2 : 0.8, dash: dashAxis ? look.dash(dashAxis, members[0].axes[dashAxis]) : 'solid' }, hoverinfo: 'text',
           text: members.map(c => `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${figure(c).std === null ? '' : ` ± ${brief(figure(c).std)}`} (n = ${figure(c).n})`) });
         const dots = members.flatMap(c => figure(c).values.length > 1 ? figure(c).values.map(v => [at(c.axes[across]), v]) : []);
-        if (dots.length) traces.push({ x: dots.map(d => d[0]), y: dots.map(d => d[1]), type: 'scatter', mode: 'markers', marker: { size: 4, color: faint(colour, 0.6) }, hoverinfo: 'skip' });
+        if (dots.length) traces.push({ x: dots.map(d => d[0]), y: dots.map(d => d[1]), type: 'scatter', mode: 'markers', marker: { size: 4, color: faint(css('--ink'), 0.45) }, hoverinfo: 'skip' });
       }
       for (const t of traces) t.showlegend = Boolean(t.name);
       return { traces, layout: { showlegend: others.length > 0, legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', title: { text: others.length ? `${plain(others.map(lastWord).join(', '))}: ` : '' } }, hovermode: 'closest',
