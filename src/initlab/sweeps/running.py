@@ -7,8 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -47,6 +45,7 @@ def running(sweep: SweepFolder, total: int, elsewhere: bool = False) -> Iterator
 
 def close(sweep: SweepFolder) -> None:
     """Table, page, and an exit status that says whether every job ended well."""
+    from initlab.report import write_report
     from initlab.sweeps.table import show, summarize, write_csv
 
     table = summarize(sweep)
@@ -54,9 +53,7 @@ def close(sweep: SweepFolder) -> None:
     show(table)
     here = _from_here(sweep.path)
     CONSOLE.print(f"sweep folder  {here} (sweep.csv)", highlight=False, soft_wrap=True)
-    if find_spec("initlab.report"):
-        page = import_module("initlab.report").write_report(sweep.path)
-        CONSOLE.print(f"the page      {_from_here(page)}", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"the page      {_from_here(write_report(sweep.path))}", highlight=False, soft_wrap=True)
     bad = [job for job in sweep.jobs if sweep.state(job) != "done"]
     if bad:
         names = ", ".join(job.folder for job in bad[:5]) + (", ..." if len(bad) > 5 else "")
