@@ -30,7 +30,7 @@ def run_job(
     same = _same_config(cfg, folder)
     if same and (folder / "summary.json").exists():
         return _score(folder)
-    if same and "resume" in cfg and not (folder / "failed.json").exists():
+    if same and not (folder / "failed.json").exists():
         cfg.resume = str(folder)  # a run that was interrupted goes on from its checkpoint
     else:
         _clear(folder)
