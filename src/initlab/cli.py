@@ -30,6 +30,8 @@ from initlab.config import CONFIGS, check_config, known_keys
 from initlab.errors import UserError
 from initlab.rules import did_you_mean
 from initlab.runs.resume import resumed
+from initlab.sweeps.job import run_job
+from initlab.sweeps.resume import words_of_resume
 
 
 def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -46,22 +48,31 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         def job(cfg: DictConfig) -> Any:
             hydra_cfg = HydraConfig.get()
             sys.argv[1:] = typed  # what the record of the run shows
-            try:
+            folder = Path(hydra_cfg.runtime.output_dir)
+
+            def checked(cfg: DictConfig) -> Any:
                 check_config(cfg, choices=dict(hydra_cfg.runtime.choices))
                 if cfg.run_dir != hydra_cfg.runtime.output_dir:
                     raise UserError(f"run_dir={cfg.run_dir}: choose the folder of a run with hydra.run.dir=...")
+                if hydra_cfg.mode == RunMode.MULTIRUN and cfg.trainer.devices > 1:
+                    raise UserError(f"trainer.devices={cfg.trainer.devices}: each job of a sweep uses one device")
                 return work(cfg)
+
+            if hydra_cfg.mode == RunMode.MULTIRUN:
+                return run_job(cfg, folder, checked, explain)
+            try:
+                return checked(cfg)
             except Exception as error:
-                _discard(Path(hydra_cfg.runtime.output_dir))
-                if hydra_cfg.mode == RunMode.RUN and not full_error:
-                    _answer(error)  # here, before Hydra adds a line of its own; the jobs of a sweep go on
+                _discard(folder)
+                if not full_error:
+                    _answer(error)  # here, before Hydra adds a line of its own
                 raise
 
         def run() -> None:
             threading.excepthook = _in_a_thread
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
-                config, sys.argv[1:] = resumed(typed, config_name)
+                config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -74,6 +74,9 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None
     for key, value in _leaves(plain):
         check(key, value)
     _check_task(plain, choices or {})
+    devices, batch_size = plain["trainer"].get("devices", 1), plain["data"].get("batch_size", 0)
+    if batch_size % devices:
+        raise UserError(f"trainer.devices={devices}: it must divide data.batch_size={batch_size}")
 
 
 def _plain(cfg: Any, **how: Any) -> dict[str, Any]:

@@ -89,6 +89,8 @@ def show_result(result: Result, seconds: float) -> None:
         CONSOLE.print("no validation took place, so no epoch counts as best", highlight=False)
     if any(math.isnan(value) for value in result.metrics.values()):
         CONSOLE.print("the loss is not a number: try a smaller lr, or another init", highlight=False)
+    if (result.run_dir.parent / "sweep.json").exists():  # the sweep says more at its end
+        return
     logdir = "outputs" if here and where.parts[0] == "outputs" else where
     CONSOLE.print(f"look at it    [bold]tensorboard --logdir {logdir}[/]", highlight=False, soft_wrap=True)
     compare = "python scripts/train.py -m init=kaiming,xavier,normal seed=range(3)"

@@ -122,7 +122,8 @@ RULES: dict[str, Rule] = {
     "scheduler.pct_start": Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1"),
     # trainer
     "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps"),
-    "trainer.devices": Rule(lambda v: v == 1 and _is_whole(v), "1: a run uses one device, runs go side by side"),
+    "trainer.devices": whole(1),
+    "trainer.strategy": choice("auto", "ddp"),
     "trainer.max_epochs": whole(1),
     "trainer.gradient_clip_val": optional(POSITIVE, "no clipping"),
     "trainer.gradient_clip_algorithm": choice("norm", "value"),

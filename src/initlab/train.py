@@ -87,22 +87,27 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     with Stopping() as stopping, contextlib.ExitStack() as at_the_end:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
         at_the_end.callback(run_dir.let_go)
-        _take_folder(run_dir, cfg, saved)  # only now that everything is known to work
+        console.CONSOLE.quiet = not trainer.is_global_zero  # one of several processes speaks and keeps the folder
+        if trainer.is_global_zero:
+            _take_folder(run_dir, cfg, saved)  # only now that everything is known to work
         console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
         if cfg.get("resume"):
             console.show_resumption(saved)
         try:
             trainer.fit(model, datamodule=data, ckpt_path=run_dir.last_checkpoint if saved else None)
-            stopping.now()
+            stopping.now(trainer)
             result = _finish(cfg, trainer, model, data, run_dir, stopping)
         except Stopped:
             console.show_interruption(trainer, run_dir)
+            if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
+                raise SystemExit(0) from None
             raise
 
     seconds = time.perf_counter() - started + (saved["run"]["seconds"] if saved else 0.0)
-    run_dir.finish(
-        {"metrics": result.metrics, "score": result.score, "monitor": cfg.monitor, "seconds": round(seconds, 2)}
-    )
+    if trainer.is_global_zero:
+        run_dir.finish(
+            {"metrics": result.metrics, "score": result.score, "monitor": cfg.monitor, "seconds": round(seconds, 2)}
+        )
     console.show_result(result, seconds)
     return result
 
@@ -149,7 +154,7 @@ def _finish(
     score = float(best.best_model_score) if best else metrics.get(cfg.monitor, float("nan"))
     if data.test_dataloader() is not None:
         trainer.test(model, datamodule=data, ckpt_path=best.best_model_path if best else None, verbose=False)
-        stopping.now()
+        stopping.now(trainer)
         tested = {name: v for name, v in latest_metrics(model, trainer).items() if name.startswith("test/")}
         metrics |= tested
         for logger in trainer.loggers:
@@ -169,7 +174,11 @@ def _check_monitor(monitor: str, model: L.LightningModule) -> None:
 
 def prepare_process(cfg: DictConfig) -> None:
     """Set afresh everything global that an earlier run of this process may have changed: threads, seeds, dtype."""
-    torch.set_num_threads(cfg.threads or ALL_CORES)
+    devices = 1 if "LOCAL_RANK" in os.environ else cfg.trainer.get("devices", 1)  # a process started by another: done
+    threads = cfg.threads or max(1, ALL_CORES // devices)
+    torch.set_num_threads(threads)
+    if devices > 1:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # of the processes to come; else Lightning chooses
     if (cfg.threads or 1) > (os.cpu_count() or 1):
         log.warning(
             "threads=%s: this machine has %s cores; threads in excess slow it down", cfg.threads, os.cpu_count()

@@ -105,12 +105,13 @@ class Module(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The epoch so far, so that its means are those of all its batches when the run is taken up again."""
-        checkpoint["figures"] = {"sums": self._sums["train"].state_dict(), "row": self._row, "latest": self.latest}
+        sums = self._sums["train"].of_all(self.trainer).state_dict()
+        checkpoint["figures"] = {"sums": sums, "row": self._row, "latest": self.latest}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self._trainer is not None and self.trainer.state.fn == "fit" and "figures" in checkpoint:
             figures = checkpoint["figures"]
-            self._sums["train"].load_state_dict(figures["sums"], self.device)
+            self._sums["train"].load_state_dict(figures["sums"], self.trainer)
             self._row, self.latest = dict(figures["row"]), dict(figures["latest"])
 
     @classmethod
@@ -124,10 +125,10 @@ class Module(L.LightningModule):
         return {}
 
     def _report(self, split: str) -> None:
-        means = {f"{split}/{name}": value for name, value in self._sums[split].means().items()}
+        means = {f"{split}/{name}": value for name, value in self._sums[split].of_all(self.trainer).means().items()}
         self.latest |= means
         self._row |= means
-        self.log_dict(means, logger=False)
+        self.log_dict(means, logger=False, sync_dist=True)  # for the choice of the best; equal in all processes
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameters())

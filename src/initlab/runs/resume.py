@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -40,12 +41,16 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
         return config_name, list(words)
     if {"-m", "--multirun"} & set(words):
         raise UserError(f"{chosen[0]}: one run goes on, without -m")
-    run = Run(find_run(str(overrides[chosen[-1]].value()), "resume"))
+    values = {o.key_or_group: o.value() for o in overrides.values()}
+    helper = (
+        "LOCAL_RANK" in os.environ
+    )  # of several processes; Lightning started it with the words and the folder of the first
+    run = Run(find_run(str(values["hydra.run.dir" if helper else "resume"]), "resume"))
     kept = [word for word in words if word not in chosen]
     for word in kept:
-        if word in overrides:
+        if word in overrides and not helper:
             _check_may_change(overrides[word], run)
-    _check_unfinished(run, {o.key_or_group: o.value() for o in overrides.values()})
+    _check_unfinished(run, values)
     ConfigStore.instance().store(name="resumed", node=own_config(run))
     folder = str(run.path).replace("\\", "\\\\").replace("'", "\\'")
     return "resumed", [*kept, f"hydra.run.dir='{folder}'"]

@@ -19,6 +19,7 @@ from typing import Any, cast
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.growing_files import cut_back
+from initlab.runs.latest import point_latest_to
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class RunDir:
         if diff:
             (self.path / "uncommitted.diff").write_text(diff)
         self._write_json("environment.json", _environment() | {"git": git})
-        _point_latest_to(self.path)
+        point_latest_to(self.path)
 
     def go_on(self, config_yaml: str, lengths: Mapping[str, int], step: int) -> None:
         """Take the folder again for the run that it holds, from a checkpoint made when the growing files had these
@@ -89,7 +90,7 @@ class RunDir:
         changed = {name: now[name] for name in now if now[name] != begun[name] or name in ("started", "command")}
         resumed = [*environment.get("resumed", []), {"step": step} | changed]
         self._write_json("environment.json", (environment or now) | {"resumed": resumed})
-        _point_latest_to(self.path)
+        point_latest_to(self.path)
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -173,17 +174,3 @@ def _git(*words: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-
-
-def _point_latest_to(path: Path) -> None:
-    """`outputs/runs/latest` points to the newest run, `outputs/sweeps/latest` to the newest sweep."""
-    for ancestor in path.absolute().parents:
-        if ancestor.name in ("runs", "sweeps") and ancestor.parent.name == "outputs":
-            newest = ancestor / path.absolute().relative_to(ancestor).parts[0]
-            link, fresh = ancestor / "latest", ancestor / f".latest-{os.getpid()}"
-            try:
-                fresh.symlink_to(newest.name, target_is_directory=True)
-                os.replace(fresh, link)
-            except OSError:  # a file system without links: the folders' names still sort by time
-                fresh.unlink(missing_ok=True)
-            return

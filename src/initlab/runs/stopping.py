@@ -55,10 +55,10 @@ class Stopping(Checkpoint):
         self.number = number
         os.write(2, ANSWER)  # print could meet a print that the signal has interrupted
 
-    def now(self) -> None:
+    def now(self, trainer: L.Trainer) -> None:
         """Raise if a signal has come."""
-        if self.number is not None:
-            raise Stopped(self.number)
+        if self._wanted(trainer):
+            raise Stopped(self.number or signal.SIGTERM)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._listen()  # Lightning has put a handler of its own in, which ends a run with status 0
@@ -72,11 +72,11 @@ class Stopping(Checkpoint):
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, LastCheckpoint) and callback.saved_at != trainer.global_step:
                     callback.save(trainer)
-            self.now()
+            raise Stopped(self.number or signal.SIGTERM)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not is_last_epoch(trainer) and self._wanted(trainer):  # it has been saved by now
-            self.now()
+        if not is_last_epoch(trainer):  # it has been saved by now
+            self.now(trainer)
 
     def _wanted(self, trainer: L.Trainer) -> bool:
         """In any process: they stop together or not at all."""
