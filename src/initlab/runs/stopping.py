@@ -80,6 +80,7 @@ class Stopping(Checkpoint):
 
     def _wanted(self, trainer: L.Trainer) -> bool:
         """In any process: they stop together or not at all."""
-        if trainer.world_size > 1 and trainer.strategy.reduce_boolean_decision(self.number is not None, all=False):
-            self.number = self.number or int(signal.SIGTERM)
-        return self.number is not None
+        wanted = self.number is not None
+        if trainer.world_size > 1:
+            wanted = trainer.strategy.reduce_boolean_decision(wanted, all=False)
+        return wanted
