@@ -8,6 +8,7 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 
 from initlab.config import CONFIGS, check_config
 
@@ -32,14 +33,16 @@ def test_commands_were_found() -> None:
     }
 
 
+def first_value(override: Override) -> object:
+    """Of a sweep's."""
+    return next(iter(override.sweep_string_iterator())) if override.is_discrete_sweep() else override.value().start
+
+
 @pytest.mark.parametrize(("page", "words"), COMMANDS)
 def test_a_shown_command_composes(page: str, words: str) -> None:
     overrides = [word for word in shlex.split(words) if word != "-m" and not word.startswith("sweep.resume=")]
     parsed = OverridesParser.create().parse_overrides(overrides)
-    first = [
-        f"{o.get_key_element()}={next(iter(o.sweep_string_iterator()))}" if o.is_sweep_override() else o.input_line
-        for o in parsed
-    ]
+    first = [f"{o.get_key_element()}={first_value(o)}" if o.is_sweep_override() else o.input_line for o in parsed]
     assert all(isinstance(line, str) for line in first)
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         check_config(hydra_compose("train", overrides=[*map(str, first), "run_dir=x"]))
