@@ -30,8 +30,9 @@ from initlab.errors import UserError
 from initlab.rules import did_you_mean
 
 
-def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Decorate the function that does the work; it gets a config that has been checked.
+def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+    """Decorate the function that does the work; it gets a config that has been checked. Work that writes nothing
+    leaves no folder.
 
     HYDRA_FULL_ERROR=1 shows the traceback of user errors too.
     """
@@ -45,12 +46,15 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                 check_config(cfg, choices=dict(hydra_cfg.runtime.choices))
                 if cfg.run_dir != hydra_cfg.runtime.output_dir:
                     raise UserError(f"run_dir={cfg.run_dir}: choose the folder of a run with hydra.run.dir=...")
-                return work(cfg)
+                result = work(cfg)
             except Exception as error:
                 _discard(Path(hydra_cfg.runtime.output_dir))
                 if hydra_cfg.mode == RunMode.RUN and not full_error:
                     _answer(error)  # here, before Hydra adds a line of its own; the jobs of a sweep go on
                 raise
+            if not writes:
+                _discard(Path(hydra_cfg.runtime.output_dir))
+            return result
 
         def run() -> None:
             threading.excepthook = _in_a_thread

@@ -18,7 +18,7 @@ FIRST_CHOICE = {
 }  # fmt: skip
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
-ROOT_KEYS = FIRST_CHOICE.keys() | {"seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir"}
+ROOT_KEYS = FIRST_CHOICE.keys() | {"seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "forecast"}
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 

@@ -153,6 +153,9 @@ RULES: dict[str, Rule] = {
     "callbacks.monitor.stop_on_nonfinite": TRUTH,
     "callbacks.monitor.table": TRUTH,
     "callbacks.step_curve.every_n_steps": whole(1),
+    # scripts/forecast.py
+    "forecast.measure": whole(0),
+    "forecast.rank": TRUTH,
 }
 
 

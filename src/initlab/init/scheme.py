@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -15,7 +16,14 @@ class Scheme(ABC):
     `gain` is that of the model's activation, 1 for a linear model; a scheme whose paper knows no gain ignores
     it. Tensors are filled in place, so call under `torch.no_grad()` with parameters. `generator` None means
     torch's global one. `str(scheme)` is a short label for tables.
+
+    entries: how the numbers of one weight hang together, which decides what can be said of a network before it is
+        drawn: "independent" of mean 0; "orthogonal" rows or columns; "alike", all the same; "fixed", not drawn at all.
+    unit_signal: the scheme looks at data and scales each layer to an output of std 1.
     """
+
+    entries: ClassVar[str] = "independent"
+    unit_signal: ClassVar[bool] = False
 
     @abstractmethod
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
