@@ -28,6 +28,7 @@ from initlab.rules import did_you_mean
 from initlab.runs import RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO
 from initlab.seeds import generator
+from initlab.theory.in_run import forecast_before
 
 log = logging.getLogger(__name__)
 SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
@@ -77,6 +78,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     run_dir = RunDir(cfg.run_dir)  # taken only now that everything is known to work
     run_dir.begin(OmegaConf.to_yaml(cfg, resolve=True))
     console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
+    forecast_before(cfg, run_dir.path)
 
     try:
         trainer.fit(model, datamodule=data)
@@ -152,7 +154,8 @@ def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
         optimizer=build(cfg, "optimizer"),
         scheduler=build(cfg, "scheduler"),
     )
-    initialize(model, build(cfg, "init"), generator=generator("init", cfg.init_seed))
+    some = lambda: next(iter(data.train_dataloader()))[0]  # noqa: E731
+    initialize(model, build(cfg, "init"), generator=generator("init", cfg.init_seed), batch=some)
     return model
 
 

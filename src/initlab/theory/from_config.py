@@ -38,6 +38,7 @@ def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
         "activation": model.get("activation", "identity"),
         "widths": [num_inputs, *hidden, num_outputs],
         "inputs": inputs,
+        "batch": data["batch_size"],
         "bias": model.get("bias", True),
         "kind": "adam" if optimizer.startswith(KEEPS_ITS_STEP) else "sgd",
     }

@@ -13,7 +13,7 @@ import numpy as np
 
 from initlab.theory.elementwise import Array, Elementwise
 
-REACH = 8.5
+REACH, TAIL = 8.5, 7.5
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(10)  # in each panel
 OUTER, COARSE = np.polynomial.legendre.leggauss(8), np.polynomial.legendre.leggauss(6)  # of the pair integral
 LINEAR = np.linspace(-REACH, REACH, 13)
@@ -43,12 +43,14 @@ class Moments:
 
 
 def moments(phi: Elementwise, q: Array) -> Moments:
-    """Of phi under N(0, q), for each q >= 0 of an array [n]."""
+    """Of phi under N(0, q), for each q >= 0 of an array [n]; nan for a phi that grows as exp does."""
     q = np.asarray(q, np.float64)
     z, density = _panels(phi, q)
     u = np.sqrt(q)[:, None] * z
     value, slope = phi.value(u), phi.derivative(u)
     square, kurtosis, power = _square_and_kurtosis(value, density)
+    beyond = (power * density * (np.abs(z) > TAIL)).sum(-1) > 1e-6 * (power * density).sum(-1)
+    square = np.where(beyond, np.nan, square)  # phi grows so fast that most of the integral lies outside
     slope_square, slope_kurtosis, _ = _square_and_kurtosis(slope, density)
     # d/dlog q of E[phi^2] = E[phi^2 (z^2 - 1)] / 2 (Stein), which needs no derivative of phi
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -40,14 +40,14 @@ class Chain(nn.Module):
         self.phi = Activation(activation)
 
     def outputs(self, X: Tensor) -> list[Tensor]:
-        """z of every layer; gradients are kept of each."""
-        found = []
+        """z of every layer."""
+        found: list[Tensor] = []
         for layer in self.layers:
-            z = layer(X)
-            z.retain_grad()
-            found.append(z)
-            X = self.phi(z)
+            found.append(layer(self.phi(found[-1]) if found else X))
         return found
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.outputs(X)[-1]
 
 
 def measure(
@@ -72,8 +72,10 @@ def measure(
     std, backward = [], []
     net = Chain(widths, activation, bias).to(dtype)
     for _ in range(draws):
-        initialize(net, scheme, generator=rng)
+        initialize(net, scheme, generator=rng, batch=lambda: X)
         found = net.outputs(X)
+        for z in found:
+            z.retain_grad()
         (cross_entropy(found[-1], y) if widths[-1] > 1 else found[-1].square().mean()).backward()
         gradients = [0.0 if z.grad is None else float(z.grad.std()) for z in found]
         std.append([float(z.detach().std()) for z in found])

@@ -12,13 +12,14 @@ E[phi^2]^2 and a = d log E[phi^2] / d log q, one layer makes of it
 
     V_{l+1} = r^2 (a^2 V_l + (k - 1 - 2 a^2) / n_l) + 2 / n_{l+1},   V_1 = 2 / n_1
 
-r being the share of q_{l+1} that is not the bias's. Orthogonal weights keep the length of a vector, or lose what a
+(2 + e k / n_l) / n_{l+1} in place of the last term where the entries of W have excess kurtosis e; r being the share of q_{l+1} that is not the bias's. Orthogonal weights keep the length of a vector, or lose what a
 projection from N to n < N dimensions loses: 2 (1 - n / N) / n in place of 2 / n. Then q_l of one draw is log-normal
 around q_l exp(-V_l / 2). The gradient likewise, with 3 E[phi'^4] / E[phi'^2]^2 - 1 over n (orthogonal: 3 less 3).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,6 +30,8 @@ from initlab.theory.elementwise import Array, Elementwise
 from initlab.theory.inputs import Inputs
 from initlab.theory.integrals import Moments, decorrelation, moments
 
+BATCH = 256  # inputs that a measured figure is taken over; whichever they are, they are not the average inputs
+
 
 class Draw(Protocol):
     """What is asked of a scheme in `initlab.init`."""
@@ -36,9 +39,13 @@ class Draw(Protocol):
     entries: str
     unit_signal: bool
 
+    def at(self, layer: int, layers: int) -> Draw: ...
+
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float: ...
 
     def bias_std(self, fan_in: int) -> float: ...
+
+    def excess_kurtosis(self, fan_in: int, fan_out: int) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Signal:
     """Of the dense layers, the output layer last; arrays [layers] unless said otherwise.
 
     square:       E[z^2] over inputs and draws.
-    spread:       V, the variance of log(mean z^2) from draw to draw.
+    spread:       V, the variance of log(mean z^2) from draw to draw, over a batch of inputs.
     mean_after:   E[phi(z)], the mean that the activation behind the layer puts out (nan behind the last).
     distance:     1 - c: c the correlation of the z of two inputs.
     gain_back:    E[g_l^2] / E[g_{l+1}^2], a factor for each layer but the last: its chi_1, where widths are equal.
@@ -65,8 +72,20 @@ class Signal:
     backward: Array
 
 
-def propagate(draw: Draw, phi: Elementwise, widths: Sequence[int], inputs: Inputs, *, bias: bool = True) -> Signal:
-    """Through dense layers of `widths` = [inputs, hidden ..., outputs] with phi between them."""
+def propagate(
+    draw: Draw,
+    phi: Elementwise,
+    widths: Sequence[int],
+    inputs: Inputs,
+    *,
+    bias: bool = True,
+    batch: int = BATCH,
+    pairs: bool = True,
+) -> Signal:
+    """Through dense layers of `widths` = [inputs, hidden ..., outputs] with phi between them.
+
+    Without `pairs` no `distance` is reckoned (nan), which takes half the time.
+    """
     sizes = list(zip(widths, widths[1:], strict=False))
     orthogonal = draw.entries == "orthogonal"
     of_inputs = slice(0, -1)  # one number for each group of inputs; behind them one for the pair of average inputs
@@ -78,11 +97,14 @@ def propagate(draw: Draw, phi: Elementwise, widths: Sequence[int], inputs: Input
     rows: list[dict[str, float]] = []
     factors: list[Array] = []
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for fan_in, fan_out in sizes:
-            weight = fan_in * draw.weight_std(fan_in, fan_out, phi.gain) ** 2
-            offset = draw.bias_std(fan_in) ** 2 if bias else 0.0
+        for i, (fan_in, fan_out) in enumerate(sizes):
+            here = draw.at(i, len(sizes))
+            weight = fan_in * here.weight_std(fan_in, fan_out, phi.gain) ** 2
+            offset = here.bias_std(fan_in) ** 2 if bias else 0.0
+            excess = here.excess_kurtosis(fan_in, fan_out)
+            tails = excess * (3.0 if m is None else float(m.kurtosis[of_inputs].mean())) / fan_in
             if m is not None:
-                squares, apart = m.square, decorrelation(phi, float(q[-1]), d)
+                squares, apart = m.square, decorrelation(phi, float(q[-1]), d) if pairs else math.nan
             if draw.unit_signal and squares.any():
                 weight, offset = 1 / float(squares[of_inputs].mean()), 0.0
             q = weight * squares + offset
@@ -93,14 +115,17 @@ def propagate(draw: Draw, phi: Elementwise, widths: Sequence[int], inputs: Input
                 spread = float(spreads[of_inputs].mean())
                 rows[-1]["growth"] = float((share * m.sensitivity)[of_inputs].mean())
                 factors.append((fan_out * weight / fan_in * m.slope_square)[of_inputs])
-                noise_back = 3 * m.slope_kurtosis - (3 if orthogonal else 1)
+                noise_back = 3 * m.slope_kurtosis - (3 if orthogonal else 1) + excess * 3 * m.slope_kurtosis / fan_out
                 rows[-1]["spread_back"] = float(noise_back[of_inputs].mean()) / fan_in
-            fresh = 2 / fan_out * (max(0.0, 1 - fan_out / fan_in) if orthogonal else 1.0)
-            spread = 0.0 if draw.unit_signal else spread + fresh
-            d = min(max(weight * apart / q[-1], 0.0), 2.0) if q[-1] > 0 else 0.0
+            fresh = (2 * max(0.0, 1 - fan_out / fan_in) if orthogonal else 2 + tails) / fan_out
+            spread = 0.0 if draw.unit_signal else max(spread, 0.0) + fresh
+            d = float(np.clip(weight * apart / q[-1], 0.0, 2.0)) if q[-1] > 0 else 0.0
             m = moments(phi, q)
             mean_square, mean_after = float(q[of_inputs].mean()), float(m.mean[of_inputs].mean())
-            rows.append({"square": mean_square, "spread": spread, "mean": mean_after, "distance": d})
+            relative = float((q[of_inputs] / mean_square).var()) if mean_square > 0 else 0.0
+            rows.append(
+                {"square": mean_square, "spread": spread + relative / batch, "mean": mean_after, "distance": d}
+            )
     count = len(rows) - 1  # hidden layers
     backward = np.full(count + 1, np.nan)
     if count:
