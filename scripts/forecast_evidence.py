@@ -40,8 +40,8 @@ def schemes() -> dict[str, Any]:
 
 def run(csv: Path, only: list[str], steps: int) -> None:
     import torch
-
     from evidence.population import train_population
+
     from initlab.data.sources import load_fashion_mnist
     from initlab.nn import SGD
     from initlab.runs.rows import RowWriter
@@ -76,6 +76,17 @@ def run(csv: Path, only: list[str], steps: int) -> None:
             print(*unit, f"{time.perf_counter() - began:.1f} s", flush=True)
 
 
+def show(csv: Path) -> None:
+    from evidence.fit import read_cells, report
+
+    from initlab.theory import forecast
+    from initlab.theory.rule import GAINED, LOST
+
+    drawn = schemes()
+    cells = read_cells(csv, lambda init, phi, depth: forecast(drawn[init], phi, [784, *[WIDTH] * depth, 10]))
+    report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "table"))
@@ -85,6 +96,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.what == "run":
         run(args.csv, args.only, args.steps)
+    else:
+        show(args.csv)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def train_population(
     optimizer: Callable[[list[Tensor]], torch.optim.Optimizer],
     steps: int,
 ) -> tuple[Tensor, Tensor]:
-    """A network for each (scheme, seed of its draw): accuracy on held-out data and mean loss of the last 10 steps, [M]."""
+    """A network for each (scheme, seed of its draw): accuracy on held-out data, mean loss of the last 10 steps; [M]."""
     torch.set_flush_denormal(True)
     phi = activation_function(activation).value
     nets = []
@@ -39,9 +39,12 @@ def train_population(
         net = Chain(widths, activation, bias=True)
         initialize(net, scheme, generator=generator("init", seed), batch=lambda: X[:256])
         nets.append(net)
-    weights = [torch.stack([n.layers[i].weight.detach() for n in nets]).requires_grad_() for i in range(len(widths) - 1)]
+    weights = [
+        torch.stack([n.layers[i].weight.detach() for n in nets]).requires_grad_() for i in range(len(widths) - 1)
+    ]
     biases = [
-        torch.stack([n.layers[i].bias.detach() for n in nets]).unsqueeze(1).requires_grad_() for i in range(len(widths) - 1)
+        torch.stack([n.layers[i].bias.detach() for n in nets]).unsqueeze(1).requires_grad_()
+        for i in range(len(widths) - 1)
     ]
 
     def logits(rows: Tensor) -> Tensor:
@@ -63,7 +66,8 @@ def train_population(
         if step >= steps - 10:
             losses += loss.detach() / 10
     with torch.no_grad():
-        right = sum((logits(part).argmax(-1) == target).sum(1) for part, target in zip(
-            held_out[0].split(500), held_out[1].split(500), strict=True
-        ))
+        right = sum(
+            (logits(part).argmax(-1) == target).sum(1)
+            for part, target in zip(held_out[0].split(500), held_out[1].split(500), strict=True)
+        )
     return right / len(held_out[1]), losses

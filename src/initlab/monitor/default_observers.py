@@ -10,8 +10,8 @@ from initlab.monitor.signal_pictures import SignalPictures
 
 
 def default_observers(*, findings: bool = True, pictures: bool = True, table: bool = False) -> list[Observer]:
-    """For `SignalMonitor(observers=...)`: what is wrong in words, pictures in TensorBoard, of the signal and of its forecast
-    where the run has one, tables in the terminal."""
+    """For `SignalMonitor(observers=...)`: what is wrong in words, pictures in TensorBoard (of the forecast too, if the
+    run has one), tables in the terminal."""
     chosen: list[Observer] = []
     if table:
         chosen.append(LayerTable())

@@ -71,9 +71,7 @@ class FindingsReport:
             self._symmetric = alike_layers(model, outline.chain)
         losses = history.series("loss", "loss")
         foretold = read_foretold(trainer.default_root_dir)
-        found = find(
-            history, outline, losses=losses, symmetric=self._symmetric or (), foretold=foretold, over=over
-        )
+        found = find(history, outline, losses=losses, symmetric=self._symmetric or (), foretold=foretold, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}
         news = [finding for key, finding in now.items() if key not in self._found]
         self._found |= now

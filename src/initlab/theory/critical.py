@@ -65,8 +65,8 @@ def critical_point(phi: Elementwise, q: float | None = None) -> Critical:
 
 
 def fixed_point(phi: Elementwise, weight: float, bias: float) -> float:
-    """q* of q -> weight E[phi(sqrt(q) z)^2] + bias from q = 1: 0 if it fades away, inf if it grows without limit, nan if
-    it is still on its way after 3000 layers."""
+    """q* of q -> weight E[phi(sqrt(q) z)^2] + bias from q = 1: 0 if it fades away, inf if it grows without limit,
+    nan if it is still on its way after 3000 layers."""
     q = 1.0
     for _ in range(STEPS):
         new = weight * float(moments(phi, np.array([q])).square[0]) + bias

@@ -30,8 +30,8 @@ class Layer:
     low, high: 19 of 20 draws lie between (two sigma); None where one draw cannot be foretold.
     mean_after: what the activation behind it puts out on average.
     similarity: correlation of the z of two inputs; 1: the layer no longer tells them apart.
-    grad:      std of d loss / dz over that of the last layer before the output; grad_low, grad_high: its band; None too for a scheme that
-        scales by the data, whose factors lean to one side.
+    grad:      std of d loss / dz over that of the last layer before the output; grad_low, grad_high: its band, None too
+        for a scheme that scales by the data, whose factors lean to one side.
     """
 
     name: str
@@ -133,9 +133,7 @@ def forecast(
         verdict = Verdict(UNSURE, why, verdict.record)
     chi = float(signal.gain_back[-2]) if depth > 1 else math.nan
     carries = _carries(signal, kind)
-    return Forecast(
-        verdict, layers, decades, logit_std, _dies(signal, kind), chi, carries, *question
-    )
+    return Forecast(verdict, layers, decades, logit_std, _dies(signal, kind), chi, carries, *question)
 
 
 def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple[Layer, ...]:
@@ -202,11 +200,11 @@ def _dies(signal: Signal, kind: str) -> str:
         ("the gradient on its way back", backward, range(depth - 1, -1, -1)),
     ):
         lost = next((i for i in order if decades[i] < LOST[kind]), None)
-        grown = next((i for i in order if decades[i] > GAINED), None)
+        grown = next((i for i in order if decades[i] > GAINED[kind]), None)
         if lost is not None:
             found.append(f"{what} is down to 1/{10 ** -LOST[kind]:,.0f} at layers.{lost}")
         if grown is not None:
-            found.append(f"{what} has grown {10**GAINED:.0f} times at layers.{grown}")
+            found.append(f"{what} has grown {10 ** GAINED[kind]:,.0f} times at layers.{grown}")
     return "; ".join(found)
 
 

@@ -35,7 +35,9 @@ def inputs_of(X: Any, groups: int = 16) -> Inputs:
     groups = min(groups, len(rows))
     total, own = rows.sum(0), (rows**2).sum()
     similarity = ((total**2).sum() - own) / (len(rows) - 1) / own
-    return Inputs(tuple(float(part.mean()) for part in np.array_split(squares, groups)), float(similarity), "given rows")
+    return Inputs(
+        tuple(float(part.mean()) for part in np.array_split(squares, groups)), float(similarity), "given rows"
+    )
 
 
 # Measured over all 60,000 training images, and 200,000 pairs of them; tests/theory/test_inputs.py does it again.

@@ -15,10 +15,10 @@ from initlab.theory.elementwise import Array, Elementwise
 
 REACH, TAIL = 8.5, 7.5
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(10)  # in each panel
-OUTER, COARSE = np.polynomial.legendre.leggauss(8), np.polynomial.legendre.leggauss(6)  # of the pair integral
+OUTER, COARSE = np.polynomial.legendre.leggauss(8), np.polynomial.legendre.leggauss(8)  # of the pair integral
 LINEAR = np.linspace(-REACH, REACH, 13)
 INNER = np.array([0.0, 1.5, 3.0, 5.0, REACH])
-LARGE = 10.0  # q from which the bends of phi are narrow beside these panels
+LARGE = 3.0  # q from which the bends of phi are narrow beside these panels
 BENDS = np.array([1.0, 3.0, 9.0])  # panel ends at +- these, in units of phi's argument, from 0 and each kink
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class Chain(nn.Module):
     def __init__(self, widths: Sequence[int], activation: str, bias: bool) -> None:
         super().__init__()
         self.activation = activation
-        self.layers = nn.ModuleList(Linear(i, o, bias) for i, o in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(Linear(i, o, bias) for i, o in pairwise(widths))
         self.phi = Activation(activation)
 
     def outputs(self, X: Tensor) -> list[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,10 +67,8 @@ def _candidates(found: Forecast) -> Iterator[Change]:
 
 def _schemes(found: Forecast) -> Iterator[tuple[str, Scheme]]:
     yield from (("kaiming", Kaiming()), ("xavier", Xavier()), ("orthogonal", Orthogonal()))
-    try:
+    with suppress(UserError):  # no critical point
         yield "critical", Critical(activation=found.phi)
-    except UserError:
-        pass
     yield "lsuv", LSUV()
 
 

@@ -10,11 +10,12 @@ weights (Poole et al. 2016; Schoenholz et al. 2017):
 Finite width: the mean square of n units is no exact number. With V_l the variance of its logarithm, k = E[phi^4] /
 E[phi^2]^2 and a = d log E[phi^2] / d log q, one layer makes of it
 
-    V_{l+1} = r^2 (a^2 V_l + (k - 1 - 2 a^2) / n_l) + 2 / n_{l+1},   V_1 = 2 / n_1
+    V_{l+1} = r^2 (a^2 V_l + (k - 1 - 2 a^2) / n_l) + (2 + e k / n_l) / n_{l+1},   V_1 = 2 / n_1
 
-(2 + e k / n_l) / n_{l+1} in place of the last term where the entries of W have excess kurtosis e; r being the share of q_{l+1} that is not the bias's. Orthogonal weights keep the length of a vector, or lose what a
-projection from N to n < N dimensions loses: 2 (1 - n / N) / n in place of 2 / n. Then q_l of one draw is log-normal
-around q_l exp(-V_l / 2). The gradient likewise, with 3 E[phi'^4] / E[phi'^2]^2 - 1 over n (orthogonal: 3 less 3).
+r being the share of q_{l+1} that is not the bias's, e the excess kurtosis of the entries of W. (2 a^2 is what z^2 tells
+of phi^2 already: its share is in V_l.) Orthogonal weights keep the length of a vector, or lose what a projection from N
+to n < N dimensions loses: the last term is 2 (1 - n / N) / n. Then q_l of one draw is log-normal around q_l exp(-V_l /
+2). The gradient likewise, with 3 E[phi'^4] / E[phi'^2]^2 - 1 over n (orthogonal: 3 less 3) a layer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -86,7 +88,7 @@ def propagate(
 
     Without `pairs` no `distance` is reckoned (nan), which takes half the time.
     """
-    sizes = list(zip(widths, widths[1:], strict=False))
+    sizes = list(pairwise(widths))
     orthogonal = draw.entries == "orthogonal"
     of_inputs = slice(0, -1)  # one number for each group of inputs; behind them one for the pair of average inputs
     squares = np.array([*inputs.squares, inputs.mean_square])  # E[h^2] of what enters the layer
@@ -123,9 +125,7 @@ def propagate(
             m = moments(phi, q)
             mean_square, mean_after = float(q[of_inputs].mean()), float(m.mean[of_inputs].mean())
             relative = float((q[of_inputs] / mean_square).var()) if mean_square > 0 else 0.0
-            rows.append(
-                {"square": mean_square, "spread": spread + relative / batch, "mean": mean_after, "distance": d}
-            )
+            rows.append({"square": mean_square, "spread": spread + relative / batch, "mean": mean_after, "distance": d})
     count = len(rows) - 1  # hidden layers
     backward = np.full(count + 1, np.nan)
     if count:

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from initlab.console import CONSOLE
-from initlab.errors import UserError
+from initlab.init import Scheme
 from initlab.theory.forecast import Forecast
 from initlab.theory.from_config import forecast_run
 from initlab.theory.mend import changes
@@ -89,8 +89,7 @@ Medians = dict[str, np.ndarray]
 def _measured(found: Forecast, draws: int, seed: int) -> Medians:
     from initlab.theory.measure import measure
 
-    if isinstance(found.phi.name, str) and not hasattr(found.scheme, "weight_"):
-        raise UserError("forecast.measure: this scheme draws no weights")
+    assert isinstance(found.scheme, Scheme)
     real = measure(found.scheme, found.phi.name, found.widths, found.inputs, draws, bias=found.bias, seed=seed)
     medians = {"std": np.median(real.std, axis=0), "backward": np.median(real.backward, axis=0)}
     if found.layers and all(layer.low is not None for layer in found.layers):
@@ -144,7 +143,9 @@ def _show_ranks(cfg: DictConfig) -> None:
         shown[cells] = name
         table.add_row(name, *cells)
     CONSOLE.print(table)
-    legend = "log10 of the first layer's gradient over the last one's; x: will not train, ?: on the edge, -: no forecast"
+    legend = (
+        "log10 of the first layer's gradient over the last one's; x: will not train, ?: on the edge, -: no forecast"
+    )
     CONSOLE.print(f"{legend}\n{', '.join(same)}", highlight=False, soft_wrap=True)
 
 
