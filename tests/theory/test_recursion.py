@@ -84,8 +84,8 @@ def test_lsuv_has_std_1_everywhere_by_construction() -> None:
 
 
 SCHEMES: list[Scheme] = [
-    Normal(sigma=0.01), Uniform(bound=0.2), TruncatedNormal(sigma=0.1), Xavier(), LeCun(distribution="uniform"), Kaiming(),
-    Orthogonal(), Sparse(sparsity=0.9, sigma=0.1), TorchDefault(), MuP(), LSUV(),
+    Normal(sigma=0.01), Uniform(bound=0.2), TruncatedNormal(sigma=0.1), Xavier(), LeCun(distribution="uniform"),
+    Kaiming(), Orthogonal(), Sparse(sparsity=0.9, sigma=0.1), TorchDefault(), MuP(), LSUV(),
 ]  # fmt: skip
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu")
 
