@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import history, mlp
 
 from initlab.init import Kaiming
 from initlab.monitor.findings import find
@@ -15,8 +16,6 @@ from initlab.monitor.foretold import Foretold, read_foretold
 from initlab.monitor.outline import Outline
 from initlab.monitor.signal_pictures import pixels
 from initlab.theory import forecast
-
-from .made_up import history, mlp
 
 OUTLINE = Outline(chain=("layers.0", "layers.1"), activations=(), bounded=(), matrices=())
 
