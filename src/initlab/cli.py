@@ -34,8 +34,9 @@ from initlab.sweeps.job import run_job
 from initlab.sweeps.resume import words_of_resume
 
 
-def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Decorate the function that does the work; it gets a config that has been checked.
+def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+    """Decorate the function that does the work; it gets a config that has been checked. Work that writes nothing
+    leaves no folder.
 
     HYDRA_FULL_ERROR=1 shows the traceback of user errors too.
     """
@@ -61,18 +62,25 @@ def main(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
             if hydra_cfg.mode == RunMode.MULTIRUN:
                 return run_job(cfg, folder, checked, explain)
             try:
-                return checked(cfg)
+                result = checked(cfg)
             except Exception as error:
                 _discard(folder)
                 if not full_error:
                     _answer(error)  # here, before Hydra adds a line of its own
                 raise
+            if not writes:
+                _discard(folder)
+            return result
 
         def run() -> None:
             threading.excepthook = _in_a_thread
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
-                config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
+                config = config_name
+                if writes:
+                    config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
+                elif {"-m", "--multirun"} & set(typed):
+                    raise UserError("-m: this command answers for one config at a time")
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,7 +18,9 @@ FIRST_CHOICE = {
 }  # fmt: skip
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
-ROOT_KEYS = FIRST_CHOICE.keys() | {"seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume"}
+ROOT_KEYS = FIRST_CHOICE.keys() | {
+    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast"
+}  # fmt: skip
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 

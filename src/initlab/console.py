@@ -43,9 +43,10 @@ def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, see
             continue
         num_outputs, num_inputs = layer.weight.shape
         count = sum(p.numel() for p in layer.parameters())
-        promised = scheme.weight_std(num_inputs, num_outputs, gain_of(model))
+        promised = scheme.at(i, len(layers)).weight_std(num_inputs, num_outputs, gain_of(model))
+        promise = "by the data" if math.isnan(promised) else f"{promised:.4g}"
         drawn = layer.weight.detach().double().std(correction=0).item()
-        table.add_row(name, f"{num_inputs:,}", f"{num_outputs:,}", f"{count:,}", f"{promised:.4g}", f"{drawn:.4g}")
+        table.add_row(name, f"{num_inputs:,}", f"{num_outputs:,}", f"{count:,}", promise, f"{drawn:.4g}")
     table.add_section()
     table.add_row("all", "", "", f"{sum(p.numel() for p in model.parameters()):,}")
     CONSOLE.print(table)

@@ -111,6 +111,10 @@ RULES: dict[str, Rule] = {
     "init.mode": choice("fan_in", "fan_out"),
     "init.gain": optional(POSITIVE, "the gain of the model's activation"),
     "init.sparsity": number(0, 1.0000001, "a share from 0 to 1"),
+    "init.q": optional(POSITIVE, "the smallest of at least 0.5 that has a critical point"),
+    "init.base_width": whole(1),
+    "init.tolerance": Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1"),
+    "init.max_iterations": whole(1),
     # optimizer and scheduler
     "optimizer.lr": NOT_NEGATIVE,
     "optimizer.momentum": SHARE,
@@ -155,6 +159,9 @@ RULES: dict[str, Rule] = {
     "callbacks.monitor.table": TRUTH,
     "callbacks.last.every_n_steps": whole(1),
     "callbacks.step_curve.every_n_steps": whole(1),
+    # scripts/forecast.py
+    "forecast.measure": whole(0),
+    "forecast.rank": TRUTH,
 }
 
 

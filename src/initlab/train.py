@@ -30,6 +30,7 @@ from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
 from initlab.runs.exact_steps import ExactSteps
 from initlab.runs.stopping import Stopped, Stopping
 from initlab.seeds import generator
+from initlab.theory.in_run import forecast_before
 
 log = logging.getLogger(__name__)
 SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
@@ -93,6 +94,8 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
         console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
         if cfg.get("resume"):
             console.show_resumption(saved)
+        if saved is None and trainer.is_global_zero:
+            forecast_before(cfg, run_dir.path)
         try:
             trainer.fit(model, datamodule=data, ckpt_path=run_dir.last_checkpoint if saved else None)
             stopping.now(trainer)
@@ -199,7 +202,8 @@ def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
         optimizer=build(cfg, "optimizer"),
         scheduler=build(cfg, "scheduler"),
     )
-    initialize(model, build(cfg, "init"), generator=generator("init", cfg.init_seed))
+    some = lambda: next(iter(data.train_dataloader()))[0]  # noqa: E731
+    initialize(model, build(cfg, "init"), generator=generator("init", cfg.init_seed), batch=some)
     return model
 
 

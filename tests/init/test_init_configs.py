@@ -31,6 +31,9 @@ EXPECTED = {
     "sparse": init.Sparse(sparsity=0.9),
     "identity": init.Identity(),
     "torch_default": init.TorchDefault(),
+    "critical": init.Critical(activation="identity"),
+    "lsuv": init.LSUV(),
+    "mup": init.MuP(),
 }
 
 

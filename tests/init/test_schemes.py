@@ -74,6 +74,7 @@ def test_promised_and_drawn_std(scheme: Scheme, variance: float, kurtosis: float
     assert promised == pytest.approx(math.sqrt(variance), rel=1e-5)
     weight = draw(scheme).double()
     n = weight.numel()
+    assert scheme.excess_kurtosis(fan_in, fan_out) == pytest.approx(kurtosis - 3, abs=1e-4)
     assert abs(weight.std().item() - promised) < 5 * promised * math.sqrt((kurtosis - 1) / (4 * n))
     assert abs(weight.mean().item()) < 5 * promised / math.sqrt(n)
     # The fourth moment tells one shape from another of the same std; within a fifth of itself here.

@@ -1,6 +1,7 @@
 """All weights alike: the starting points that break no symmetry between hidden units."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,8 @@ from initlab.rules import check
 @dataclass(frozen=True, kw_only=True)
 class Constant(Scheme):
     """W_ij = value. Units of one layer get equal gradients and stay equal for ever (d2l 5.4.1.3)."""
+
+    entries: ClassVar[str] = "alike"
 
     value: float
 
@@ -34,6 +37,8 @@ class Zeros(Scheme):
     """W = 0. Fine for a linear or softmax model, whose loss is convex; in a deeper one with an activation
     that is 0 at 0, nothing but the last bias ever moves.
     """
+
+    entries: ClassVar[str] = "alike"
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
         weight.zero_()

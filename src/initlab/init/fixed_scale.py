@@ -47,6 +47,9 @@ class Uniform(Scheme):
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         return self.bound / math.sqrt(3)
 
+    def excess_kurtosis(self, fan_in: int, fan_out: int) -> float:
+        return -1.2
+
     def __str__(self) -> str:
         return f"uniform, bound {self.bound:g}"
 
@@ -71,6 +74,10 @@ class TruncatedNormal(Scheme):
         """sigma sqrt(1 - 4 phi(2) / P(|z| <= 2)), phi the normal density."""
         density = math.exp(-2) / math.sqrt(2 * math.pi)
         return self.sigma * math.sqrt(1 - 4 * density / math.erf(math.sqrt(2)))
+
+    def excess_kurtosis(self, fan_in: int, fan_out: int) -> float:
+        """E[z^4 | |z| <= 2] = 1.4162 by parts, over 0.7737^2."""
+        return 1.41618 / 0.77374**2 - 3
 
     def __str__(self) -> str:
         return f"truncated normal, sigma {self.sigma:g}, cut at 2 sigma"

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -16,6 +17,8 @@ class Identity(Scheme):
 
     The mean entry is 1 / max(fan_in, fan_out) = p, their variance p (1 - p).
     """
+
+    entries: ClassVar[str] = "fixed"
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
         weight.zero_().fill_diagonal_(1)

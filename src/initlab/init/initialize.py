@@ -1,20 +1,13 @@
 """Draw the weights of a whole model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from initlab.errors import UserError
-from initlab.init.scheme import Scheme
-from initlab.nn import Linear, activation_function
-
-
-def dense_layers(model: nn.Module) -> Iterator[tuple[str, Linear | nn.Linear]]:
-    """(name, layer) of every dense layer, ours or torch's, in the order of `model.named_modules()`."""
-    for name, module in model.named_modules():
-        if isinstance(module, Linear | nn.Linear):
-            yield name, module
+from initlab.init.scheme import Scheme, dense_layers
+from initlab.nn import activation_function
 
 
 def gain_of(model: nn.Module) -> float:
@@ -23,8 +16,16 @@ def gain_of(model: nn.Module) -> float:
 
 
 @torch.no_grad()
-def initialize(model: nn.Module, scheme: Scheme, *, generator: torch.Generator | None = None) -> None:
+def initialize(
+    model: nn.Module,
+    scheme: Scheme,
+    *,
+    generator: torch.Generator | None = None,
+    batch: Callable[[], Tensor] | None = None,
+) -> Sequence[object]:
     """Draw every dense layer of the model anew, weight then bias, with one gain for all layers.
+
+    `batch` gives inputs for the model, for schemes that look at data; what they report is returned.
 
     Numbers are drawn where the generator lives (on the CPU if there is none) and copied, so one seed gives one
     set of weights on every device.
@@ -34,11 +35,17 @@ def initialize(model: nn.Module, scheme: Scheme, *, generator: torch.Generator |
         raise UserError(f"init={scheme}: {type(model).__name__} has no dense layer to initialise")
     gain = gain_of(model)
     device = "cpu" if generator is None else generator.device
-    for layer in layers:
+    for i, layer in enumerate(layers):
+        here = scheme.at(i, len(layers))
         weight = torch.empty_like(layer.weight, device=device)
-        scheme.weight_(weight, gain, generator)
+        here.weight_(weight, gain, generator)
         layer.weight.copy_(weight)
         if layer.bias is not None:
             bias = torch.empty_like(layer.bias, device=device)
-            scheme.bias_(bias, weight.shape[1], generator)
+            here.bias_(bias, weight.shape[1], generator)
             layer.bias.copy_(bias)
+    if not scheme.unit_signal:
+        return ()
+    if batch is None:
+        raise UserError(f"init={scheme}: this scheme looks at data; give initialize(..., batch=...)")
+    return scheme.fit_(model, batch())

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,8 @@ class Orthogonal(Scheme):
     Q is uniform over such matrices: QR of a normal matrix, signs fixed by R's diagonal (Mezzadri 2007,
     section 5). `gain` None takes the activation's. An entry has variance gain^2 / max(fan_in, fan_out).
     """
+
+    entries: ClassVar[str] = "orthogonal"
 
     gain: float | None = None
 

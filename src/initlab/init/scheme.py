@@ -1,11 +1,15 @@
 """What every initialisation scheme can do."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+
+from initlab.nn import Linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +19,14 @@ class Scheme(ABC):
     `gain` is that of the model's activation, 1 for a linear model; a scheme whose paper knows no gain ignores
     it. Tensors are filled in place, so call under `torch.no_grad()` with parameters. `generator` None means
     torch's global one. `str(scheme)` is a short label for tables.
+
+    entries: how the numbers of one weight hang together, which decides what can be said of a network before it is
+        drawn: "independent" of mean 0; "orthogonal" rows or columns; "alike", all the same; "fixed", not drawn at all.
+    unit_signal: `fit_` scales each layer, after the draw, until its output has std 1 on real data.
     """
+
+    entries: ClassVar[str] = "independent"
+    unit_signal: ClassVar[bool] = False
 
     @abstractmethod
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
@@ -25,6 +36,10 @@ class Scheme(ABC):
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         """Expected standard deviation of the entries of one weight, about their mean."""
 
+    def excess_kurtosis(self, fan_in: int, fan_out: int) -> float:
+        """E[w^4] / E[w^2]^2 - 3 of the entries: 0 for a normal distribution, -1.2 for a uniform one."""
+        return 0.0
+
     def bias_(self, bias: Float[Tensor, "outputs"], fan_in: int, generator: torch.Generator | None) -> None:
         """Fill one bias: zeros unless the scheme says otherwise."""
         bias.zero_()
@@ -32,6 +47,22 @@ class Scheme(ABC):
     def bias_std(self, fan_in: int) -> float:
         """Expected standard deviation of the entries of one bias."""
         return 0.0
+
+    def at(self, layer: int, layers: int) -> "Scheme":
+        """The scheme for dense layer number `layer` of a network that has `layers`: itself, unless it tells them
+        apart."""
+        return self
+
+    def fit_(self, model: nn.Module, X: Tensor) -> Sequence[object]:
+        """Look at inputs X and set right what was drawn, if the scheme does that; a report, a line a layer."""
+        return ()
+
+
+def dense_layers(model: nn.Module) -> Iterator[tuple[str, Linear | nn.Linear]]:
+    """(name, layer) of every dense layer, ours or torch's, in the order of `model.named_modules()`."""
+    for name, module in model.named_modules():
+        if isinstance(module, Linear | nn.Linear):
+            yield name, module
 
 
 def chosen_gain(given: float | None, of_activation: float) -> float:

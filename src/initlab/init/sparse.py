@@ -36,6 +36,9 @@ class Sparse(Scheme):
         """sigma sqrt(share of entries that are not 0)."""
         return self.sigma * math.sqrt(1 - self._num_zeros(fan_out) / fan_out)
 
+    def excess_kurtosis(self, fan_in: int, fan_out: int) -> float:
+        return 3 / max(1 - self._num_zeros(fan_out) / fan_out, 1 / fan_out) - 3
+
     def _num_zeros(self, fan_out: int) -> int:
         return math.ceil(self.sparsity * fan_out)
 

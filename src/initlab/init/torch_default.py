@@ -23,6 +23,9 @@ class TorchDefault(Scheme):
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         return 1 / math.sqrt(3 * fan_in)
 
+    def excess_kurtosis(self, fan_in: int, fan_out: int) -> float:
+        return -1.2
+
     def bias_(self, bias: Float[Tensor, "outputs"], fan_in: int, generator: torch.Generator | None) -> None:
         bound = 1 / math.sqrt(fan_in)
         bias.uniform_(-bound, bound, generator=generator)

@@ -28,6 +28,9 @@ class VarianceScaling(Scheme):
         else:
             weight.uniform_(-math.sqrt(3) * std, math.sqrt(3) * std, generator=generator)
 
+    def excess_kurtosis(self, fan_in: int, fan_out: int) -> float:
+        return 0.0 if self.distribution == "normal" else -1.2
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeCun(VarianceScaling):

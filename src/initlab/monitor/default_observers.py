@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from initlab.monitor.findings_report import FindingsReport
+from initlab.monitor.forecast_overlay import ForecastOverlay
 from initlab.monitor.layer_table import LayerTable
 from initlab.monitor.observer import Observer
 from initlab.monitor.signal_pictures import SignalPictures
 
 
 def default_observers(*, findings: bool = True, pictures: bool = True, table: bool = False) -> list[Observer]:
-    """For `SignalMonitor(observers=...)`: what is wrong in words, pictures in TensorBoard, tables in the terminal."""
+    """For `SignalMonitor(observers=...)`: what is wrong in words, pictures in TensorBoard (of the forecast too, if the
+    run has one), tables in the terminal."""
     chosen: list[Observer] = []
     if table:
         chosen.append(LayerTable())
     if findings:
         chosen.append(FindingsReport())
     if pictures:
-        chosen.append(SignalPictures())
+        chosen += [SignalPictures(), ForecastOverlay()]
     return chosen

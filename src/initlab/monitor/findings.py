@@ -12,6 +12,7 @@ import numpy as np
 
 from initlab.monitor.evidence import CONFIRM, held_since, trend_along, values_of
 from initlab.monitor.finding import Finding
+from initlab.monitor.foretold import Foretold
 from initlab.monitor.outline import Outline, Rows
 
 # A random unit whose inputs are the same for the whole batch is off with probability 1/2, so chance alone leaves no
@@ -34,11 +35,14 @@ LOSS_MOVED = 0.01
 LOSS_STEPS = 100  # updates that a run must have before "it does not move" is said of it
 LOSS_STEPS_SO_FAR = 300  # ... and before it is said of a run that goes on: some begin on a plateau
 
+UNFORESEEN = 2.0  # of the band of two sigma: four sigma, and of fifty layers none is there by chance
+
 ORDER = (  # causes before what follows from them
     "symmetric units",
     "exploding signal",
     "exploding gradient",
     "non-finite",
+    "unforeseen signal",
     "vanishing signal",
     "vanishing gradient",
     "saturated layer",
@@ -62,6 +66,7 @@ def find(
     *,
     losses: tuple[Sequence[int], Sequence[float]] = ((), ()),
     symmetric: Sequence[str] = (),
+    foretold: Sequence[Foretold] = (),
     over: bool = False,
 ) -> list[Finding]:
     """Every finding, causes first.
@@ -69,6 +74,7 @@ def find(
     Args:
         losses: steps and the losses of their batches.
         symmetric: layers whose units were seen to be copies of each other after some updates.
+        foretold: what the forecast of the run said of its layers.
         over: the run has ended, so that what it shows at its end is all there will be to confirm it.
     """
     broken = _non_finite(history, losses)
@@ -77,6 +83,7 @@ def find(
     found = [
         broken,
         _symmetric(symmetric),
+        _unforeseen(history, foretold),
         *_signal(history, outline, until, over),
         *_gradient(history, outline, until, over),
         *_shares(history, outline, until, over),
@@ -126,6 +133,22 @@ def _symmetric(layers: Sequence[str]) -> Finding | None:
         "all units have the same weights and get the same gradient, so the layer works as one unit",
         "random weights, init=kaiming for ReLU or init=xavier for tanh; zeros are fine for biases only",
     )
+
+
+def _unforeseen(history: Rows, foretold: Sequence[Foretold]) -> Finding | None:
+    """At step 0 a layer lies far outside its band: the network is not the one that the forecast was of."""
+    for layer in foretold:
+        steps, values = values_of(history, layer.name, "std")
+        if not len(steps) or steps[0] > 0 or not layer.low or not layer.high or not values[0] > 0:
+            continue
+        middle, half = math.log(layer.low * layer.high) / 2, math.log(layer.high / layer.low) / 2
+        if abs(math.log(values[0]) - middle) > UNFORESEEN * half:
+            says = f"the std of the output is {values[0]:.3g}, the forecast for this initialisation {layer.low:.3g} to"
+            advice = "see whether the inputs are scaled as usual, and whether something else stands between the layers"
+            return Finding(
+                "unforeseen signal", (layer.name,), 0, "std", float(values[0]), f"{says} {layer.high:.3g}", advice
+            )
+    return None
 
 
 def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:

@@ -12,6 +12,7 @@ from rich.text import Text
 from initlab.console import CONSOLE
 from initlab.monitor.finding import Finding
 from initlab.monitor.findings import find
+from initlab.monitor.foretold import read_foretold
 from initlab.monitor.observer import Row
 from initlab.monitor.outline import outline_of
 from initlab.runs.atomic import whole_file
@@ -86,7 +87,8 @@ class FindingsReport:
 
             symmetric = alike_layers(model, outline.chain)
         losses = history.series("loss", "loss")
-        found = find(history, outline, losses=losses, symmetric=symmetric or (), over=over)
+        foretold = read_foretold(trainer.default_root_dir)
+        found = find(history, outline, losses=losses, symmetric=symmetric or (), foretold=foretold, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}
         news = [finding for key, finding in now.items() if key not in self._found]
         if over:

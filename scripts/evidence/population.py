@@ -1,0 +1,73 @@
+"""Many networks of one shape, trained as one stack.
+
+Weights of M networks are one tensor [M, out, in], a layer is one batched product, and the loss is the sum of the M
+losses, so each gets exactly the gradient that it would get alone. They share the batches; their draws differ. Against a
+run of Lightning's each: the same mathematics without its 0.5 ms a step, and rounding that differs. Numbers below 1e-38
+are flushed to zero, for speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from initlab.init import Scheme, initialize
+from initlab.nn import activation_function
+from initlab.seeds import generator
+from initlab.theory.measure import Chain
+
+BATCH = 64
+
+
+def train_population(
+    schemes: Sequence[tuple[Scheme, int]],
+    activation: str,
+    widths: Sequence[int],
+    data: tuple[Tensor, Tensor],
+    held_out: tuple[Tensor, Tensor],
+    optimizer: Callable[[list[Tensor]], torch.optim.Optimizer],
+    steps: int,
+) -> tuple[Tensor, Tensor]:
+    """A network for each (scheme, seed of its draw): accuracy on held-out data, mean loss of the last 10 steps; [M]."""
+    torch.set_flush_denormal(True)
+    phi = activation_function(activation).value
+    nets = []
+    X, y = data
+    for scheme, seed in schemes:
+        net = Chain(widths, activation, bias=True)
+        initialize(net, scheme, generator=generator("init", seed), batch=lambda: X[:256])
+        nets.append(net)
+    weights = [
+        torch.stack([n.layers[i].weight.detach() for n in nets]).requires_grad_() for i in range(len(widths) - 1)
+    ]
+    biases = [
+        torch.stack([n.layers[i].bias.detach() for n in nets]).unsqueeze(1).requires_grad_()
+        for i in range(len(widths) - 1)
+    ]
+
+    def logits(rows: Tensor) -> Tensor:
+        H = rows.expand(len(nets), *rows.shape)
+        for i, (W, b) in enumerate(zip(weights, biases, strict=True)):
+            H = torch.baddbmm(b, phi(H) if i else H, W.mT)
+        return H
+
+    stepper = optimizer([*weights, *biases])
+    losses = torch.zeros(len(nets))
+    order = torch.randperm(len(X), generator=generator("order", 0)).split(BATCH)
+    for step in range(steps):
+        rows = order[step % (len(X) // BATCH)]
+        target = y[rows].expand(len(nets), -1)
+        loss = torch.nn.functional.cross_entropy(logits(X[rows]).mT, target, reduction="none").mean(1)
+        stepper.zero_grad()
+        loss.sum().backward()
+        stepper.step()
+        if step >= steps - 10:
+            losses += loss.detach() / 10
+    with torch.no_grad():
+        right = sum(
+            (logits(part).argmax(-1) == target).sum(1)
+            for part, target in zip(held_out[0].split(500), held_out[1].split(500), strict=True)
+        )
+    return right / len(held_out[1]), losses

@@ -1,0 +1,105 @@
+"""Does the forecast come true? Trains networks for real and holds the rule against them.
+
+    python scripts/forecast_evidence.py run       about half an hour on one thread; goes on where it was stopped
+    python scripts/forecast_evidence.py table     AUC and held-out accuracy, from docs/forecast_evidence.csv
+
+7 initialisations x 5 activations x 5 depths x 2 optimisers x 2 seeds x 2 step sizes, width 128, batches of 64 from
+20,000 Fashion-MNIST images, 200 steps. A cell "trains" if the better step size classifies half of 2,000 held-out images
+right (chance: a tenth). Networks of one shape are trained as one stack (evidence/population.py says why that is fair);
+`experiment=forecast_evidence` is the same run by scripts/train.py, one network at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+CSV = Path(__file__).parents[1] / "docs" / "forecast_evidence.csv"
+COLUMNS = ("init", "activation", "depth", "optimizer", "lr", "seed", "acc", "loss")
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
+DEPTHS = (2, 5, 10, 20, 40)
+LRS = {"sgd": (0.1, 0.01), "adam": (0.003, 0.001)}
+SEEDS, WIDTH, STEPS, TRAIN, HELD_OUT = (0, 1), 128, 200, 20_000, 2_000
+
+
+def schemes() -> dict[str, Any]:
+    from initlab import init
+
+    return {
+        "kaiming": init.Kaiming(), "xavier": init.Xavier(), "normal_0.01": init.Normal(sigma=0.01),
+        "normal_0.1": init.Normal(sigma=0.1), "orthogonal": init.Orthogonal(), "lsuv": init.LSUV(),
+        "torch_default": init.TorchDefault(),
+    }  # fmt: skip
+
+
+def run(csv: Path, only: list[str], steps: int) -> None:
+    import torch
+    from evidence.population import train_population
+
+    from initlab.data.sources import load_fashion_mnist
+    from initlab.nn import SGD
+    from initlab.runs.rows import RowWriter
+
+    torch.set_num_threads(1)
+    arrays = load_fashion_mnist("data")
+    images = torch.tensor(arrays.train_images[: TRAIN + HELD_OUT]).flatten(1)
+    X = (images.float() / 255 - 0.2860) / 0.3530
+    y = torch.tensor(arrays.train_labels[: TRAIN + HELD_OUT], dtype=torch.int64)
+    data, held_out = (X[:TRAIN], y[:TRAIN]), (X[TRAIN:], y[TRAIN:])
+    makers: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "sgd": partial(SGD, momentum=0.9), "adam": torch.optim.Adam,
+    }  # fmt: skip
+    done = {tuple(line.split(",")[1:5]) for line in csv.read_text().splitlines()[1:]} if csv.exists() else set()
+    rows = RowWriter(csv, COLUMNS)
+    members = list(itertools.product(schemes().items(), SEEDS))
+    for depth, optimizer, activation in itertools.product(DEPTHS, LRS, ACTIVATIONS):
+        for lr in LRS[optimizer]:
+            unit = (activation, str(depth), optimizer, str(lr))
+            if unit in done or (only and not set(only) & set(unit)):
+                continue
+            began = time.perf_counter()
+            acc, loss = train_population(
+                [(scheme, seed) for (_, scheme), seed in members], activation, [784, *[WIDTH] * depth, 10],
+                data, held_out, partial(makers[optimizer], lr=lr), steps,
+            )  # fmt: skip
+            found = zip(members, acc.tolist(), loss.tolist(), strict=True)
+            rows.write(
+                dict(zip(COLUMNS, (name, *unit, seed, f"{a:.4f}", f"{lo:.4f}"), strict=True))
+                for ((name, _), seed), a, lo in found
+            )
+            print(*unit, f"{time.perf_counter() - began:.1f} s", flush=True)
+
+
+def show(csv: Path) -> None:
+    from evidence.fit import read_cells, report
+
+    from initlab.theory import forecast
+    from initlab.theory.rule import GAINED, LOST
+
+    drawn = schemes()
+    cells = read_cells(csv, lambda init, phi, depth: forecast(drawn[init], phi, [784, *[WIDTH] * depth, 10]))
+    report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("run", "table"))
+    parser.add_argument("--csv", type=Path, default=CSV)
+    parser.add_argument("--only", nargs="*", default=[], help="activations, depths, optimisers")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    args = parser.parse_args()
+    if args.what == "run":
+        run(args.csv, args.only, args.steps)
+    else:
+        show(args.csv)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    main()

@@ -1,0 +1,61 @@
+"""Weights and biases on the edge of chaos."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from initlab.errors import UserError
+from initlab.init.scheme import Scheme
+from initlab.rules import check
+from initlab.theory.critical import Critical as Point
+from initlab.theory.critical import NotCriticalError, critical_point
+from initlab.theory.elementwise import Elementwise, elementwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Critical(Scheme):
+    """W_ij ~ N(0, sigma_w^2 / fan_in), b_i ~ N(0, sigma_b^2) with the sigmas at which the gradient of `activation`
+    neither fades nor grows, chi_1 = 1, at a signal E[z^2] = q that stays; see `initlab.theory.critical`.
+
+    `q` None takes the smallest from 0.5 on that has such a point. ReLU: sigma_w^2 = 2, no bias, at any q, as Kaiming.
+    Functions of your own come as `activation=elementwise(f)`.
+
+    Raises:
+        UserError: where there is no such point.
+    """
+
+    activation: str | Elementwise
+    q: float | None = None
+
+    def __post_init__(self) -> None:
+        check("init.q", self.q)
+        _ = self.point
+
+    @cached_property
+    def point(self) -> Point:
+        try:
+            return critical_point(elementwise(self.activation), self.q)
+        except NotCriticalError as none:
+            there = "" if self.q is None else "; init.q=null looks for the nearest that there is"
+            raise UserError(f"init=critical: {none}{there}") from None
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        fan_out, fan_in = weight.shape
+        weight.normal_(0, self.weight_std(fan_in, fan_out, gain), generator=generator)
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        return self.point.sigma_w / math.sqrt(fan_in)
+
+    def bias_(self, bias: Float[Tensor, "outputs"], fan_in: int, generator: torch.Generator | None) -> None:
+        bias.normal_(0, self.point.sigma_b, generator=generator)
+
+    def bias_std(self, fan_in: int) -> float:
+        return self.point.sigma_b
+
+    def __str__(self) -> str:
+        name = self.activation if isinstance(self.activation, str) else self.activation.name
+        return f"critical for {name}, sigma_w {self.point.sigma_w:.3g}, sigma_b {self.point.sigma_b:.3g}"

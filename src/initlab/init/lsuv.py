@@ -1,0 +1,94 @@
+"""Weights scaled until real data come out of every layer with std 1."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from initlab.errors import UserError
+from initlab.init.orthogonal import Orthogonal
+from initlab.init.scheme import Scheme, dense_layers
+from initlab.rules import check
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """What became of one layer: the std of its output as drawn and in the end, and the factor on its weights."""
+
+    name: str
+    std_before: float
+    std: float
+    factor: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSUV(Scheme):
+    """Layer-sequential unit variance (Mishkin and Matas 2016): orthonormal weights, biases 0, then from the first layer
+    to the last each weight is divided by the std of its layer's output (the pre-activation, over units and a batch)
+    until that is within `tolerance` of 1, at most `max_iterations` times.
+
+    A layer without bias is there after one division; more are for layers whose output is not linear in the weight.
+    """
+
+    unit_signal: ClassVar[bool] = True
+
+    tolerance: float = 0.01
+    max_iterations: int = 10
+
+    def __post_init__(self) -> None:
+        check("init.tolerance", self.tolerance)
+        check("init.max_iterations", self.max_iterations)
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        Orthogonal(gain=1.0).weight_(weight, 1.0, generator)
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        """nan: the data decide it."""
+        return math.nan
+
+    def fit_(self, model: nn.Module, X: Tensor) -> list[Scaled]:
+        """Scale in one forward pass: each layer is set right as it is reached, before its output goes on."""
+        report: list[Scaled] = []
+        names = {layer: name for name, layer in dense_layers(model)}
+
+        def set_right(layer: Any, args: tuple[Tensor, ...], z: Tensor) -> Tensor | None:
+            if any(done.name == names[layer] for done in report):
+                return None  # a shared layer, called again
+            before, factor = _std(names[layer], z), 1.0
+            std = before
+            for _ in range(self.max_iterations):
+                if abs(std - 1) <= self.tolerance:
+                    break
+                layer.weight.div_(std)
+                factor /= std
+                z = layer.forward(*args)  # not layer(): this hook would be called again
+                std = _std(names[layer], z)
+            report.append(Scaled(names[layer], before, std, factor))
+            return z
+
+        handles = [layer.register_forward_hook(set_right) for layer in names]
+        was_training = model.training
+        try:
+            with torch.no_grad():
+                model.eval()(X)
+        finally:
+            model.train(was_training)
+            for handle in handles:
+                handle.remove()
+        return report
+
+    def __str__(self) -> str:
+        return "lsuv"
+
+
+def _std(name: str, z: Tensor) -> float:
+    std = float(z.double().std())
+    if std > 0 and math.isfinite(std):
+        return std
+    raise UserError(
+        f"init=lsuv: the output of {name} has std {std:g} over the first batch, so no factor makes it 1; "
+        "look for inputs that are constant, nan or inf, or take another init, such as init=kaiming"
+    )

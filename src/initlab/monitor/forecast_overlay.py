@@ -1,0 +1,115 @@
+"""What was foretold of the layers, and what they did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from initlab.console import CONSOLE
+from initlab.monitor.evidence import CONFIRM, values_of
+from initlab.monitor.foretold import Foretold, read_foretold
+from initlab.monitor.observer import Row
+from initlab.monitor.outline import Rows
+from initlab.monitor.signal_pictures import pixels, tensorboard_writers
+
+if TYPE_CHECKING:
+    import lightning as L
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from initlab.monitor.signal_monitor import SignalMonitor
+
+TAG = "forecast/step 0"
+WAIT = 30.0  # seconds; a shorter run gets the picture at its end, when the others have loaded matplotlib
+BAND, LINE, DOT = "#c6d9ec", "#1f5f9e", "#d1495b"
+
+
+class ForecastOverlay:
+    """An observer of `SignalMonitor`: where the run's folder has a forecast.json, a picture in TensorBoard (depth on x;
+    foretold line and band, measured dots; forwards and backwards), and at the end a line that says which layer was the
+    first to leave its band. That is no finding: a network that learns leaves the place where it began."""
+
+    def __init__(self) -> None:
+        self._history: object = None
+
+    def on_rows(self, monitor: SignalMonitor, trainer: L.Trainer, rows: Sequence[Row]) -> None:
+        self._begin(monitor, trainer)
+        if not self._drawn and time.monotonic() - self._began > WAIT:
+            self._draw(monitor, trainer)
+
+    def on_end(self, monitor: SignalMonitor, trainer: L.Trainer) -> None:
+        self._begin(monitor, trainer)
+        if not self._drawn:
+            self._draw(monitor, trainer)
+        left = first_to_leave(monitor.history, self._foretold)
+        if left:
+            CONSOLE.print(left, highlight=False, soft_wrap=True)
+
+    def _begin(self, monitor: SignalMonitor, trainer: L.Trainer) -> None:
+        if monitor.history is not self._history:  # another fit
+            self._history, self._began, self._drawn = monitor.history, time.monotonic(), False
+            self._foretold = read_foretold(trainer.default_root_dir)
+
+    def _draw(self, monitor: SignalMonitor, trainer: L.Trainer) -> None:
+        self._drawn = True
+        writers = tensorboard_writers(trainer)
+        steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._foretold]
+        if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
+            return
+        picture = pixels(lambda history: forecast_figure(history, self._foretold), monitor.history)
+        for writer in writers:
+            writer.add_image(TAG, picture, 0, dataformats="HWC")
+
+
+def first_to_leave(history: Rows, foretold: Sequence[Foretold]) -> str:
+    """ "forecast  layers.3 left its band at step 137 (std 0.31, foretold 0.9 to 1.1), first of 6 layers", or ""."""
+    gone: list[tuple[int, str]] = []
+    for layer in foretold:
+        steps, values = values_of(history, layer.name, "std")
+        if layer.low is None or layer.high is None or len(steps) < CONFIRM:
+            continue
+        outside = (values < layer.low) | (values > layer.high)
+        runs = np.convolve(outside, np.ones(CONFIRM), "valid") == CONFIRM
+        if runs.any():
+            at = int(np.flatnonzero(runs)[0])
+            said = f"at step {steps[at]} (std {values[at]:.3g}, foretold {layer.low:.3g} to {layer.high:.3g})"
+            gone.append((int(steps[at]), f"{layer.name} left its band {said}"))
+    if not gone:
+        return ""
+    others = f", the first of {len(gone)} layers that did" if len(gone) > 1 else ""
+    return f"forecast  {min(gone)[1]}{others}"
+
+
+def forecast_figure(history: Rows, foretold: Sequence[Foretold]) -> Figure:
+    """Forwards and backwards, each beside the other: depth on x, log scale on y."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.6, 5.4), dpi=110, layout="constrained")
+    forward, backward = figure.subplots(2, 1)
+    measured = [_first(history, layer.name, "std") for layer in foretold]
+    _panel(forward, foretold, ("std", "low", "high"), measured)
+    forward.set(title="std of each layer's output, before the first step", xlabel="dense layer")
+    hidden = foretold[:-1]
+    gradients = np.array([_first(history, layer.name, "grad_std") for layer in hidden])
+    _panel(backward, hidden, ("grad", "grad_low", "grad_high"), gradients / gradients[-1])
+    backward.set(title="std of the gradient there, over that of the last hidden layer", xlabel="dense layer")
+    forward.legend(loc="best", frameon=False, fontsize="small")
+    return figure
+
+
+def _panel(ax: Axes, foretold: Sequence[Foretold], names: tuple[str, str, str], measured: Sequence[float]) -> None:
+    line, low, high = (np.array([getattr(layer, name) for layer in foretold], float) for name in names)
+    depth = np.arange(1, len(foretold) + 1)
+    ax.fill_between(depth, low, high, color=BAND, lw=0, label="foretold, two sigma of the draws")
+    ax.plot(depth, line, color=LINE, lw=1.2, label="foretold")
+    ax.plot(depth, measured, "o", ms=3.5, color=DOT, label="measured")
+    if np.nanmax(np.concatenate([line, measured]), initial=0) > 0:
+        ax.set_yscale("log")
+
+
+def _first(history: Rows, layer: str, quantity: str) -> float:
+    values = values_of(history, layer, quantity)[1]
+    return float(values[0]) if len(values) else np.nan

@@ -1,0 +1,30 @@
+"""What was foretold of a run's layers, read from the forecast.json in its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """Of one layer at step 0: the std of its output and of its gradient (over that of the last layer before the
+    output), with bands of two sigma; None where there is no number."""
+
+    name: str
+    std: float | None
+    low: float | None
+    high: float | None
+    grad: float | None
+    grad_low: float | None
+    grad_high: float | None
+
+
+def read_foretold(folder: str | Path) -> list[Foretold]:
+    """In order, the output layer last; [] where there is no forecast or it is not one."""
+    try:
+        layers = json.loads((Path(folder) / "forecast.json").read_text())["layers"]
+        return [Foretold(**{field: layer[field] for field in Foretold.__dataclass_fields__}) for layer in layers]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,37 @@
+"""The forecast at the start of a run."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from initlab.console import CONSOLE
+from initlab.errors import UserError
+from initlab.runs.atomic import whole_file
+from initlab.theory.from_config import forecast_run
+from initlab.theory.report import one_line
+
+
+def forecast_before(cfg: DictConfig, folder: Path) -> None:
+    """Print it in one line, and leave it in forecast.json, where the monitor looks for it; nothing for a model or data
+    that the forecast does not know."""
+    try:
+        found = forecast_run(cfg)
+    except UserError:
+        return
+    CONSOLE.print(one_line(found), highlight=False, soft_wrap=True)
+    with whole_file(folder / "forecast.json") as file:
+        file.write(json.dumps(_finite(found.record()), indent=1, allow_nan=False).encode() + b"\n")
+
+
+def _finite(value: Any) -> Any:
+    """nan and inf, which JSON does not know, as null."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

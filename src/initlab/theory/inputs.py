@@ -1,0 +1,60 @@
+"""What the theory needs to know of the data: how large an input is, and how alike two inputs are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from initlab.theory.elementwise import Array
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Second moments of the rows x of a data set.
+
+    squares:    |x|^2 / n, its means over groups of equally many rows, from the smallest sixteenth to the largest.
+    similarity: E[x . x'] / E[x . x] over pairs of different rows.
+    source:     where the numbers come from, in words.
+    """
+
+    squares: tuple[float, ...]
+    similarity: float
+    source: str
+
+    @property
+    def mean_square(self) -> float:
+        return float(np.mean(self.squares))
+
+
+def inputs_of(X: Any, groups: int = 16) -> Inputs:
+    """Of rows [n, ...] (a tensor or an array), n at least 2."""
+    rows: Array = np.asarray(X, np.float64).reshape(len(X), -1)
+    squares = np.sort((rows**2).mean(1))
+    groups = min(groups, len(rows))
+    total, own = rows.sum(0), (rows**2).sum()
+    similarity = ((total**2).sum() - own) / (len(rows) - 1) / own
+    return Inputs(
+        tuple(float(part.mean()) for part in np.array_split(squares, groups)), float(similarity), "given rows"
+    )
+
+
+# Measured over all 60,000 training images, and 200,000 pairs of them; tests/theory/test_inputs.py does it again.
+FASHION_MNIST = Inputs(
+    (
+        0.3799, 0.4925, 0.5782, 0.6407, 0.6979, 0.7610, 0.8283, 0.8988,
+        0.9762, 1.0589, 1.1460, 1.2361, 1.3352, 1.4610, 1.6185, 1.8930,
+    ),
+    0.2995,
+    "Fashion-MNIST, normalised, measured over its training images",
+)  # fmt: skip
+FASHION_MNIST_RAW = Inputs(
+    (
+        0.0363, 0.0615, 0.0816, 0.1000, 0.1184, 0.1377, 0.1580, 0.1789,
+        0.2004, 0.2225, 0.2472, 0.2748, 0.3063, 0.3410, 0.3832, 0.4554,
+    ),
+    0.5764,
+    "Fashion-MNIST, pixels in [0, 1], measured over its training images",
+)  # fmt: skip
+STANDARD_NORMAL = Inputs((1.0,), 0.0, "inputs of N(0, 1)")

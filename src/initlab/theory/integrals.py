@@ -1,0 +1,120 @@
+"""Gaussian integrals of an activation function: what one layer of infinite width does to a signal.
+
+Gauss-Legendre in panels. Panels end at the kinks of phi, so every piece is smooth, and crowd together around 0 and the
+kinks on the scale 1 / sqrt(q) on which phi(sqrt(q) z) bends. With z ~ N(0, 1) beyond 8.5 there is 2e-17.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab.theory.elementwise import Array, Elementwise
+
+REACH, TAIL = 8.5, 7.5
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(10)  # in each panel
+OUTER, COARSE = np.polynomial.legendre.leggauss(8), np.polynomial.legendre.leggauss(8)  # of the pair integral
+LINEAR = np.linspace(-REACH, REACH, 13)
+INNER = np.array([0.0, 1.5, 3.0, 5.0, REACH])
+LARGE = 3.0  # q from which the bends of phi are narrow beside these panels
+BENDS = np.array([1.0, 3.0, 9.0])  # panel ends at +- these, in units of phi's argument, from 0 and each kink
+
+
+@dataclass(frozen=True)
+class Moments:
+    """For each q, with u = sqrt(q) z, z ~ N(0, 1); arrays of the shape of q.
+
+    mean:            E[phi(u)]
+    square:          E[phi(u)^2]
+    kurtosis:        E[phi(u)^4] / E[phi(u)^2]^2
+    slope_square:    E[phi'(u)^2]
+    slope_kurtosis:  E[phi'(u)^4] / E[phi'(u)^2]^2
+    sensitivity:     d log E[phi(u)^2] / d log q
+    """
+
+    mean: Array
+    square: Array
+    kurtosis: Array
+    slope_square: Array
+    slope_kurtosis: Array
+    sensitivity: Array
+
+
+def moments(phi: Elementwise, q: Array) -> Moments:
+    """Of phi under N(0, q), for each q >= 0 of an array [n]; nan for a phi that grows as exp does."""
+    q = np.asarray(q, np.float64)
+    z, density = _panels(phi, q)
+    u = np.sqrt(q)[:, None] * z
+    value, slope = phi.value(u), phi.derivative(u)
+    square, kurtosis, power = _square_and_kurtosis(value, density)
+    beyond = (power * density * (np.abs(z) > TAIL)).sum(-1) > 1e-6 * (power * density).sum(-1)
+    square = np.where(beyond, np.nan, square)  # phi grows so fast that most of the integral lies outside
+    slope_square, slope_kurtosis, _ = _square_and_kurtosis(slope, density)
+    # d/dlog q of E[phi^2] = E[phi^2 (z^2 - 1)] / 2 (Stein), which needs no derivative of phi
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sensitivity = (power * (z * z - 1) * density).sum(-1) / (2 * (power * density).sum(-1))
+    sensitivity = np.where(np.isfinite(sensitivity), sensitivity, 0.0)
+    return Moments((value * density).sum(-1), square, kurtosis, slope_square, slope_kurtosis, sensitivity)
+
+
+def decorrelation(phi: Elementwise, q: float, d: float) -> float:
+    """E[(phi(u) - phi(v))^2] / 2 for u, v ~ N(0, q) with correlation 1 - d.
+
+    This is E[phi^2] - E[phi(u) phi(v)], without the cancellation that would cost every digit of a small d. With
+    u, v = sqrt(q) (a x +- b y), a = sqrt(1 - d/2), b = sqrt(d/2), x and y independent; even in y.
+    """
+    if q <= 0 or d <= 0:
+        return 0.0
+    root, a, b = math.sqrt(q), math.sqrt(max(1 - d / 2, 0.0)), math.sqrt(d / 2)
+    centres = np.array((0.0, *phi.kinks)) / root
+    scale = np.array([1 / root, b])  # phi bends on the one, what the inner integral has smoothed on the other
+    bends = np.multiply.outer(BENDS, scale).ravel()
+    around = np.add.outer(centres, np.concatenate([np.zeros(1), bends, -bends])).ravel() / max(a, 1e-3)
+    x, of_x = _nodes(np.sort(np.clip(np.concatenate([LINEAR[::2], around]), -REACH, REACH)), *OUTER)
+    # u or v passes the middle of a bend; where q is large, its two sides too
+    passed = np.add.outer(centres, [0.0, *(BENDS / root), *(-BENDS / root)]).ravel() if q > LARGE else centres
+    crossing = np.abs(np.subtract.outer(a * x, passed)) / b
+    inner = np.broadcast_to(INNER, (len(x), len(INNER)))
+    ends_y = np.concatenate([inner, crossing], axis=1)
+    y, of_y = _nodes(np.sort(np.clip(ends_y, 0, REACH), axis=1), *COARSE)
+    middle, apart = root * a * x[:, None], root * b * y
+    difference = phi.value(middle + apart) - phi.value(middle - apart)
+    return float((of_x[:, None] * of_y * difference * difference).sum())  # y > 0 only: twice the half
+
+
+def pair(phi: Elementwise, q: float, correlation: float) -> float:
+    """E[phi(u) phi(v)] for u, v ~ N(0, q) with that correlation."""
+    return float(moments(phi, np.array([q])).square[0]) - decorrelation(phi, q, 1 - correlation)
+
+
+def _panels(phi: Elementwise, q: Array) -> tuple[Array, Array]:
+    """z [n, nodes] and the weights of E[.] there."""
+    with np.errstate(divide="ignore"):
+        scale = 1 / np.sqrt(q)[:, None]
+    kinks = np.array(phi.kinks)
+    marks = np.concatenate([np.zeros(1), *(c + np.concatenate([BENDS, -BENDS]) for c in (0.0, *phi.kinks)), kinks])
+    with np.errstate(invalid="ignore"):
+        own = np.nan_to_num(marks * scale, nan=0.0)
+    ends = np.concatenate([np.broadcast_to(LINEAR, (len(q), len(LINEAR))), own], axis=1)
+    return _nodes(np.sort(np.clip(ends, -REACH, REACH), axis=1), NODES, WEIGHTS)
+
+
+def _nodes(ends: Array, nodes: Array, weights: Array) -> tuple[Array, Array]:
+    """Of panels between sorted `ends` [..., m]: places [..., (m - 1) k], and weights with the normal density."""
+    left, half = ends[..., :-1], np.diff(ends) / 2
+    z = (left + half)[..., None] + half[..., None] * nodes
+    density = half[..., None] * weights * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    flat = (*ends.shape[:-1], -1)
+    return z.reshape(flat), density.reshape(flat)
+
+
+def _square_and_kurtosis(x: Array, density: Array) -> tuple[Array, Array, Array]:
+    """E[x^2], E[x^4] / E[x^2]^2, and x^2 over its largest, so that no power of a tiny or huge x is lost."""
+    largest = np.abs(x).max(-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        power = np.where(largest > 0, (x / largest) ** 2, 0.0)
+        square = (power * density).sum(-1)
+        kurtosis = np.where(square > 0, (power * power * density).sum(-1) / square**2, 1.0)
+        return square * largest[:, 0] ** 2, kurtosis, power

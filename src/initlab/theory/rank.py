@@ -1,0 +1,56 @@
+"""Every initialisation with every activation, for one network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra import compose
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from initlab.cli import explain
+from initlab.config import CONFIGS
+from initlab.init import Scheme
+from initlab.rules import ACTIVATION_NAMES
+from initlab.theory.forecast import Forecast
+from initlab.theory.from_config import forecast_run
+from initlab.theory.rule import NOT, TRAINS, UNSURE
+
+ORDER = (TRAINS, UNSURE, NOT)
+
+
+def rank(cfg: DictConfig) -> dict[str, dict[str, Forecast | str]]:
+    """By option of the group init, best first, and by activation: the forecast, or why there is none."""
+    table: dict[str, dict[str, Forecast | str]] = {}
+    for name, node in _options().items():
+        row: dict[str, Forecast | str] = {}
+        for activation in ACTIVATION_NAMES:
+            try:
+                row[activation] = forecast_run(cfg, scheme=_scheme(node, activation), activation=activation)
+            except Exception as error:
+                if explain(error) is None:
+                    raise
+                row[activation] = str(explain(error))
+        table[name] = row
+    return dict(sorted(table.items(), key=lambda item: _badness(item[1])))
+
+
+def _scheme(node: dict[str, Any], activation: str) -> Scheme:
+    return instantiate(node | ({"activation": activation} if "activation" in node else {}))
+
+
+def _options() -> dict[str, dict[str, Any]]:
+    """The files of configs/init; of files that say the same (kaiming, kaiming_normal) the first."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted((CONFIGS / "init").glob("*.yaml")):
+        node: Any = OmegaConf.to_container(compose(overrides=[f"+init={path.stem}"]).init, resolve=True)
+        if node not in found.values():
+            found[path.stem] = node
+    return found
+
+
+def _badness(row: dict[str, Forecast | str]) -> tuple[float, ...]:
+    """Few that train, then far from an even gradient."""
+    words = [cell.verdict.word for cell in row.values() if isinstance(cell, Forecast)]
+    far = [min(abs(cell.decades), 99.0) for cell in row.values() if isinstance(cell, Forecast) and cell.layers]
+    return (*(-words.count(word) for word in ORDER), sum(far))

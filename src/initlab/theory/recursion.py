@@ -1,0 +1,150 @@
+"""A signal's way through a network that has not been drawn yet, forwards and backwards.
+
+z_l = W_l h_{l-1} + b_l, h_l = phi(z_l), W of variance s^2, b of variance t^2, n units. Per input, over draws of the
+weights (Poole et al. 2016; Schoenholz et al. 2017):
+
+    forward      q_{l+1} = n_l s^2 E[phi(sqrt(q_l) z)^2] + t^2          q_1 = n_0 s^2 |x|^2 / n_0 + t^2
+    pairs        1 - c_{l+1} = n_l s^2 E[(phi(u) - phi(v))^2] / 2 q_{l+1}
+    backward     E[g_l^2] = n_{l+1} s^2 E[phi'(sqrt(q_l) z)^2] E[g_{l+1}^2],   g = d loss / d z
+
+Finite width: the mean square of n units is no exact number. With V_l the variance of its logarithm, k = E[phi^4] /
+E[phi^2]^2 and a = d log E[phi^2] / d log q, one layer makes of it
+
+    V_{l+1} = r^2 (a^2 V_l + (k - 1 - 2 a^2) / n_l) + (2 + e k / n_l) / n_{l+1},   V_1 = 2 / n_1
+
+r being the share of q_{l+1} that is not the bias's, e the excess kurtosis of the entries of W. (2 a^2 is what z^2 tells
+of phi^2 already: its share is in V_l.) Orthogonal weights keep the length of a vector, or lose what a projection from N
+to n < N dimensions loses: the last term is 2 (1 - n / N) / n. Then q_l of one draw is log-normal around q_l exp(-V_l /
+2). The gradient likewise, with 3 E[phi'^4] / E[phi'^2]^2 - 1 over n (orthogonal: 3 less 3) a layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from initlab.theory.elementwise import Array, Elementwise
+from initlab.theory.inputs import Inputs
+from initlab.theory.integrals import Moments, decorrelation, moments
+
+BATCH = 256  # inputs that a measured figure is taken over; whichever they are, they are not the average inputs
+
+
+class Draw(Protocol):
+    """What is asked of a scheme in `initlab.init`."""
+
+    entries: str
+    unit_signal: bool
+
+    def at(self, layer: int, layers: int) -> Draw: ...
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float: ...
+
+    def bias_std(self, fan_in: int) -> float: ...
+
+    def excess_kurtosis(self, fan_in: int, fan_out: int) -> float: ...
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Of the dense layers, the output layer last; arrays [layers] unless said otherwise.
+
+    square:       E[z^2] over inputs and draws.
+    spread:       V, the variance of log(mean z^2) from draw to draw, over a batch of inputs.
+    mean_after:   E[phi(z)], the mean that the activation behind the layer puts out (nan behind the last).
+    distance:     1 - c: c the correlation of the z of two inputs.
+    gain_back:    E[g_l^2] / E[g_{l+1}^2], a factor for each layer but the last: its chi_1, where widths are equal.
+    spread_back:  variance of the logarithm of each of these factors.
+    growth:       d log q_{l+1} / d log q_l, for each layer but the last.
+    backward:     E[g_l^2] / E[g_L^2], g_L that of the last layer before the output; [layers].
+    """
+
+    square: Array
+    spread: Array
+    mean_after: Array
+    distance: Array
+    gain_back: Array
+    spread_back: Array
+    growth: Array
+    backward: Array
+
+
+def propagate(
+    draw: Draw,
+    phi: Elementwise,
+    widths: Sequence[int],
+    inputs: Inputs,
+    *,
+    bias: bool = True,
+    batch: int = BATCH,
+    pairs: bool = True,
+) -> Signal:
+    """Through dense layers of `widths` = [inputs, hidden ..., outputs] with phi between them.
+
+    Without `pairs` no `distance` is reckoned (nan), which takes half the time.
+    """
+    sizes = list(pairwise(widths))
+    orthogonal = draw.entries == "orthogonal"
+    of_inputs = slice(0, -1)  # one number for each group of inputs; behind them one for the pair of average inputs
+    squares = np.array([*inputs.squares, inputs.mean_square])  # E[h^2] of what enters the layer
+    apart = (1 - inputs.similarity) * inputs.mean_square  # E[(h - h')^2] / 2 of the pair
+    q, d = squares, 1 - inputs.similarity
+    spread = 0.0
+    m: Moments | None = None
+    rows: list[dict[str, float]] = []
+    factors: list[Array] = []
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        for i, (fan_in, fan_out) in enumerate(sizes):
+            here = draw.at(i, len(sizes))
+            weight = fan_in * here.weight_std(fan_in, fan_out, phi.gain) ** 2
+            offset = here.bias_std(fan_in) ** 2 if bias else 0.0
+            excess = here.excess_kurtosis(fan_in, fan_out)
+            tails = excess * (3.0 if m is None else float(m.kurtosis[of_inputs].mean())) / fan_in
+            if m is not None:
+                squares, apart = m.square, decorrelation(phi, float(q[-1]), d) if pairs else math.nan
+            if draw.unit_signal and squares.any():
+                weight, offset = 1 / float(squares[of_inputs].mean()), 0.0
+            q = weight * squares + offset
+            if m is not None:
+                share = np.where(q > 0, weight * squares / np.where(q > 0, q, 1.0), 0.0)
+                noise = m.kurtosis - 1 - 2 * m.sensitivity**2
+                spreads = share**2 * (m.sensitivity**2 * spread + noise / fan_in)
+                spread = float(spreads[of_inputs].mean())
+                rows[-1]["growth"] = float((share * m.sensitivity)[of_inputs].mean())
+                factors.append((fan_out * weight / fan_in * m.slope_square)[of_inputs])
+                noise_back = 3 * m.slope_kurtosis - (3 if orthogonal else 1) + excess * 3 * m.slope_kurtosis / fan_out
+                rows[-1]["spread_back"] = float(noise_back[of_inputs].mean()) / fan_in
+            fresh = (2 * max(0.0, 1 - fan_out / fan_in) if orthogonal else 2 + tails) / fan_out
+            spread = 0.0 if draw.unit_signal else max(spread, 0.0) + fresh
+            d = float(np.clip(weight * apart / q[-1], 0.0, 2.0)) if q[-1] > 0 else 0.0
+            m = moments(phi, q)
+            mean_square, mean_after = float(q[of_inputs].mean()), float(m.mean[of_inputs].mean())
+            relative = float((q[of_inputs] / mean_square).var()) if mean_square > 0 else 0.0
+            rows.append({"square": mean_square, "spread": spread + relative / batch, "mean": mean_after, "distance": d})
+    count = len(rows) - 1  # hidden layers
+    backward = np.full(count + 1, np.nan)
+    if count:
+        chain = np.ones(len(inputs.squares))
+        backward[count - 1] = 1.0
+        for i in range(count - 2, -1, -1):
+            chain = chain * factors[i]
+            backward[i] = chain.mean()
+        with np.errstate(divide="ignore"):
+            backward[count] = 1 / factors[count - 1].mean()
+    means = np.array([row["mean"] for row in rows])
+    means[-1] = np.nan
+    return Signal(
+        square=np.array([row["square"] for row in rows]),
+        spread=np.array([row["spread"] for row in rows]),
+        mean_after=means,
+        distance=np.array([row["distance"] for row in rows]),
+        gain_back=np.array([factor.mean() for factor in factors]),
+        spread_back=np.array([row["spread_back"] for row in rows[:-1]]),
+        growth=np.array([row["growth"] for row in rows[:-1]]),
+        backward=backward,
+    )

@@ -1,0 +1,86 @@
+"""What was foretold beside what was measured, from rows written by hand."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import history, mlp
+
+from initlab.init import Kaiming
+from initlab.monitor.findings import find
+from initlab.monitor.forecast_overlay import first_to_leave, forecast_figure
+from initlab.monitor.foretold import Foretold, read_foretold
+from initlab.monitor.outline import Outline
+from initlab.monitor.signal_pictures import pixels
+from initlab.theory import forecast
+
+OUTLINE = Outline(chain=("layers.0", "layers.1"), activations=(), bounded=(), matrices=())
+
+
+def layer(name: str, std: float | None = 1.0, width: float = 1.2) -> Foretold:
+    low, high = (None, None) if std is None else (std / width, std * width)
+    return Foretold(name, std, low, high, 1.0, 0.8, 1.25)
+
+
+FORETOLD = [layer(f"layers.{i}") for i in range(3)]
+
+
+def test_a_forecast_is_read_back(tmp_path: Path) -> None:
+    found = forecast(Kaiming(), "relu", [784, 64, 10])
+    (tmp_path / "forecast.json").write_text(json.dumps(found.record()))
+    first, last = read_foretold(tmp_path)
+    assert (first.name, first.std, first.low) == ("layers.0", found.layers[0].std, found.layers[0].low)
+    assert last.name == "layers.1"
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"layers": [{"name": "x"}]}', '{"layers": 3}'])
+def test_without_a_forecast_there_is_nothing(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "forecast.json").write_text(content)
+    assert read_foretold(tmp_path) == []
+
+
+def test_the_first_layer_to_leave_is_named_with_step_and_band() -> None:
+    values = mlp(3, std=lambda i: lambda step: 1.0 if step < 30 - 10 * (i == 1) else 2.0)
+    said = first_to_leave(history(values, range(50)), FORETOLD)
+    expected = "layers.1 left its band at step 20 (std 2, foretold 0.833 to 1.2), the first of 3 layers that did"
+    assert said == f"forecast  {expected}"
+
+
+def test_a_short_leave_does_not_count() -> None:
+    values = mlp(3, std=lambda i: lambda step: 2.0 if step in (10, 11, 12) else 1.0)
+    assert first_to_leave(history(values, range(50)), FORETOLD) == ""
+    assert first_to_leave(history(mlp(3)), [layer("layers.0", None)]) == ""
+
+
+@pytest.mark.parametrize(("std", "found"), [(1.0, False), (1.3, False), (1.5, True), (0.6, True)])
+def test_a_start_beyond_four_sigma_is_a_finding(std: float, found: bool) -> None:
+    """The band 1/1.2 to 1.2 is two sigma, so 1.44 is four."""
+    seen = find(history(mlp(3, std=lambda i: std if i == 1 else 1.0)), OUTLINE, foretold=FORETOLD)
+    assert [f.kind for f in seen] == (["unforeseen signal"] if found else [])
+    if found:
+        assert seen[0].layers == ("layers.1",)
+        assert seen[0].since == 0
+        assert f"{std:.3g}, the forecast for this initialisation 0.833 to 1.2" in seen[0].says
+
+
+def test_what_training_does_later_is_no_unforeseen_signal() -> None:
+    values = mlp(3, std=lambda i: lambda step: 1.0 if step == 0 else 9.0)
+    assert "unforeseen signal" not in {f.kind for f in find(history(values), OUTLINE, foretold=FORETOLD)}
+
+
+def test_the_picture_shows_line_band_and_dots() -> None:
+    made = history(mlp(3, std=lambda i: 1.1 + i, grad_std=lambda i: 2.0**i))
+    figure = forecast_figure(made, FORETOLD)
+    forward, backward = figure.axes
+    dots = {ax: next(line for line in ax.get_lines() if line.get_marker() == "o").get_ydata() for ax in figure.axes}
+    np.testing.assert_allclose(dots[forward], [1.1, 2.1, 3.1])
+    np.testing.assert_allclose(dots[backward], [0.5, 1.0])  # over that of the last hidden layer
+    assert forward.get_yscale() == "log"
+    dead = [replace(f, std=0.0, low=0.0, high=0.0, grad=None, grad_low=None, grad_high=None) for f in FORETOLD]
+    for foretold in (FORETOLD, dead, [layer("layers.0", None), *FORETOLD[1:]]):
+        assert pixels(lambda h, f=foretold: forecast_figure(h, f), made).std() > 0
+    assert math.isfinite(float(dots[forward][0]))

@@ -1,0 +1,120 @@
+"""The answer: its words, its numbers, and what it tells to change."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from initlab.errors import UserError
+from initlab.init import (
+    LSUV,
+    Constant,
+    Critical,
+    Identity,
+    Kaiming,
+    LeCun,
+    Normal,
+    Orthogonal,
+    Scheme,
+    TorchDefault,
+    Xavier,
+    Zeros,
+)
+from initlab.theory import Forecast, forecast
+from initlab.theory.mend import changes
+from initlab.theory.rule import EDGE, GAINED, LOST, NOT, TRAINS, UNSURE, judge
+
+
+def deep(scheme: Scheme, activation: str, depth: int, kind: str = "sgd", width: int = 256) -> Forecast:
+    return forecast(scheme, activation, [784, *[width] * depth, 10], kind=kind)
+
+
+def test_published_fates() -> None:
+    """torch's default under ReLU loses sqrt(1/6) of the gradient a layer; N(0, 0.01) loses 0.01 sqrt(256 / 2)."""
+    ten = deep(TorchDefault(), "relu", 10)
+    assert ten.verdict.word == NOT
+    assert ten.decades == pytest.approx(9 * math.log10(6**-0.5), abs=1e-6)
+    assert deep(TorchDefault(), "relu", 2).verdict.word == TRAINS
+    assert deep(TorchDefault(), "relu", 10, kind="adam").verdict.word == TRAINS
+    small = deep(Normal(sigma=0.01), "relu", 20)
+    assert small.verdict.word == NOT
+    assert small.decades == pytest.approx(19 * math.log10(0.01 * math.sqrt(128)), abs=1e-6)
+    assert deep(Kaiming(), "relu", 20).decades == pytest.approx(0, abs=1e-9)
+    assert deep(LeCun(), "identity", 50).verdict.word == TRAINS
+
+
+def test_the_rule_and_its_edges() -> None:
+    for kind in ("sgd", "adam"):
+        low, high = LOST[kind], GAINED[kind]
+        words = [judge(x, kind).word for x in (low - 1, low - EDGE / 2, 0.0, high + EDGE / 2, high + 1, -math.inf)]
+        assert words == [NOT, UNSURE, TRAINS, UNSURE, NOT, NOT]
+
+
+def test_symmetric_weights_are_said_in_words() -> None:
+    for scheme in (Zeros(), Constant(value=0.1)):
+        found = deep(scheme, "tanh", 3)
+        assert (found.verdict.word, found.layers) == (NOT, ())
+        assert "one unit" in found.verdict.why
+        assert changes(found)[0].override == "init=kaiming"
+    assert deep(Zeros(), "relu", 0).verdict.word == TRAINS  # softmax regression: convex
+    assert deep(Identity(), "relu", 3).verdict.word == "no forecast"
+
+
+def test_the_layer_where_it_dies() -> None:
+    found = deep(Normal(sigma=0.01), "relu", 12)
+    factor = 0.01 * math.sqrt(128)  # 0.113 a layer: 2.5 decades after 2.64 of them, on both ways
+    steps = math.ceil(LOST["sgd"] / math.log10(factor))
+    assert f"two inputs apart is down to 1/316 at layers.{steps};" in found.dies
+    assert f"on its way back is down to 1/316 at layers.{11 - steps}" in found.dies
+    assert deep(Kaiming(), "relu", 12).dies == ""
+
+
+@pytest.mark.parametrize(
+    ("scheme", "activation", "depth"),
+    [(Normal(), "tanh", 20), (TorchDefault(), "relu", 10), (Xavier(), "sigmoid", 10), (Normal(sigma=1.0), "relu", 8)],
+)
+def test_every_change_that_is_told_mends(scheme: Scheme, activation: str, depth: int) -> None:
+    """Asked anew, with all groups of inputs, where the change says what to ask."""
+    found = deep(scheme, activation, depth)
+    assert found.verdict.word == NOT
+    told = changes(found)
+    assert 1 <= len(told) <= 3
+    schemes = {"kaiming": Kaiming(), "xavier": Xavier(), "orthogonal": Orthogonal(), "lsuv": LSUV()}
+    for change in told:
+        assert change.after.verdict.word == TRAINS
+        key, value = change.override.split()[0].split("=")
+        if key == "init.sigma":
+            assert deep(Normal(sigma=float(value)), activation, depth).verdict.word == TRAINS
+        if key == "init" and value in schemes:
+            assert deep(schemes[value], activation, depth).verdict.word == TRAINS
+        if key == "model.depth":
+            assert deep(scheme, activation, int(value)).verdict.word == TRAINS
+            assert deep(scheme, activation, int(value) + 1).verdict.word != TRAINS
+            assert int(value) == found.carries
+
+
+def test_a_healthy_network_is_left_alone() -> None:
+    assert changes(deep(Kaiming(), "relu", 20)) == []
+
+
+def test_sigmoid_is_mended_by_the_edge_of_chaos_only() -> None:
+    assert next(c.override for c in changes(deep(Kaiming(), "sigmoid", 20))) == "init=critical"
+    assert deep(Critical(activation="sigmoid"), "sigmoid", 20).verdict.word == TRAINS
+
+
+def test_a_function_of_your_own() -> None:
+    own = forecast(Kaiming(), lambda z: z.clamp(min=0), [784, 256, 256, 10])
+    named = forecast(Kaiming(), "relu", [784, 256, 256, 10])
+    np.testing.assert_allclose([x.std for x in own.layers], [x.std for x in named.layers], rtol=1e-6)
+
+
+def test_the_record_is_plain() -> None:
+    record = deep(Kaiming(), "gelu", 3).record()
+    assert json.loads(json.dumps(record)) == record
+    assert [layer["name"] for layer in record["layers"]] == ["layers.0", "layers.1", "layers.2", "layers.3"]
+
+
+def test_a_network_without_outputs_is_refused() -> None:
+    with pytest.raises(UserError, match=r"widths=\[784\]"):
+        forecast(Kaiming(), "relu", [784])

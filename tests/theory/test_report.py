@@ -1,0 +1,97 @@
+"""What `scripts/forecast.py` prints, and what a run does with its forecast."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from omegaconf import DictConfig
+
+from initlab.config import CONFIGS, check_config
+from initlab.errors import UserError
+from initlab.theory.from_config import forecast_run
+from initlab.theory.in_run import forecast_before
+from initlab.theory.report import report
+
+SCRIPT = str(CONFIGS.parent / "scripts" / "forecast.py")
+
+
+@pytest.fixture(autouse=True)
+def hydra() -> Iterator[None]:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        yield
+
+
+def config(*overrides: str) -> DictConfig:
+    cfg = hydra_compose("forecast", overrides=[*overrides, "run_dir=x"])
+    check_config(cfg)
+    return cfg
+
+
+def test_the_command_answers_and_leaves_nothing(tmp_path: Path) -> None:
+    words = ["model=mlp", "init=normal", "model.depth=6", "model.activation=tanh"]
+    said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert said.returncode == 0, said.stderr
+    assert "will not train" in said.stdout
+    assert "mended by" in said.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_with_real_draws_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    report(config("init=kaiming", "model.num_hiddens=[64,32]", "forecast.measure=3"))
+    said = capsys.readouterr().out
+    assert "784, 64, 32, 10" in said
+    assert "inside" in said
+    assert "layers.2" in said
+    assert "trains" in said
+
+
+def test_what_cannot_be_foretold_can_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    report(config("init=identity", "model.depth=2", "model.width=16", "forecast.measure=1"))
+    said = capsys.readouterr().out
+    assert "no forecast" in said
+    assert "layers.2" in said
+
+
+def test_ranks(capsys: pytest.CaptureFixture[str]) -> None:
+    report(config("forecast.rank=true", "model.depth=10", "model.width=64"))
+    lines = capsys.readouterr().out.splitlines()
+    inits = [line.split()[0] for line in lines if line.strip()]
+    assert inits.index("critical") < inits.index("kaiming") < inits.index("torch_default") < inits.index("normal")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "widths", "kind"),
+    [
+        (["model.num_hiddens=[5,6]", "optimizer=adamw"], (784, 5, 6, 10), "adam"),
+        (["model=softmax", "data.resize=[14,14]"], (196, 10), "sgd"),
+        (["model=linear", "data=synthetic_regression", "optimizer=torch_sgd"], (2, 1), "sgd"),
+    ],
+)
+def test_the_network_is_read_from_the_config(overrides: list[str], widths: tuple[int, ...], kind: str) -> None:
+    found = forecast_run(config(*overrides))
+    assert (found.widths, found.kind) == (widths, kind)
+
+
+def test_a_model_of_your_own_is_told_what_to_do(tmp_path: Path) -> None:
+    cfg = config()
+    cfg.model._target_ = "somebody.Net"
+    with pytest.raises(UserError, match=r"somebody\.Net: the forecast knows chains"):
+        forecast_run(cfg)
+    forecast_before(cfg, tmp_path)  # a run goes on without
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_says_one_line_and_keeps_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forecast_before(config("init=torch_default", "model.depth=10"), tmp_path)
+    said = capsys.readouterr().out
+    assert said.startswith("forecast  will not train: ")
+    assert "mended by init=kaiming" in said
+    assert said.count("\n") == 1
+    kept = json.loads((tmp_path / "forecast.json").read_text())
+    assert kept["verdict"] == "will not train"
+    assert len(kept["layers"]) == 11
