@@ -35,7 +35,8 @@ def main() -> None:
             for activation in ACTIVATION_NAMES:
                 schemes = [
                     init.Normal(), init.Uniform(bound=0.2), init.TruncatedNormal(sigma=0.1), init.Xavier(),
-                    init.LeCun(), init.Kaiming(), init.Kaiming(gain=2**0.5), init.Orthogonal(), init.Sparse(sparsity=0.9, sigma=0.1),
+                    init.LeCun(), init.Kaiming(), init.Kaiming(gain=2**0.5), init.Orthogonal(),
+                    init.Sparse(sparsity=0.9, sigma=0.1),
                     init.TorchDefault(), init.Critical(activation=activation), init.MuP(), init.LSUV(),
                 ]  # fmt: skip
                 for scheme in schemes:

@@ -18,7 +18,7 @@ def main() -> None:
 
 
 def draw(run: Path) -> None:
-    from initlab.monitor.history import read_history
+    from initlab.monitor.rows_in import read_history
 
     history = read_history(run)
     from PIL import Image

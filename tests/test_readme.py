@@ -34,7 +34,7 @@ def test_commands_were_found() -> None:
 
 @pytest.mark.parametrize(("page", "words"), COMMANDS)
 def test_a_shown_command_composes(page: str, words: str) -> None:
-    overrides = [word for word in shlex.split(words) if word != "-m"]
+    overrides = [word for word in shlex.split(words) if word != "-m" and not word.startswith("sweep.resume=")]
     parsed = OverridesParser.create().parse_overrides(overrides)
     first = [
         f"{o.get_key_element()}={next(iter(o.sweep_string_iterator()))}" if o.is_sweep_override() else o.input_line

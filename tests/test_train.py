@@ -4,10 +4,8 @@ import csv
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -193,24 +191,6 @@ def test_multirun_runs_every_combination(tmp_path: Path) -> None:
     runs = sorted(path.parent for path in sweep.glob("*/summary.json"))
     seen = {(c["init"]["_target_"], c["seed"]) for c in (yaml.safe_load((r / "config.yaml").read_text()) for r in runs)}
     assert seen == {(f"initlab.init.{scheme}", seed) for scheme in ("Normal", "Zeros") for seed in (0, 1)}
-
-
-@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_a_stopped_run_says_where_and_does_not_count_as_done(tmp_path: Path, name: str, status: int) -> None:
-    folder = tmp_path / "run"
-    words = [*LINEAR, "trainer.max_epochs=100000", f"hydra.run.dir={folder}"]
-    started = subprocess.Popen([sys.executable, TRAIN, *words], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
-    deadline = time.monotonic() + 120
-    while not (folder / "metrics.csv").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    started.send_signal(getattr(signal, name))
-    said, _ = started.communicate(timeout=60)
-    assert started.returncode == status
-    assert "stopped in epoch" in said
-    assert str(folder) in said
-    assert not (folder / "summary.json").exists()
-    torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-    assert metrics(folder)[-1]["val/loss"] != ""
 
 
 def test_a_loss_that_is_no_number_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

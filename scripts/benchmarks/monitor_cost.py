@@ -16,24 +16,24 @@ from benchmarks.rivals import FastaiStyle, NaiveHooks
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.turns import Times, between
 from initlab.monitor import SignalMonitor
-from initlab.monitor.default_observers import default_observers
 
 BASE = "nothing"
 DENSE = 100  # steps at the beginning that SignalMonitor looks at more closely; timed apart from the others
 
 
 def contenders() -> dict[str, Callable[[], list[L.Callback]]]:
-    """By name, what watches; all of them look at every layer, the six dense ones and the five activations."""
-    every_step: dict[str, Any] = {"every_n_steps": 1, "dense_steps": 0, "max_overhead": None}
+    """By name, what watches: the six dense layers, or all eleven with the activations between them."""
+    every_step: dict[str, Any] = {"every_n_steps": 1, "dense_steps": 0, "max_overhead": None, "observers": ()}
+    mean_std: dict[str, Any] = every_step | {"quantities": ["mean", "std"]}
     return {
         BASE: list,
         "nothing, once more": list,
         "SignalMonitor()": lambda: [SignalMonitor()],
-        "SignalMonitor(), findings, pictures": lambda: [SignalMonitor(observers=default_observers())],
-        "mean and std at every step": lambda: [SignalMonitor(**every_step, quantities=["mean", "std"])],
-        "everything at every step": lambda: [SignalMonitor(**every_step)],
-        "naive .item() hooks": lambda: [NaiveHooks()],
-        "as fastai's ActivationStats": lambda: [FastaiStyle()],
+        "mean, std every step, 6 dense layers": lambda: [SignalMonitor(**mean_std, layers="Linear")],
+        "mean, std every step, all 11": lambda: [SignalMonitor(**mean_std)],
+        "everything every step, all 11": lambda: [SignalMonitor(**every_step)],
+        "naive .item() hooks, all 11": lambda: [NaiveHooks()],
+        "as fastai's ActivationStats, all 11": lambda: [FastaiStyle()],
     }
 
 
@@ -61,7 +61,7 @@ def turn(
         with open(f"{root}/terminal.txt", "w") as terminal, contextlib.redirect_stdout(terminal):
             trainer = L.Trainer(
                 max_epochs=1, accelerator=accelerator, devices=1, callbacks=[*make(), clock],
-                logger=TensorBoardLogger(root), default_root_dir=root, enable_checkpointing=False,
+                logger=TensorBoardLogger(root, max_queue=1000), default_root_dir=root, enable_checkpointing=False,
                 enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=10**9,
             )  # fmt: skip
             trainer.fit(Net(width), data)

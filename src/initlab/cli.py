@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from omegaconf.errors import OmegaConfBaseException
 from initlab.config import CONFIGS, check_config, known_keys
 from initlab.errors import UserError
 from initlab.rules import did_you_mean
+from initlab.runs.resume import resumed
+from initlab.sweeps.job import run_job
+from initlab.sweeps.resume import words_of_resume
 
 
 def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -40,30 +44,48 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
     def decorate(work: Callable[[DictConfig], Any]) -> Callable[[], None]:
         full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
+        typed = sys.argv[1:]
+
         def job(cfg: DictConfig) -> Any:
             hydra_cfg = HydraConfig.get()
-            try:
+            sys.argv[1:] = typed  # what the record of the run shows
+            folder = Path(hydra_cfg.runtime.output_dir)
+
+            def checked(cfg: DictConfig) -> Any:
                 check_config(cfg, choices=dict(hydra_cfg.runtime.choices))
                 if cfg.run_dir != hydra_cfg.runtime.output_dir:
                     raise UserError(f"run_dir={cfg.run_dir}: choose the folder of a run with hydra.run.dir=...")
+                if hydra_cfg.mode == RunMode.MULTIRUN and cfg.trainer.devices > 1:
+                    raise UserError(f"trainer.devices={cfg.trainer.devices}: each job of a sweep uses one device")
                 result = work(cfg)
+                if not writes:
+                    _discard(folder)
+                return result
+
+            if hydra_cfg.mode == RunMode.MULTIRUN and not writes:
+                raise UserError(f"-m: {Path(sys.argv[0]).name} answers for one network at a time")
+            if hydra_cfg.mode == RunMode.MULTIRUN:
+                return run_job(cfg, folder, checked, explain)
+            try:
+                return checked(cfg)
             except Exception as error:
-                _discard(Path(hydra_cfg.runtime.output_dir))
-                if hydra_cfg.mode == RunMode.RUN and not full_error:
-                    _answer(error)  # here, before Hydra adds a line of its own; the jobs of a sweep go on
+                _discard(folder)
+                if not full_error:
+                    _answer(error)  # here, before Hydra adds a line of its own
                 raise
-            if not writes:
-                _discard(Path(hydra_cfg.runtime.output_dir))
-            return result
 
         def run() -> None:
             threading.excepthook = _in_a_thread
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
-                hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)()
+                config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
+                hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(1)
+            except KeyboardInterrupt:  # while it imports; a run that trains has a handler of its own
+                print("stopped before the run began", file=sys.stderr)
+                sys.exit(130)
             except Exception as error:
                 if not full_error:
                     _answer(error)
@@ -72,6 +94,17 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
         return run
 
     return decorate
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """The same manners for a script without Hydra."""
+    try:
+        yield
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") != "1":
+            _answer(error)
+        raise
 
 
 def explain(error: BaseException) -> str | None:

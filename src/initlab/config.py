@@ -18,7 +18,9 @@ FIRST_CHOICE = {
 }  # fmt: skip
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
-ROOT_KEYS = FIRST_CHOICE.keys() | {"seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "forecast"}
+ROOT_KEYS = FIRST_CHOICE.keys() | {
+    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast",
+}  # fmt: skip
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
@@ -38,16 +40,24 @@ OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
 
 
-def compose(*overrides: str, run_dir: str | Path) -> DictConfig:
+def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
     """The config that `python scripts/train.py <overrides>` would make, for a notebook: `train(compose(...))`.
 
-    `run_dir` is the folder to write to.
+    `run_dir` is the folder to write to. With `resume=latest` or a folder among the overrides it is the run's own
+    config, and the folder is the run's.
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
+    from initlab.runs.resume import resumed
+
+    name, words = resumed(overrides, "train")
+    if name == "train" and run_dir is None:
+        raise UserError("run_dir=None: name the folder that the run writes to")
+    words = [word for word in words if not word.startswith("hydra.")]
+    folder = "${resume}" if name != "train" else f"'{run_dir}'"
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = hydra_compose("train", overrides=[*overrides, f"run_dir='{run_dir}'"])
+        cfg = hydra_compose(name, overrides=[*words, f"run_dir={folder}"])
     check_config(cfg)
     return cfg
 
@@ -66,6 +76,9 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None
     for key, value in _leaves(plain):
         check(key, value)
     _check_task(plain, choices or {})
+    devices, batch_size = plain["trainer"].get("devices", 1), plain["data"].get("batch_size", 0)
+    if batch_size % devices:
+        raise UserError(f"trainer.devices={devices}: it must divide data.batch_size={batch_size}")
 
 
 def _plain(cfg: Any, **how: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import ROUNDED
 from rich.console import Console
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import lightning as L
 
     from initlab.init import Scheme
+    from initlab.runs import Run, RunDir
     from initlab.train import Result
 
 HEAD, TAIL = 6, 3  # layers shown of a deep network
@@ -51,11 +52,22 @@ def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, see
     CONSOLE.print(table)
 
 
-def show_interruption(trainer: L.Trainer, run_dir: Path) -> None:
-    """Where it stopped and what is left."""
-    kept = "its checkpoints and figures" if (run_dir / "checkpoints").is_dir() else "its figures"
+def show_resumption(saved: dict[str, Any] | None) -> None:
+    """Where the run goes on."""
+    where = (
+        f"epoch {saved['epoch'] + 1}, after {saved['global_step']} steps" if saved else "step 0: it had saved nothing"
+    )
+    CONSOLE.print(f"goes on from {where}", highlight=False)
+
+
+def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:
+    """Where it stopped and how to go on."""
+    from initlab.runs.resume import how_to_resume
+
     where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
-    CONSOLE.print(f"{where}: {kept} up to then are in {run_dir}", highlight=False, soft_wrap=True)
+    kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it begins anew"
+    CONSOLE.print(f"{where}; {kept}", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"go on         [bold]{how_to_resume(run_dir.path)}[/]", highlight=False, soft_wrap=True)
 
 
 def show_result(result: Result, seconds: float) -> None:
@@ -78,7 +90,46 @@ def show_result(result: Result, seconds: float) -> None:
         CONSOLE.print("no validation took place, so no epoch counts as best", highlight=False)
     if any(math.isnan(value) for value in result.metrics.values()):
         CONSOLE.print("the loss is not a number: try a smaller lr, or another init", highlight=False)
+    if (result.run_dir.parent / "sweep.json").exists():  # the sweep says more at its end
+        return
     logdir = "outputs" if here and where.parts[0] == "outputs" else where
     CONSOLE.print(f"look at it    [bold]tensorboard --logdir {logdir}[/]", highlight=False, soft_wrap=True)
     compare = "python scripts/train.py -m init=kaiming,xavier,normal seed=range(3)"
     CONSOLE.print(f"compare       [bold]{compare}[/]", highlight=False, soft_wrap=True)
+
+
+def show_evaluation(run: Run, found: dict[str, Any]) -> None:
+    """The test metrics, then a line a class or a parameter, and where the pictures are."""
+    metrics = "   ".join(
+        f"{name.removeprefix('test/')} [bold]{value:.4f}[/]" for name, value in found["metrics"].items()
+    )
+    CONSOLE.print(f"{run.path.name}, {run.weights} weights, {found['examples']:,} test examples", highlight=False)
+    CONSOLE.print(metrics, highlight=False)
+    table = Table(box=ROUNDED)
+    if "classes" in found:
+        for heading, justify in (
+            ("class", "left"),
+            ("examples", "right"),
+            ("accuracy", "right"),
+            ("taken for", "left"),
+        ):
+            table.add_column(heading, justify="right" if justify == "right" else "left")
+        for row in found["classes"]:
+            share = "" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
+            mostly = f"{row['taken_for']} ({row['times'] / row['examples']:.1%})" if row["taken_for"] else ""
+            table.add_row(row["class"], f"{row['examples']:,}", share, mostly)
+    else:
+        table.add_column("parameter")
+        for heading in ("true", "learned", "true - learned"):
+            table.add_column(heading, justify="right")
+        for row in found["parameters"]:
+            table.add_row(row["name"], f"{row['true']:.6g}", f"{row['learned']:.6g}", f"{row['error']:+.2e}")
+    if table.row_count:
+        CONSOLE.print(table)
+    CONSOLE.print(f"pictures and figures    {_short(run.path / 'evaluation')}", highlight=False, soft_wrap=True)
+
+
+def _short(path: Path) -> Path:
+    """From here, where that is shorter."""
+    here = path.absolute().is_relative_to(Path.cwd())
+    return path.absolute().relative_to(Path.cwd()) if here else path

@@ -126,7 +126,8 @@ RULES: dict[str, Rule] = {
     "scheduler.pct_start": Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1"),
     # trainer
     "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps"),
-    "trainer.devices": Rule(lambda v: v == 1 and _is_whole(v), "1: a run uses one device, runs go side by side"),
+    "trainer.devices": whole(1),
+    "trainer.strategy": choice("auto", "ddp"),
     "trainer.max_epochs": whole(1),
     "trainer.gradient_clip_val": optional(POSITIVE, "no clipping"),
     "trainer.gradient_clip_algorithm": choice("norm", "value"),
@@ -156,6 +157,7 @@ RULES: dict[str, Rule] = {
     "callbacks.monitor.max_overhead": optional(POSITIVE, "keep the stride, whatever it costs"),
     "callbacks.monitor.stop_on_nonfinite": TRUTH,
     "callbacks.monitor.table": TRUTH,
+    "callbacks.last.every_n_steps": whole(1),
     "callbacks.step_curve.every_n_steps": whole(1),
     # scripts/forecast.py
     "forecast.measure": whole(0),
@@ -173,8 +175,13 @@ def check(key: str, value: Any) -> None:
 
 def did_you_mean(word: str, choices: Sequence[str]) -> str:
     """`; did you mean kaiming?` for `kaimng`, or nothing when no choice is near."""
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, choices)
+    return f"; did you mean {near}?" if near else ""
+
+
+def nearest(word: str, choices: Sequence[str]) -> str | None:
+    """The choice that the word is most like; None when no choice is near."""
+    return next(iter(difflib.get_close_matches(word, choices, n=1, cutoff=0.6)), None)
 
 
 def _shown(value: Any) -> str:

@@ -15,3 +15,17 @@ def generator(purpose: str, *seeds: int, device: str | torch.device = "cpu") -> 
     entropy = [zlib.crc32(purpose.encode()), *seeds]
     state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
     return torch.Generator(device).manual_seed(int(state) >> 1)  # manual_seed takes 63 bits
+
+
+def batch_seed(seed: int, batch: int, rank: int = 0) -> int:
+    """64 well-mixed bits for the random numbers of one batch: two rounds of splitmix64 (Steele, Lea and Flood 2014).
+
+    In 1 microsecond; `generator` takes 15, and this is asked for at every step.
+    """
+    state = seed
+    for number in (batch, rank):
+        state = (state + 0x9E3779B97F4A7C15 * (number + 1)) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        state ^= state >> 31
+    return state

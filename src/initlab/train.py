@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import re
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from initlab import console
+from initlab.build import build
 from initlab.errors import UserError
 from initlab.init import initialize
 from initlab.monitor import TensorBoardPage
 from initlab.rules import did_you_mean
 from initlab.runs import RunDir
-from initlab.runs.checkpoint_io import WholeCheckpointIO
+from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
+from initlab.runs.exact_steps import ExactSteps
+from initlab.runs.stopping import Stopped, Stopping
 from initlab.seeds import generator
 from initlab.theory.in_run import forecast_before
 
@@ -58,9 +60,12 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
 
     A plain function: `train(compose("model=mlp", run_dir="outputs/notebook"))`. The test uses the checkpoint that was
     best by `cfg.monitor`, where checkpoints are kept, else the last weights. `callbacks` come before the config's.
+    Where `cfg.resume` is set, the run that `cfg.run_dir` holds goes on from its last checkpoint, from step 0 if it has
+    got to none.
 
     Raises:
         UserError: with one sentence, for a setting that cannot work here.
+        SystemExit: status 130 or 143, when Ctrl-C or SIGTERM stopped it.
     """
     started = time.perf_counter()
     _quieten_lightning()
@@ -69,39 +74,97 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     data.prepare_data()
     model = build_model(cfg, data)
     _check_monitor(cfg.monitor, model)
-    callbacks = [*callbacks, *(instantiate(node, _convert_="all") for node in cfg.callbacks.values() if node)]
+    run_dir = RunDir(cfg.run_dir)
+    saved = _last_checkpoint(run_dir, cfg) if cfg.get("resume") else None
+    callbacks = [
+        ExactSteps(cfg.seed),
+        *callbacks,
+        *(instantiate(node, _convert_="all") for node in cfg.callbacks.values() if node),
+    ]
     for callback in callbacks:
         if isinstance(callback, TensorBoardPage):
             callback.hparams = hyper_parameters(cfg)
-    trainer = _trainer(cfg, callbacks)
 
-    run_dir = RunDir(cfg.run_dir)  # taken only now that everything is known to work
-    run_dir.begin(OmegaConf.to_yaml(cfg, resolve=True))
-    console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
-    forecast_before(cfg, run_dir.path)
+    with Stopping() as stopping, contextlib.ExitStack() as at_the_end:
+        trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
+        at_the_end.callback(run_dir.let_go)
+        console.CONSOLE.quiet = not trainer.is_global_zero  # one of several processes speaks and keeps the folder
+        if trainer.is_global_zero:
+            _take_folder(run_dir, cfg, saved)  # only now that everything is known to work
+        console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
+        if cfg.get("resume"):
+            console.show_resumption(saved)
+        elif trainer.is_global_zero:
+            forecast_before(cfg, run_dir.path)
+        try:
+            trainer.fit(model, datamodule=data, ckpt_path=run_dir.last_checkpoint if saved else None)
+            stopping.now(trainer)
+            result = _finish(cfg, trainer, model, data, run_dir, stopping)
+        except Stopped:
+            console.show_interruption(trainer, run_dir)
+            if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
+                raise SystemExit(0) from None
+            raise
 
+    seconds = time.perf_counter() - started + (saved["run"]["seconds"] if saved else 0.0)
+    if trainer.is_global_zero:
+        run_dir.finish(
+            {"metrics": result.metrics, "score": result.score, "monitor": cfg.monitor, "seconds": round(seconds, 2)}
+        )
+    console.show_result(result, seconds)
+    return result
+
+
+def _last_checkpoint(run_dir: RunDir, cfg: DictConfig) -> dict[str, Any] | None:
+    """What the run goes on from, read and found sound before anything is changed; None: it saved nothing yet."""
+    if not run_dir.last_checkpoint.exists():
+        return None
     try:
-        trainer.fit(model, datamodule=data)
-    except SystemExit:  # Lightning's answer to SIGTERM (with status 0) and to Ctrl-C (with 1)
-        console.show_interruption(trainer, run_dir.path)
-        raise SystemExit(143 if trainer.received_sigterm else 130) from None
+        saved = read_checkpoint(run_dir.last_checkpoint)
+    except UserError as error:
+        others = [path for path in (run_dir.last_checkpoint.with_name("best.ckpt"),) if path.exists()]
+        instead = f"put {others[0]} in its place to go on from there, or " if others else ""
+        raise UserError(f"{error}; {instead}delete it to start this run from step 0") from None
+    if "run" not in saved:
+        raise UserError(f"{run_dir.last_checkpoint}: it does not say what the run's files held when it was made")
+    if saved["epoch"] > cfg.trainer.max_epochs >= 0:
+        raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has trained {saved['epoch']} already")
+    return saved
+
+
+def _take_folder(run_dir: RunDir, cfg: DictConfig, saved: dict[str, Any] | None) -> None:
+    if not cfg.get("resume"):
+        run_dir.begin(OmegaConf.to_yaml(cfg, resolve=True))
+        return
+    own = cast("DictConfig", OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)))
+    own.resume = None
+    lengths, step = (saved["run"]["lengths"], saved["global_step"]) if saved else ({}, 0)
+    run_dir.go_on(OmegaConf.to_yaml(own), lengths, step)
+
+
+def _finish(
+    cfg: DictConfig,
+    trainer: L.Trainer,
+    model: L.LightningModule,
+    data: L.LightningDataModule,
+    run_dir: RunDir,
+    stopping: Stopping,
+) -> Result:
+    """Test the best epoch's weights, where they were kept, and put all figures together."""
     metrics = latest_metrics(model, trainer)
-    best = next((c for c in callbacks if isinstance(c, ModelCheckpoint) and c.best_model_path and c.monitor), None)
+    kept = (c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
+    best = next((c for c in kept if c.best_model_path and c.monitor), None)
     score = float(best.best_model_score) if best else metrics.get(cfg.monitor, float("nan"))
     if data.test_dataloader() is not None:
         trainer.test(model, datamodule=data, ckpt_path=best.best_model_path if best else None, verbose=False)
+        stopping.now(trainer)
         tested = {name: v for name, v in latest_metrics(model, trainer).items() if name.startswith("test/")}
         metrics |= tested
         for logger in trainer.loggers:
             logger.log_metrics(tested, step=trainer.global_step)
     for logger in trainer.loggers:
         logger.finalize("success")
-
-    seconds = time.perf_counter() - started
-    run_dir.finish({"metrics": metrics, "score": score, "monitor": cfg.monitor, "seconds": round(seconds, 2)})
-    result = Result(metrics, score, run_dir.path, model, data, tested_best=best is not None)
-    console.show_result(result, seconds)
-    return result
+    return Result(metrics, score, run_dir.path, model, data, tested_best=best is not None)
 
 
 def _check_monitor(monitor: str, model: L.LightningModule) -> None:
@@ -114,7 +177,11 @@ def _check_monitor(monitor: str, model: L.LightningModule) -> None:
 
 def prepare_process(cfg: DictConfig) -> None:
     """Set afresh everything global that an earlier run of this process may have changed: threads, seeds, dtype."""
-    torch.set_num_threads(cfg.threads or ALL_CORES)
+    devices = 1 if "LOCAL_RANK" in os.environ else cfg.trainer.get("devices", 1)  # a process started by another: done
+    threads = cfg.threads or max(1, ALL_CORES // devices)
+    torch.set_num_threads(threads)
+    if devices > 1:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # of the processes to come; else Lightning chooses
     if (cfg.threads or 1) > (os.cpu_count() or 1):
         log.warning(
             "threads=%s: this machine has %s cores; threads in excess slow it down", cfg.threads, os.cpu_count()
@@ -123,25 +190,6 @@ def prepare_process(cfg: DictConfig) -> None:
     torch.set_float32_matmul_precision("highest")
     torch.use_deterministic_algorithms(False)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-
-
-def build(cfg: DictConfig, group: str, **more: Any) -> Any:
-    """The object that a group of the config describes, None where the group is null.
-
-    Its `task`, which only the check of the config reads, is left out.
-    """
-    node = OmegaConf.to_container(cfg[group], resolve=True) if cfg[group] else None
-    if node is None:
-        return None
-    assert isinstance(node, dict)
-    node.pop("task", None)
-    try:
-        return instantiate(node, _convert_="all", **more)
-    except InstantiationException as error:
-        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__))
-        if unknown:
-            raise UserError(f"{group}.{unknown[1]}: {node['_target_']} takes no such value") from None
-        raise
 
 
 def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
@@ -178,15 +226,16 @@ def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
     return chosen
 
 
-def _trainer(cfg: DictConfig, callbacks: list[L.Callback]) -> L.Trainer:
-    loggers = [instantiate(node, _convert_="all") for node in cfg.logger.values() if node]
+def _trainer(cfg: DictConfig, callbacks: list[L.Callback], step: int | None) -> L.Trainer:
+    """`step`: of the checkpoint that the run goes on from."""
+    loggers = [instantiate(node, _convert_="all", **_purge(node, step)) for node in cfg.logger.values() if node]
     try:
         return instantiate(
             cfg.trainer,
             _convert_="all",
             callbacks=callbacks,
             logger=loggers or False,
-            enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
+            enable_checkpointing=True,  # not Lightning's own, as `Stopping` is a Checkpoint too
             enable_progress_bar=any(isinstance(c, L.pytorch.callbacks.ProgressBar) for c in callbacks),
             default_root_dir=str(cfg.run_dir),
             plugins=[WholeCheckpointIO()],
@@ -201,6 +250,11 @@ def _trainer(cfg: DictConfig, callbacks: list[L.Callback]) -> L.Trainer:
         raise
 
 
+def _purge(node: DictConfig, step: int | None) -> dict[str, int]:
+    """A TensorBoard that is open forgets what it has shown of later steps; the files no longer hold them."""
+    return {"purge_step": step + 1} if step is not None and node._target_.endswith("TensorBoardLogger") else {}
+
+
 def _quieten_lightning() -> None:
     """Leave out what Lightning says about devices, workers and its own services; the run says what matters."""
     for name in ("lightning.pytorch", "lightning.fabric"):
@@ -211,5 +265,6 @@ def _quieten_lightning() -> None:
         "isinstance.treespec, LeafSpec",
         "The number of training batches",
         "could not find the monitored key",
+        "Checkpoint directory .* exists and is not empty",
     ):
         warnings.filterwarnings("ignore", f".*{words}")

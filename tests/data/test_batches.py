@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from initlab.data.batches import Batches
+from initlab.errors import UserError
 
 sizes = {"num_rows": st.integers(1, 40), "batch_size": st.integers(1, 45)}
 
@@ -107,3 +108,30 @@ def test_batches_on_a_gpu_are_those_of_the_cpu() -> None:
         assert X_gpu.is_cuda
         torch.testing.assert_close(X_gpu.cpu(), X_cpu)
         torch.testing.assert_close(y_gpu.cpu(), y_cpu)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    num_rows=st.integers(4, 60),
+    num_processes=st.integers(1, 4),
+    share=st.integers(1, 5),
+    seed=st.one_of(st.none(), st.integers(0, 9)),
+)
+def test_processes_share_each_batch_equally(num_rows: int, num_processes: int, share: int, seed: int | None) -> None:
+    X, y = torch.arange(float(num_rows)).unsqueeze(1), torch.arange(num_rows)
+    batch_size = share * num_processes
+    parts = [Batches(X, y, batch_size, seed, process=p, num_processes=num_processes) for p in range(num_processes)]
+    alone = Batches(X, y, batch_size, seed)
+    used = num_rows - num_rows % num_processes
+    for _ in range(2):
+        order = torch.cat([of_all for _, of_all in alone])[:used]
+        handed_out = list(zip(*parts, strict=True))  # equally many batches in each
+        assert len(handed_out) == len(parts[0])
+        for of_all, batches in zip(order.split(batch_size), handed_out, strict=True):
+            assert torch.equal(torch.cat([labels for _, labels in batches]), of_all)
+            assert len({len(labels) for _, labels in batches}) == 1
+
+
+def test_a_batch_that_processes_cannot_share_is_refused() -> None:
+    with pytest.raises(UserError, match=r"data\.batch_size=10: trainer\.devices=3 must divide it"):
+        Batches(torch.zeros(20, 1), torch.zeros(20), 10, num_processes=3)

@@ -10,7 +10,6 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from initlab.data import SyntheticRegression
-from initlab.errors import UserError
 
 
 class Recorder(LightningModule):
@@ -67,13 +66,6 @@ def test_a_cut_run_sees_the_rest_of_the_batches_in_order(tmp_path: Path, at_step
         run(tmp_path / "cut", Interrupt(at_step))
     (checkpoint,) = (tmp_path / "cut").glob("*.ckpt")
     assert run(tmp_path / "cut", ckpt_path=checkpoint).seen == whole[at_step:]
-
-
-def test_several_devices_are_refused(tmp_path: Path) -> None:
-    data = SyntheticRegression()
-    data.trainer = Trainer(accelerator="cpu", devices=2, strategy="ddp", logger=False, enable_checkpointing=False)
-    with pytest.raises(UserError, match=r"^trainer\.devices=2: "):
-        data.setup("fit")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

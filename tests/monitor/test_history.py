@@ -9,7 +9,7 @@ import pytest
 
 from initlab.errors import UserError
 from initlab.monitor import Histogram, History
-from initlab.monitor.history import read_history
+from initlab.monitor.rows_in import read_history
 from initlab.monitor.rows_out import RowsOut
 
 

@@ -248,6 +248,7 @@ TWO = """
 import sys
 sys.path[:0] = {path!r}
 from test_signal_monitor_anywhere import *
+from initlab.errors import UserError
 quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
 class Shared(Data):
     def train_dataloader(self):

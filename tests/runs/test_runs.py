@@ -48,7 +48,6 @@ def test_sigkill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     target, size = tmp_path / "last.ckpt", 20_000_000
     child = f"""
 from initlab.runs.atomic import whole_file
-from initlab.runs.checkpoint_io import WholeCheckpointIO
 n = 0
 while True:
     n += 1
@@ -76,10 +75,10 @@ while True:
 
 def test_a_checkpoint_is_written_that_way(tmp_path: Path) -> None:
     io = WholeCheckpointIO()
-    io.save_checkpoint({"w": torch.ones(3)}, tmp_path / "new" / "a.ckpt")
+    io.save_checkpoint({"state_dict": torch.ones(3)}, tmp_path / "new" / "a.ckpt")
     assert os.listdir(tmp_path / "new") == ["a.ckpt"]
     loaded = io.load_checkpoint(tmp_path / "new" / "a.ckpt", weights_only=True)
-    assert torch.equal(loaded["w"], torch.ones(3))
+    assert torch.equal(loaded["state_dict"], torch.ones(3))
     with pytest.raises(TypeError):  # what cannot be pickled leaves nothing
         io.save_checkpoint({"w": (x for x in ())}, tmp_path / "new" / "b.ckpt")
     assert os.listdir(tmp_path / "new") == ["a.ckpt"]

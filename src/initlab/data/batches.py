@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from initlab.errors import UserError
 from initlab.seeds import generator
 
 
@@ -13,6 +14,9 @@ class Batches:
 
     With a seed, the order of epoch e is a pure function of (seed, e), the same on every device; without one,
     rows come as they lie. `transform` is applied to the rows picked from X, which are a copy it may write to.
+
+    Where several processes train together each gets an equal part of every batch; up to `num_processes` - 1 rows of an
+    epoch, other ones each time, are left out for that.
 
     A checkpoint made in mid-epoch holds the epoch and the number of batches done, which is all that the rest
     of the epoch depends on. A trainer stops at the last batch without asking for one more, so an epoch begins
@@ -30,17 +34,23 @@ class Batches:
         batch_size: int,
         seed: int | None = None,
         transform: Callable[[Tensor], Tensor] | None = None,
+        process: int = 0,
+        num_processes: int = 1,
     ) -> None:
+        if batch_size % num_processes:
+            raise UserError(f"data.batch_size={batch_size}: trainer.devices={num_processes} must divide it")
         self.X, self.y = X, y
         self.batch_size = batch_size
         self.seed = seed
         self.transform = transform
+        self.process, self.num_processes = process, num_processes
+        self._num_rows = len(X) - len(X) % num_processes  # of an epoch
         self.epoch = -1
         self._handed_out = 0
         self._resumed = False
 
     def __len__(self) -> int:
-        return -(-len(self.X) // self.batch_size)
+        return -(-self._num_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         # A generator: nothing below runs before the first batch is asked for.
@@ -49,8 +59,9 @@ class Batches:
             self._handed_out = 0
         self._resumed = False
         X, y, transform = self.X, self.y, self.transform
-        for index in self.order(self.epoch).split(self.batch_size)[self._handed_out :]:
+        for of_all in self.order(self.epoch)[: self._num_rows].split(self.batch_size)[self._handed_out :]:
             self._handed_out += 1
+            index = of_all.chunk(self.num_processes)[self.process]
             rows = X.index_select(0, index)
             yield (rows if transform is None else transform(rows)), y.index_select(0, index)
 

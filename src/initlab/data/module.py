@@ -61,22 +61,31 @@ class TensorDataModule(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.trainer is None:
             return
-        if self.trainer.world_size > 1:
-            raise UserError(
-                f"trainer.devices={self.trainer.world_size}: this data set lies whole on one device, and"
-                " several would all train on the same batches; use trainer.devices=1"
-            )
         device = self.trainer.strategy.root_device
         self._splits = Splits(*((X.to(device), y.to(device)) for X, y in self.splits))
 
     def train_dataloader(self) -> Batches:
-        return Batches(*self.splits.train, self.batch_size, self.seed, self.transform)
+        process, num_processes = self._process
+        return Batches(*self.splits.train, self.batch_size, self.seed, self.transform, process, num_processes)
 
     def val_dataloader(self) -> Batches:
-        return Batches(*self.splits.val, EVAL_BATCH_SIZE, transform=self.transform)
+        return self._evaluated(*self.splits.val)
 
     def test_dataloader(self) -> Batches:
-        return Batches(*self.splits.test, EVAL_BATCH_SIZE, transform=self.transform)
+        return self._evaluated(*self.splits.test)
+
+    def _evaluated(self, X: Tensor, y: Tensor) -> Batches:
+        """Each row in one of the processes."""
+        process, num_processes = self._process
+        if len(X) < num_processes:
+            raise UserError(f"trainer.devices={num_processes}: there are {len(X)} rows to evaluate; take fewer devices")
+        X, y = (part.tensor_split(num_processes)[process] for part in (X, y))
+        return Batches(X, y, EVAL_BATCH_SIZE, transform=self.transform)
+
+    @property
+    def _process(self) -> tuple[int, int]:
+        """This process's number, and of how many."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def transfer_batch_to_device(
         self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int

@@ -14,6 +14,7 @@ from torch import Tensor
 from initlab import nn
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
+from initlab.runs.checkpoint_io import one_sentence
 
 Batch = tuple[Tensor, Tensor]
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -102,15 +103,32 @@ class Module(L.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._report("test")
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The epoch so far, so that its means are those of all its batches when the run is taken up again."""
+        sums = self._sums["train"].of_all(self.trainer).state_dict()
+        checkpoint["figures"] = {"sums": sums, "row": self._row, "latest": self.latest}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self._trainer is not None and self.trainer.state.fn == "fit" and "figures" in checkpoint:
+            figures = checkpoint["figures"]
+            self._sums["train"].load_state_dict(figures["sums"], self.trainer)
+            self._row, self.latest = dict(figures["row"]), dict(figures["latest"])
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, **more: Any) -> Any:
+        """The model of a checkpoint, whole and of plain values: nothing in the file is run."""
+        with one_sentence(checkpoint_path):
+            return super().load_from_checkpoint(checkpoint_path, **(more | {"weights_only": True}))
+
     def epoch_figures(self) -> dict[str, float]:
         """By name, what else belongs in an epoch's row."""
         return {}
 
     def _report(self, split: str) -> None:
-        means = {f"{split}/{name}": value for name, value in self._sums[split].means().items()}
+        means = {f"{split}/{name}": value for name, value in self._sums[split].of_all(self.trainer).means().items()}
         self.latest |= means
         self._row |= means
-        self.log_dict(means, logger=False)
+        self.log_dict(means, logger=False, sync_dist=True)  # for the choice of the best; equal in all processes
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameters())

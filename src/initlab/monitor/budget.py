@@ -46,6 +46,14 @@ class Cadence:
         self._writing = [0.0, 0]  # seconds, samples
         self._batches: deque[float] = deque(maxlen=BATCHES)
 
+    def state_dict(self) -> dict[str, int | None]:
+        """What decides which steps come next; the times of a machine are measured anew."""
+        return {"stride": self.stride, "previous": self._previous}
+
+    def load_state_dict(self, state: dict[str, int | None]) -> None:
+        self.stride = state["stride"] or self.stride
+        self._previous = state["previous"]
+
     def look(self, step: int) -> str | None:
         """ "full", "cheap" or None for this step; to be asked once for each, ascending."""
         previous, self._previous = self._previous, step

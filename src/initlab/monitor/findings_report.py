@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -22,62 +22,84 @@ if TYPE_CHECKING:
 
     from initlab.monitor.signal_monitor import SignalMonitor
 
-SYMMETRY_AFTER = (
-    10  # updates; weights that begin alike and part (a LoRA's zeros, a zero-initialised branch) are no fault
-)
-NEXT_LOOK = 1.25  # the next look is when the run is so many times as long: a few milliseconds, some fifty times a run
+# Updates; weights that begin alike and part (a LoRA's zeros, a zero-initialised branch) are no fault.
+FIRST_LOOK = SYMMETRY_AFTER = 10
+NEXT_LOOK = 2  # the next look is when the run is so many times as long: a millisecond or two, some ten times a run
 
 
 class FindingsReport:
     """An observer of `SignalMonitor`: looks for findings now and then and at the end.
 
     `findings.json`, in the trainer's root folder, is a list of `Finding.record`s, with `at_the_end`: whether it still
-    held when the run ended (null while it runs). A run without findings leaves an empty list.
+    held when the run ended (null while it runs). A run without findings leaves an empty list. The steps of the looks
+    are fixed, so the same run has the same findings, whatever the machine's speed and wherever it was interrupted.
     """
 
     file = "findings.json"
 
     def __init__(self) -> None:
         self._history: object = None
-        self._next = 0  # the step from which the next look is taken
+        self._next = FIRST_LOOK  # the step from which the next look is taken
         self._found: dict[tuple[str, bool], Finding] = {}
+        self._at_the_end = self._found  # seen by the last look, which is easier convinced
         self._symmetric: list[str] | None = None  # None: not yet looked
 
     def on_rows(self, monitor: SignalMonitor, trainer: L.Trainer, rows: Sequence[Row]) -> None:
         self._begin(monitor)
         if rows and rows[-1]["step"] >= self._next:
-            self._next = int(rows[-1]["step"] * NEXT_LOOK) + 1
+            self._next = rows[-1]["step"] * NEXT_LOOK
             self._look(monitor, trainer, over=False)
 
     def on_end(self, monitor: SignalMonitor, trainer: L.Trainer) -> None:
         self._begin(monitor)
         self._look(monitor, trainer, over=True)
 
+    def wants(self, monitor: SignalMonitor, step: int) -> bool:
+        self._begin(monitor)
+        return step >= self._next
+
+    def state_dict(self) -> dict[str, Any]:
+        found = [{**vars(f), "layers": list(f.layers), "value": float(f.value)} for f in self._found.values()]
+        return {"next": self._next, "found": found, "symmetric": self._symmetric}
+
+    def load_state_dict(self, state: dict[str, Any], monitor: SignalMonitor) -> None:
+        self._begin(monitor)
+        self._next, self._symmetric = state["next"], state["symmetric"]
+        found = [Finding(**{**fields, "layers": tuple(fields["layers"])}) for fields in state["found"]]
+        self._found = {(finding.kind, finding.from_the_start): finding for finding in found}
+
     @property
     def found(self) -> list[Finding]:
         """Every finding so far, each as it was last seen."""
-        return list(self._found.values())
+        return list((self._found | self._at_the_end).values())
 
     def _begin(self, monitor: SignalMonitor) -> None:
         if monitor.history is not self._history:  # another fit
-            self._history, self._next, self._found, self._symmetric = monitor.history, 0, {}, None
+            self._history, self._next, self._symmetric = monitor.history, FIRST_LOOK, None
+            self._found, self._at_the_end = {}, {}
 
     def _look(self, monitor: SignalMonitor, trainer: L.Trainer, over: bool) -> None:
         history, model = monitor.history, trainer.lightning_module
         outline = outline_of(model, history, trainer.optimizers)
-        if self._symmetric is None and trainer.global_step >= (1 if over else SYMMETRY_AFTER):
+        symmetric = self._symmetric
+        if symmetric is None and trainer.global_step >= (1 if over else SYMMETRY_AFTER):
             from initlab.monitor.symmetry import alike_layers
 
-            self._symmetric = alike_layers(model, outline.chain)
+            symmetric = alike_layers(model, outline.chain)
         losses = history.series("loss", "loss")
         foretold = read_foretold(trainer.default_root_dir)
-        found = find(history, outline, losses=losses, symmetric=self._symmetric or (), foretold=foretold, over=over)
+        found = find(history, outline, losses=losses, symmetric=symmetric or (), foretold=foretold, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}
         news = [finding for key, finding in now.items() if key not in self._found]
-        self._found |= now
+        if over:
+            self._at_the_end = now
+        else:  # what a run that goes on further builds upon
+            self._found |= now
+            self._symmetric = symmetric
         for finding in news:
             CONSOLE.print(Text.assemble(("finding  ", "bold yellow"), finding.sentence))
         if news or over:
-            records = [f.record() | {"at_the_end": key in now if over else None} for key, f in self._found.items()]
+            everything = self._found | now
+            records = [f.record() | {"at_the_end": key in now if over else None} for key, f in everything.items()]
             with whole_file(Path(trainer.default_root_dir) / self.file) as file:
                 file.write(json.dumps(records, indent=2).encode() + b"\n")

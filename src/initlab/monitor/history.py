@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from initlab.errors import UserError
 
 DENSE_STEPS = 100  # the steps of the beginning that are never thinned
 LATER_POINTS = 800  # kept of each series after those; 16 bytes each
@@ -104,35 +99,3 @@ class _Thinned:
 
     def points(self) -> tuple[list[int], list[Any]]:
         return [*self._early_steps, *self._later_steps], [*self._early, *self._later]
-
-
-def read_history(run: str | Path) -> History:
-    """What the files `signal.csv` and `histograms.csv` of a run hold; a last line that was cut off is left out.
-
-    Raises:
-        UserError: where there is no signal.csv, or it holds something else.
-    """
-    history = History()
-    try:
-        rows = [
-            {"step": int(r["step"]), "layer": r["layer"], "quantity": r["quantity"], "value": float(r["value"])}
-            for r in _whole_rows(Path(run) / "signal.csv")
-        ]
-        path = Path(run) / "histograms.csv"
-        histograms = [_histogram(row) for row in (_whole_rows(path) if path.exists() else ())]
-    except FileNotFoundError as error:
-        raise UserError(f"{run}: no signal.csv there; name the folder of a run that SignalMonitor watched") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{run}: signal.csv or histograms.csv is not what SignalMonitor writes ({error})") from error
-    history.add(rows, histograms)
-    return history
-
-
-def _histogram(row: dict[str, str]) -> Histogram:
-    counts = tuple(map(int, row["counts"].split()))
-    return Histogram(int(row["step"]), row["layer"], float(row["low"]), float(row["high"]), counts)
-
-
-def _whole_rows(path: Path) -> Iterator[dict[str, str]]:
-    text = path.read_text()
-    return csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))

@@ -21,6 +21,10 @@ class Observer(Protocol):
     after the last `on_rows`. Their time counts into what the monitor says it cost. An observer changes nothing of the
     model and draws no random number.
 
+    With `wants(monitor, step) -> bool` it gets the rows at once that end with a step it wants, so that what it says
+    does not depend on the clock; with `state_dict()` and `load_state_dict(state, monitor)` it goes on from a
+    checkpoint.
+
     A run may be stopped by an observer that raises `UserError`; its sentence reaches the person.
     """
 

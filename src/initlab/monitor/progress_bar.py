@@ -50,6 +50,9 @@ class ProgressBar(LightningProgressBar):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self._stop()
 
+    def disable(self) -> None:
+        """Lightning asks all processes but the first; only the first draws anyway."""
+
     def _stop(self) -> None:
         if self._progress:
             self._progress.stop()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 
 from initlab.monitor.history import Histogram, History
 from initlab.monitor.observer import Row
+from initlab.monitor.rows_in import read_histograms, read_rows
 from initlab.monitor.rows_out import RowsOut
 from initlab.monitor.sample import Sample
 
@@ -56,6 +58,14 @@ class Recorder:
         self.history.add(rows, histograms)
         self.out.write(trainer, rows, histograms)
         return rows
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"looked": self.looked, "first_nonfinite": self.first_nonfinite}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The history comes from the files."""
+        self.looked, self.first_nonfinite = state["looked"], state["first_nonfinite"]
+        self.history.add(read_rows(self.out.rows.path), read_histograms(self.out.histograms.path))
 
     def _look_for_nonfinite(self, step: int, rows: list[Row]) -> None:
         layer = next((row["layer"] for row in rows if row["quantity"] == "nonfinite"), None)

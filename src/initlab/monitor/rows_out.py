@@ -45,14 +45,14 @@ class RowsOut:
     """
 
     def __init__(self, folder: str | Path, file: str) -> None:
-        self._rows = RowWriter(Path(folder) / file, COLUMNS)
-        self._histograms = RowWriter(Path(folder) / "histograms.csv", ("step", "layer", "low", "high", "counts"))
+        self.rows = RowWriter(Path(folder) / file, COLUMNS)
+        self.histograms = RowWriter(Path(folder) / "histograms.csv", ("step", "layer", "low", "high", "counts"))
         self._names: dict[tuple[str, str], tuple[str, str]] = {}  # (layer, quantity) -> its CSV cells, its tag
 
     def begin(self, step: int) -> None:
         """Remove what the files hold of steps from `step` on: of a run before, or of a part that was killed."""
-        self._rows.path.parent.mkdir(parents=True, exist_ok=True)
-        for rows in (self._rows, self._histograms):
+        self.rows.path.parent.mkdir(parents=True, exist_ok=True)
+        for rows in (self.rows, self.histograms):
             if rows.path.exists():
                 with open(rows.path, "rb") as old, whole_file(rows.path) as new:
                     new.write(next(old, b""))
@@ -73,9 +73,9 @@ class RowsOut:
                 for writer in writers:
                     writer.file_writer.add_summary(summary, step)
         if lines:
-            self._rows.append("".join(lines))
+            self.rows.append("".join(lines))
         if histograms := list(histograms):
-            self._histograms.write(vars(h) | {"counts": " ".join(map(str, h.counts))} for h in histograms)
+            self.histograms.write(vars(h) | {"counts": " ".join(map(str, h.counts))} for h in histograms)
 
     def _named(self, layer: str, quantity: str) -> tuple[str, str]:
         named = self._names.get((layer, quantity))

@@ -89,6 +89,7 @@ class SignalMonitor(L.Callback):
         self.observers = list(default_observers(table=table) if observers is None else observers)
         self.quantities = frozenset(quantities or QUANTITIES) | {"nonfinite"}
         self._recorder = Recorder(self.quantities, Path(), self.file)
+        self._state: dict[str, Any] | None = None  # of the checkpoint that the fit goes on from
 
     # start and end
 
@@ -111,13 +112,43 @@ class SignalMonitor(L.Callback):
         self._parameter_probe = ParameterProbe(parameters if wanted else {}, self.quantities, self._watch)
         self._sample: Sample | None = None  # of the step that runs
         self._full = False
+        self._wanted = False  # an observer asked for the rows of the step just made
         self._step = -1  # the latest seen
         self._wall = self._written = time.perf_counter()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
             self._recorder.out.begin(trainer.global_step)
+        if self._state is not None:
+            self._go_on(self._state)
+            self._state = None
         self._wall = self._written = time.perf_counter()
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """The rows so far are written, so that none is missing when the run is taken up from here."""
+        if trainer.state.fn != "fit":
+            return
+        with self._watch:
+            self._collect()
+            self._write(trainer)
+        observers = {type(o).__name__: o.state_dict() for o in self.observers if hasattr(o, "state_dict")}
+        checkpoint[type(self).__name__] = {
+            "cadence": self._cadence.state_dict(),
+            "recorder": self._recorder.state_dict(),
+            "observers": observers,
+        }
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._state = checkpoint.get(type(self).__name__) if trainer.state.fn == "fit" else None
+
+    def _go_on(self, state: dict[str, Any]) -> None:
+        """As if there had been no break: the same cadence, history and findings."""
+        self._cadence.load_state_dict(state["cadence"])
+        self._recorder.load_state_dict(state["recorder"])
+        for observer in self.observers:
+            known = state["observers"].get(type(observer).__name__)
+            if known is not None and hasattr(observer, "load_state_dict"):
+                observer.load_state_dict(known, self)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._detach()
@@ -215,7 +246,8 @@ class SignalMonitor(L.Callback):
                 self._finish(trainer, pl_module)
         own = self._watch.seconds - self._seconds_before
         self._cadence.trained(time.perf_counter() - self._batch_started - own)
-        if time.perf_counter() - self._written > WRITE_AFTER:
+        if self._wanted or time.perf_counter() - self._written > WRITE_AFTER:
+            self._wanted = False
             with self._watch:
                 self._collect()
                 self._write(trainer)
@@ -239,6 +271,9 @@ class SignalMonitor(L.Callback):
                 sample.reduce(pl_module.device)
             if trainer.is_global_zero or self.stop_on_nonfinite:
                 self._recorder.take(sample)
+            self._wanted = sample.keep and any(
+                o.wants(self, sample.step) for o in self.observers if hasattr(o, "wants")
+            )
         if self.stop_on_nonfinite:
             with self._watch:
                 self._collect()

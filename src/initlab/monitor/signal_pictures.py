@@ -42,8 +42,7 @@ class SignalPictures:
             return
         if monitor.history is not self._history:  # another fit
             self._history, self._began, self._spent, self._longest = monitor.history, time.monotonic(), 0.0, FIRST_GUESS
-        with_ratio = [row["step"] for row in rows if row["quantity"] == "update_ratio"]
-        for step in dict.fromkeys(with_ratio[:1] + with_ratio[-1:]):
+        for step in dict.fromkeys(row["step"] for row in rows if row["quantity"] == "update_ratio"):
             for writer in writers:
                 writer.add_scalar(RATIO_TAG, USUAL_RATIO, step)
         if self._spent + self._longest < SHARE * (time.monotonic() - self._began):

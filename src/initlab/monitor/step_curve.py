@@ -32,8 +32,9 @@ class StepCurve(L.Callback):
         step = trainer.global_step - 1  # of the update just made
         if not done or step % self.every_n_steps:
             return
+        mean = trainer.strategy.reduce(outputs["loss"].detach().clone(), reduce_op="mean")  # over processes
+        loss = float(mean) * trainer.accumulate_grad_batches
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                loss = float(outputs["loss"]) * trainer.accumulate_grad_batches
                 logger.experiment.add_scalar("train/loss_step", loss, step)
                 logger.experiment.add_scalar("lr_step", self._lr, step)

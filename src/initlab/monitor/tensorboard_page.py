@@ -38,6 +38,8 @@ class TensorBoardPage(L.Callback):
         self.hparams = hparams
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.ckpt_path is not None:  # the run goes on, and has its page
+            return
         for logger in trainer.loggers:
             if not isinstance(logger, TensorBoardLogger) or not trainer.is_global_zero:
                 continue

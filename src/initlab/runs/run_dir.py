@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import logging
 import math
 import os
 import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
+from initlab.runs.growing_files import cut_back
+from initlab.runs.latest import point_latest_to
+
+log = logging.getLogger(__name__)
 
 
 class RunDir:
@@ -26,6 +33,7 @@ class RunDir:
     metrics.csv       one row an epoch
     signal.csv        rows of step, layer, quantity, value
     histograms.csv    of each layer's output: step, layer, low, high, counts
+    findings.json     what the monitor found
     checkpoints/      best.ckpt, last.ckpt: tensors and plain values only
     tensorboard/      the event file
     run.log           what was logged, with times
@@ -34,6 +42,12 @@ class RunDir:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._held: int | None = None  # the lock
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The one that the run goes on from."""
+        return self.path / "checkpoints" / "last.ckpt"
 
     def begin(self, config_yaml: str) -> None:
         """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""
@@ -46,14 +60,69 @@ class RunDir:
                 file.write(config_yaml)
         except FileExistsError:
             raise UserError(
-                f"hydra.run.dir={self.path}: this folder already holds a run; choose one that is new or empty"
+                f"hydra.run.dir={self.path}: this folder already holds a run; choose one that is new or empty, "
+                f"or go on with it: resume={self.path}"
             ) from None
+        self._hold()
         git = _git_state()
         diff = _git("diff", "HEAD") if git else ""
         if diff:
             (self.path / "uncommitted.diff").write_text(diff)
         self._write_json("environment.json", _environment() | {"git": git})
-        _point_latest_to(self.path)
+        point_latest_to(self.path)
+
+    def go_on(self, config_yaml: str, lengths: Mapping[str, int], step: int) -> None:
+        """Take the folder again for the run that it holds, from a checkpoint made when the growing files had these
+        lengths; what came later is removed."""
+        self._hold()
+        shorter = cut_back(self.path, lengths)
+        if shorter:
+            log.warning("%s: rows that were there at the checkpoint are missing", ", ".join(shorter))
+        for name in ("summary.json", "failed.json"):  # it is not over
+            (self.path / name).unlink(missing_ok=True)
+        for part in self.path.rglob("*.part"):  # a file whose writer was killed
+            part.unlink()
+        with whole_file(self.path / "config.yaml") as file:
+            file.write(config_yaml.encode())
+        environment = self.environment
+        now = _environment() | {"git": _git_state()}
+        begun = {name: environment.get(name) for name in now}
+        changed = {name: now[name] for name in now if now[name] != begun[name] or name in ("started", "command")}
+        resumed = [*environment.get("resumed", []), {"step": step} | changed]
+        self._write_json("environment.json", (environment or now) | {"resumed": resumed})
+        point_latest_to(self.path)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What environment.json holds; nothing where the run was killed before it wrote that."""
+        try:
+            return cast("dict[str, Any]", json.loads((self.path / "environment.json").read_text()))
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def _hold(self) -> None:
+        """Keep others out until `let_go`, or the process ends in whatever way.
+
+        Raises:
+            UserError: somebody holds it.
+        """
+        self._held = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.let_go()
+            raise UserError(f"{self.path}: this run is still going on, in another process") from None
+        except OSError:  # a file system without locks
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Others may take it."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def __del__(self) -> None:
+        self.let_go()
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Say how the run ended."""
@@ -105,17 +174,3 @@ def _git(*words: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-
-
-def _point_latest_to(path: Path) -> None:
-    """`outputs/runs/latest` points to the newest run, `outputs/sweeps/latest` to the newest sweep."""
-    for ancestor in path.absolute().parents:
-        if ancestor.name in ("runs", "sweeps") and ancestor.parent.name == "outputs":
-            newest = ancestor / path.absolute().relative_to(ancestor).parts[0]
-            link, fresh = ancestor / "latest", ancestor / f".latest-{os.getpid()}"
-            try:
-                fresh.symlink_to(newest.name, target_is_directory=True)
-                os.replace(fresh, link)
-            except OSError:  # a file system without links: the folders' names still sort by time
-                fresh.unlink(missing_ok=True)
-            return

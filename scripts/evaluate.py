@@ -1,0 +1,52 @@
+"""A past run's model on its own test set, by its own config: figures, and pictures of where it fails.
+
+    python scripts/evaluate.py run=latest                 the newest run, the weights of its best epoch
+    python scripts/evaluate.py run=outputs/runs/NAME      weights=last: those saved last
+    python scripts/evaluate.py checkpoint=PATH            a checkpoint in a run's folder
+
+Writes metrics.json and the pictures to `evaluation` in the run's folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from initlab.cli import one_line_errors
+from initlab.errors import UserError
+from initlab.rules import did_you_mean
+
+KEYS = ("run", "checkpoint", "weights")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", metavar="key=value", help=f"{', '.join(KEYS)}; default: run=latest")
+    words = parser.parse_args().words
+    with one_line_errors():
+        run = chosen(words)
+        from initlab.console import show_evaluation
+        from initlab.evaluation import evaluate
+
+        show_evaluation(run, evaluate(run))
+
+
+def chosen(words):
+    """The run that the words name."""
+    from initlab.runs import open_checkpoint, open_run
+
+    given = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key not in KEYS or not equals:
+            hint = did_you_mean(key, KEYS)
+            raise UserError(f"{word}: must be key=value with a key of {', '.join(KEYS)}{hint}")
+        given[key] = value
+    if "checkpoint" in given:
+        if len(given) > 1:
+            raise UserError("checkpoint=: stands alone, its run is the folder it lies in")
+        return open_checkpoint(given["checkpoint"])
+    return open_run(given.get("run", "latest"), given.get("weights", "best"))
+
+
+if __name__ == "__main__":
+    main()

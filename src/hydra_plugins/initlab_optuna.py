@@ -1,0 +1,187 @@
+"""Hydra's sweeper for trials that Optuna chooses. (Hydra takes plugins from the package `hydra_plugins` only.)
+
+Written on Optuna's ask and tell. Hydra's own plugin needs Optuna 2, counts the trials of a resumed study from 0, leaves
+killed ones running for ever, draws the same parameters again, and keeps the trial from the job, so nothing is pruned.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from collections.abc import Mapping
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.core.utils import JobReturn
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.initlab_sweepers import RecordedSweeper
+from initlab.errors import UserError
+from initlab.sweeps.folder import SweepFolder
+from initlab.sweeps.running import running
+from initlab.sweeps.trial import run_with_trial
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import Trial
+
+
+class OptunaSweeper(RecordedSweeper):
+    """As many trials as asked for, over all parts of a sweep that was killed; the study is `optuna.db` in its folder.
+
+    A trial is the job of the same number. What it draws is a function of `seed`, its number and the trials before it,
+    so a study that was killed goes on as if it had not been.
+
+    Args:
+        n_trials: in all.
+        n_jobs: asked for and run at once.
+        sampler: "tpe" or "random".
+        pruner: "median" or None.
+    """
+
+    def __init__(
+        self,
+        n_trials: int,
+        n_jobs: int,
+        sampler: str,
+        seed: int,
+        pruner: str | None,
+        params: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        super().__init__(params, resume)
+        if find_spec("optuna") is None:
+            raise UserError(
+                "hydra/sweeper=optuna: needs optuna, which is not installed; pip install 'initlab[optuna]' brings it"
+            )
+        for key, value, allowed in (("sampler", sampler, ("tpe", "random")), ("pruner", pruner, ("median", None))):
+            if value not in allowed:
+                raise UserError(f"hydra.sweeper.{key}={value}: must be {allowed[0]} or {allowed[1] or 'null'}")
+        for key, count in (("n_trials", n_trials), ("n_jobs", n_jobs)):
+            if not isinstance(count, int) or count < 1:
+                raise UserError(f"hydra.sweeper.{key}={count}: must be a whole number of at least 1")
+        self.n_trials, self.n_jobs, self.sampler, self.seed, self.pruner = n_trials, n_jobs, sampler, seed, pruner
+        self.trials: dict[int, Trial] = {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        with_trial = partial(run_with_trial, self.trials, task_function)
+        super().setup(hydra_context=hydra_context, task_function=with_trial, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        parsed = self._parse(arguments)
+        chosen = {o.get_key_element(): o for o in parsed if o.is_sweep_override()}
+        if not chosen:
+            raise UserError(
+                "hydra/sweeper=optuna: nothing to choose; give a range, as in "
+                "'lr=tag(log, interval(0.01, 1))', or values, as in init=kaiming,xavier"
+            )
+        space = {key: _distribution(override) for key, override in chosen.items()}
+        fixed = [f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed if not o.is_sweep_override()]
+        axes = {key: [str(o.input_line).partition("=")[2]] for key, o in chosen.items()}
+        self._job(0, [*fixed, *(f"{key}={_any(d)}" for key, d in space.items())], axes)  # finds a wrong word now
+        sweep = self._begin(axes, [])
+        study = self._study(sweep)
+        with running(sweep, self.n_trials, self.elsewhere):
+            while numbers := self._next(study, space):
+                self._run(study, sweep, numbers, fixed, axes)
+
+    def _study(self, sweep: SweepFolder) -> Study:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        return optuna.create_study(
+            study_name="sweep",
+            storage=f"sqlite:///{(sweep.path / 'optuna.db').absolute()}",
+            load_if_exists=True,
+            direction="maximize" if self.config.mode == "max" else "minimize",
+            pruner=optuna.pruners.MedianPruner() if self.pruner else optuna.pruners.NopPruner(),
+        )
+
+    def _next(self, study: Study, space: dict[str, BaseDistribution]) -> list[int]:
+        """The numbers of the trials to run now: those that a kill left running, else new ones."""
+        from optuna.trial import TrialState
+
+        counted = 0
+        left: list[int] = []
+        for trial in study.get_trials(deepcopy=False):
+            whole = trial.params.keys() == space.keys()
+            if trial.state == TrialState.RUNNING and not whole:  # killed while it drew its parameters
+                study.tell(trial.number, state=TrialState.FAIL)
+            elif trial.state == TrialState.RUNNING:
+                left.append(trial.number)
+            counted += whole
+        if left:
+            return left
+        for _ in range(min(self.n_jobs, self.n_trials - counted)):
+            study.sampler = self._sampler(len(study.get_trials(deepcopy=False)))
+            trial = study.ask(space)
+            self.trials[trial.number] = trial
+            left.append(trial.number)
+        return left
+
+    def _sampler(self, number: int) -> BaseSampler:
+        """One that draws trial `number`: from a generator of its own."""
+        from numpy.random import SeedSequence
+        from optuna.samplers import RandomSampler, TPESampler
+
+        seed = int(SeedSequence([self.seed, number]).generate_state(1)[0])
+        return TPESampler(seed=seed) if self.sampler == "tpe" else RandomSampler(seed=seed)
+
+    def _run(
+        self, study: Study, sweep: SweepFolder, numbers: list[int], fixed: list[str], axes: Mapping[str, list[str]]
+    ) -> None:
+        params = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
+        words = {number: [*fixed, *(f"{key}={value}" for key, value in params[number].items())] for number in numbers}
+        sweep.add(*(self._job(number, words[number], axes) for number in numbers))
+        for _, group in itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+            following = [number for _, number in group]  # a launcher numbers its jobs one after the other
+            ended = self.launcher.launch([words[number] for number in following], initial_job_idx=following[0])
+            for number, how in zip(following, ended, strict=True):
+                self._tell(study, number, how, sweep)
+        self.trials.clear()
+
+    def _tell(self, study: Study, number: int, how: JobReturn, sweep: SweepFolder) -> None:
+        """A run that diverged counts as pruned: the sampler learns from those, not from failed ones."""
+        from optuna.trial import TrialState
+
+        (job,) = (job for job in sweep.jobs if job.num == number)
+        if how.return_value is None:
+            study.tell(number, state=TrialState.FAIL)
+        elif (sweep.path / job.folder / "pruned.json").exists() or math.isnan(how.return_value):
+            study.tell(number, state=TrialState.PRUNED)
+        else:
+            study.tell(number, how.return_value)
+
+
+def _distribution(override: Override) -> BaseDistribution:
+    """`interval(0.1, 1)`, `tag(log, interval(...))`, `int(interval(1, 5))`, `range(1, 5)`, `a,b`."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    value = override.value()
+    try:
+        if isinstance(value, IntervalSweep):
+            assert value.start is not None
+            assert value.end is not None
+            log = "log" in value.tags
+            if isinstance(value.start, int) and isinstance(value.end, int):
+                return IntDistribution(value.start, value.end, log=log)
+            return FloatDistribution(float(value.start), float(value.end), log=log)
+        if isinstance(value, RangeSweep) and all(isinstance(v, int) for v in value.range()):
+            values = list(value.range())
+            return IntDistribution(values[0], values[-1], step=int(value.step), log="log" in value.tags)
+        return CategoricalDistribution(list(override.sweep_string_iterator()))
+    except (ValueError, IndexError) as error:
+        raise UserError(f"{override.input_line}: not a range to choose from ({error})") from None
+
+
+def _any(distribution: BaseDistribution) -> Any:
+    """One value of it."""
+    choices = getattr(distribution, "choices", None)
+    return choices[0] if choices else distribution.low

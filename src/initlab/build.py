@@ -1,0 +1,31 @@
+"""Objects from the groups of a config."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from initlab.errors import UserError
+
+
+def build(cfg: DictConfig, group: str, **more: Any) -> Any:
+    """The object that a group of the config describes, None where the group is null.
+
+    Its `task`, which only the check of the config reads, is left out.
+    """
+    node = OmegaConf.to_container(cfg[group], resolve=True) if cfg[group] else None
+    if node is None:
+        return None
+    assert isinstance(node, dict)
+    node.pop("task", None)
+    try:
+        return instantiate(node, _convert_="all", **more)
+    except InstantiationException as error:
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__))
+        if unknown:
+            raise UserError(f"{group}.{unknown[1]}: {node['_target_']} takes no such value") from None
+        raise

@@ -1,0 +1,29 @@
+"""How far predictions, and the weights themselves, are from the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+
+def spread(y: Tensor, y_hat: Tensor) -> dict[str, float]:
+    """rmse: root of the mean squared error, in units of y; r2 = 1 - sum (y - y_hat)^2 / sum (y - mean y)^2."""
+    y, y_hat = y.double(), y_hat.double()
+    squares = ((y - y_hat) ** 2).sum()
+    total = ((y - y.mean()) ** 2).sum()
+    return {"test/rmse": float((squares / y.numel()).sqrt()), "test/r2": float(1 - squares / total)}
+
+
+def parameters_against_truth(model: Any, data: Any) -> list[dict[str, Any]]:
+    """Each weight and the bias beside what the data were made with; empty where that is not known."""
+    truth = getattr(data, "truth", None)
+    if truth is None or not hasattr(model, "net"):
+        return []
+    w, b = truth
+    learned = [*model.net.weight.detach().flatten().tolist(), 0.0 if model.net.bias is None else model.net.bias.item()]
+    names = [*(f"w{i}" for i in range(len(w))), "b"]
+    return [
+        {"name": name, "true": true, "learned": found, "error": true - found}
+        for name, true, found in zip(names, [*w.tolist(), b], learned, strict=True)
+    ]

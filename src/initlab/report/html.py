@@ -1,0 +1,55 @@
+"""One HTML file with everything in it: text, style, script, the plotting library and the figures."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+SCRIPTS = ("figures.js", "charts.js", "run.js", "sweep.js", "main.js")
+
+
+def render(template: str, figures: dict[str, Any], blob: bytes, **context: Any) -> str:
+    """The page of `template`; whatever text it is given is escaped, and only the page's own two scripts may run:
+    their hashes stand in its content security policy, which also forbids any connection."""
+    import jinja2
+
+    room = files("initlab.report") / "page"
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (room / name).read_text("utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = "".join(["'use strict';(() => {\n", *((room / name).read_text("utf-8") for name in SCRIPTS), "})();\n"])
+    library, library_hash = plotly()
+    return environment.get_template(template).render(
+        **context,
+        style=(room / "page.css").read_text("utf-8"),
+        script=script,
+        hashes=" ".join(f"'sha256-{h}'" for h in (_hash(script.encode()), library_hash)),
+        library=library,
+        figures=packed(json.dumps(figures, separators=(",", ":"), allow_nan=False).encode()),
+        blob=packed(blob),
+    )
+
+
+@cache
+def plotly() -> tuple[str, str]:
+    """plotly.js, packed: 4.8 MB become 2.0; and its hash."""
+    content = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+    text = content.decode("utf-8").replace("\r\n", "\n")  # as a browser reads it, so that the hash is right
+    return packed(text.encode()), _hash(text.encode())
+
+
+def packed(content: bytes) -> str:
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+
+
+def _hash(content: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()

@@ -1,0 +1,155 @@
+// The page of a run.
+
+function runPage(data, blob) {
+  epochCurves(document.getElementById('epochs'), data.epochs);
+  batchLoss(document.getElementById('batches'), data.loss);
+  signalPictures(document.getElementById('signal'), data.pictures, blob);
+  if (data.histograms.entries) valuePictures(document.getElementById('values'), data.histograms, blob);
+  for (const [quantity, panel] of Object.entries(data.forecast)) forecastPicture(document.getElementById('forecast'), quantity, panel);
+}
+
+function panel(room, title, note) {
+  const chart = make('div', { className: 'chart' });
+  room.append(make('figure', {}, make('figcaption', {}, make('b', { textContent: title }), note ? make('span', { textContent: note }) : ''), chart));
+  return chart;
+}
+
+const NAMES = { loss: 'Loss', acc: 'Accuracy', lr: 'Learning rate' };
+
+// A panel a metric, a line a split.
+function epochCurves(room, columns) {
+  if (!room || !columns.epoch) return;
+  const metrics = new Map();
+  for (const name of Object.keys(columns)) {
+    if (name === 'epoch' || (name === 'lr' && new Set(columns.lr).size < 2)) continue;
+    const [split, metric] = name.includes('/') ? [name.slice(0, name.indexOf('/')), name.slice(name.indexOf('/') + 1)] : ['', name];
+    if (split !== 'test') metrics.set(metric, [...(metrics.get(metric) ?? []), [split, columns[name]]]);
+  }
+  const order = ['loss', 'acc'], sorted = [...metrics].sort((a, b) => (order.indexOf(a[0]) + 9) % 9 - (order.indexOf(b[0]) + 9) % 9);
+  const x = columns.epoch.map(e => e + 1);
+  for (const [metric, lines] of sorted.slice(0, 8)) {
+    const chart = panel(room, NAMES[metric] ?? metric);
+    chart.style.height = '270px';
+    draw(chart, () => {
+      const traces = lines.map(([split, y]) => {
+        const colour = split === 'val' ? palette(0) : split === 'train' ? css('--ink-3') : palette(2);
+        return { x, y, type: 'scatter', mode: x.length > 40 ? 'lines' : 'lines+markers', marker: { size: 6 }, name: plain(split || metric),
+          line: { color: colour, width: split === 'val' ? 2.4 : 1.8, dash: split === 'train' ? 'dot' : 'solid' }, hovertemplate: '%{y:.4g}' };
+      });
+      const legend = { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', xanchor: 'left', font: { size: 12 } };
+      return { traces, layout: { showlegend: lines.length > 1, legend, hovermode: 'x unified', margin: { l: 48, r: 12, t: 30, b: 42 },
+        xaxis: { title: { text: 'epoch', standoff: 6 }, showgrid: false, zeroline: false, ...(x.length < 12 ? { tickvals: x } : {}) },
+        yaxis: { zeroline: false, ...calm(lines.flatMap(l => l[1]), metric === 'acc') } } };
+    });
+  }
+}
+
+// The loss of each batch, over the same axis of steps as the pictures of the layers.
+function batchLoss(room, { steps, values }) {
+  if (!room || !steps.length) return;
+  const chart = panel(room, 'Loss of each batch', room.dataset.note), x = steps.map(onAxis);
+  chart.style.height = '220px';
+  draw(chart, width => ({
+    traces: [{ x, y: values, type: 'scatter', mode: x.length > 1 ? 'lines' : 'markers', line: { color: palette(0), width: 1.6 }, customdata: steps, hovertemplate: 'step %{customdata:,}<br><b>%{y:.4g}</b><extra></extra>' }],
+    layout: { margin: { l: 48, r: 22, t: 8, b: 42 }, yaxis: { zeroline: false, nticks: 6, ...calm(values) },
+      xaxis: { ...stepAxis(steps, width - 60), range: [edges(steps)[0], edges(steps).pop()], automargin: false } },
+  }));
+}
+
+function signalPictures(room, pictures, blob) {
+  if (!room) return;
+  const charts = Object.entries(pictures).map(([quantity, picture]) => {
+    const { words } = MAPS[quantity];
+    return [panel(room, `${words[0].toUpperCase()}${words.slice(1)}`, room.dataset[quantity.replace('_', '')]), quantity, picture];
+  });
+  for (const [chart, quantity, picture] of charts) {  // the room is laid out first: only then each has its width
+    const cells = table(blob, picture, LINEAR.has(quantity));
+    heatMap(chart, picture, quantity, cells, limits(quantity, [cells]), marginFor(picture.layers, chart.clientWidth));
+  }
+}
+
+const RIDGES = 24;
+
+// Where the values of every layer lie, at the step of the slider.
+function valuePictures(room, packed, blob) {
+  const byStep = new Map();
+  let at = packed.at;
+  for (const [step, layer, bins, low, high, std] of packed.entries) {
+    if (!byStep.has(step)) byStep.set(step, new Map());
+    byStep.get(step).set(layer, { low, high, std, bars: blob.subarray(at, at + bins) });
+    at += bins;
+  }
+  const kinds = packed.functions.some(f => f) && packed.functions.some(f => !f);
+  let step = packed.steps[0], functions = false, own = false, playing = null;
+  const chart = make('div', { className: 'chart', id: 'histogram' });
+  const slider = make('input', { type: 'range', min: 0, max: packed.steps.length - 1, value: 0, id: 'step', ariaLabel: 'step' });
+  const shown = make('output', { htmlFor: 'step' });
+  const play = make('button', { type: 'button', className: 'quiet', textContent: 'Play' });
+  const stop = () => { clearInterval(playing); playing = null; play.textContent = 'Play'; };
+  const update = () => { step = packed.steps[slider.value]; shown.textContent = `step ${step.toLocaleString('en')}`; redrawRidges(); };
+  slider.addEventListener('input', update);
+  play.addEventListener('click', () => {
+    if (playing) return stop();
+    if (+slider.value === +slider.max) slider.value = 0;
+    play.textContent = 'Stop';
+    playing = setInterval(() => { slider.value = +slider.value + 1; update(); if (+slider.value === +slider.max) stop(); }, 220);
+    return update();
+  });
+  const controls = make('div', { className: 'controls' });
+  if (kinds) controls.append(chooser('layers', [['0', 'before the activation'], ['1', 'activations']], '0', v => { functions = v === '1'; redrawRidges(); }));
+  controls.append(chooser('scale', [['0', 'the same for all layers'], ['1', 'in each layer’s own std']], '0', v => { own = v === '1'; redrawRidges(); }));
+  room.append(make('figure', {}, controls, make('div', { className: 'slide' }, play, slider, shown), chart));
+
+  const chosen = () => {
+    const all = [...packed.layers.keys()].filter(i => !kinds || packed.functions[i] === functions), every = Math.ceil(all.length / RIDGES);
+    return all.filter((_, i) => i % every === 0);
+  };
+  const reach = indices => {
+    const ends = packed.entries.filter(e => indices.includes(e[1])).flatMap(e => [Math.abs(e[3]), Math.abs(e[4])]);
+    return 1.04 * (percentile(ends, 0.95) || 1);
+  };
+  const redrawRidges = () => {
+    const indices = chosen(), limit = own ? 4.5 : reach(indices);
+    chart.style.height = `${60 + Math.max(160, 38 * indices.length)}px`;
+    draw(chart, width => {
+      const colour = palette(functions ? 2 : 0), traces = [], annotations = [];
+      indices.forEach((index, row) => {
+        const it = byStep.get(step)?.get(index), name = plain(packed.layers[index]);
+        if (!it) return;
+        const unit = own ? it.std || 1 : 1, size = (it.high - it.low) / it.bars.length, x = [], y = [];
+        it.bars.forEach((bar, k) => { const left = it.low + k * size; x.push(left / unit, (left + size) / unit); y.push(bar, bar); });
+        const up = y.map(v => -row + 0.86 * v / 255);
+        traces.push({ x: [x[0], ...x, x[x.length - 1]], y: [-row, ...up, -row], type: 'scatter', mode: 'lines', fill: 'toself', hoveron: 'fills',
+          fillcolor: faint(colour, dark() ? 0.35 : 0.25), line: { color: colour, width: 1.1 }, name, text: `${name}<br>from ${brief(it.low)} to ${brief(it.high)}<br>std <b>${brief(it.std)}</b>`, hoverinfo: 'text' });
+        annotations.push({ xref: 'paper', x: 1, xanchor: 'left', y: -row + 0.28, text: brief(it.std), showarrow: false, font: { size: 11, color: css('--ink-2') }, xshift: 6 });
+      });
+      annotations.push({ xref: 'paper', x: 1, xanchor: 'left', y: 1.02, text: 'std', showarrow: false, font: { size: 11, color: css('--ink-3') }, xshift: 6 });
+      const names = indices.map(i => packed.layers[i]), ticks = indices.map((_, row) => 0.28 - row);
+      return { traces, layout: {
+        annotations, margin: { l: marginFor(names, width), r: 62, t: 8, b: 42 }, hovermode: 'closest',
+        xaxis: { range: [-limit, limit], zeroline: true, title: { text: own ? 'value / std of the layer' : 'value', standoff: 6 }, automargin: false },
+        yaxis: { tickvals: ticks, ticktext: names.map(n => plain(clipped(n, width < NARROW ? 14 : 26))), range: [0.3 - indices.length, 1.2], showgrid: false, zeroline: false, automargin: false, tickfont: { size: 11 } } } };
+    });
+  };
+  update();
+}
+
+function forecastPicture(room, quantity, it) {
+  const words = { std: 'Std of the output', grad_std: 'Std of the gradient' }[quantity] ?? quantity;
+  const chart = panel(room, words);
+  chart.style.height = '280px';
+  const x = it.layers.map((_, i) => i);
+  draw(chart, width => {
+    const known = x.filter(i => it.low[i] !== null && it.high[i] !== null), every = Math.ceil(x.length / (width < NARROW ? 5 : 14));
+    const names = it.layers.map(plain);
+    return {
+      traces: [
+        band(known, known.map(i => it.low[i]), known.map(i => it.high[i]), palette(0), { name: 'band' }),
+        { x, y: it.value, type: 'scatter', mode: 'lines', name: 'forecast', text: names, line: { color: palette(0), width: 1.8, dash: 'dash' }, hovertemplate: '%{text}: %{y:.3g}' },
+        { x, y: it.measured, type: 'scatter', mode: 'markers', name: 'measured', text: names, marker: { color: palette(1), size: 8 }, hovertemplate: '%{text}: %{y:.3g}' },
+      ],
+      layout: { showlegend: true, legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' }, margin: { l: 60, r: 12, t: 30, b: 60 },
+        yaxis: { type: 'log', exponentformat: 'power', dtick: 1 }, xaxis: { tickvals: x.filter(i => i % every === 0), ticktext: names.filter((_, i) => i % every === 0), showgrid: false, zeroline: false } },
+    };
+  });
+}

@@ -1,0 +1,135 @@
+"""What a run left in its folder, as far as it can be read."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from initlab.report.trouble import Reader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MARKS = (
+    "config.yaml",
+    "summary.json",
+    "failed.json",
+    "metrics.csv",
+    "signal.csv",
+    "findings.json",
+)  # of a run's folder
+
+
+@dataclass
+class RunFiles:
+    """One run.
+
+    metrics:    a row an epoch, None where there is none; signal: rows of step, layer, quantity, value.
+    forecast:   of forecast.csv, as signal.csv without steps: layer, quantity, value, low, high (band, if any);
+                forecast_verdict: of forecast.json.
+    summary:    empty for a run that did not end; failed: empty for one that did not fail.
+    troubles:   a sentence for each thing that is missing or broken.
+    """
+
+    folder: Path
+    config: dict[str, Any] = field(default_factory=dict)
+    config_text: str = ""
+    environment: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    failed: dict[str, Any] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    metrics: pd.DataFrame | None = None
+    signal: pd.DataFrame | None = None
+    histograms: pd.DataFrame | None = None
+    forecast: pd.DataFrame | None = None
+    forecast_verdict: str = ""
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """finished, failed or unfinished."""
+        return "finished" if self.summary else "failed" if self.failed else "unfinished"
+
+    @property
+    def monitor(self) -> str:
+        return str(self.summary.get("monitor") or self.config.get("monitor") or "val/loss")
+
+    @cached_property
+    def last(self) -> dict[str, float]:
+        """The figures at the end, by name: of the summary, else of the last epoch that was written."""
+        given = self.summary.get("metrics")
+        if isinstance(given, dict):
+            return {str(name): number(value) for name, value in given.items()}
+        if self.metrics is None or self.metrics.empty:
+            return {}
+        row = self.metrics.iloc[-1]
+        return {str(name): float(row[name]) for name in self.metrics.columns if name not in ("epoch", "step")}
+
+    @property
+    def score(self) -> float:
+        """The monitored figure at its best epoch; nan where the run has none."""
+        return number(self.summary.get("score"))
+
+    def series(self, layer: str, quantity: str) -> pd.DataFrame:
+        """Rows of step and value, by step."""
+        assert self.signal is not None
+        rows = self.signal[(self.signal["layer"] == layer) & (self.signal["quantity"] == quantity)]
+        return rows[["step", "value"]].drop_duplicates("step", keep="last").sort_values("step")
+
+
+def read_run(folder: Path, pictures: bool = True) -> RunFiles:
+    """Read what is there; `pictures`: also histograms and the forecast, which only a page about one run shows."""
+    reader = Reader(folder)
+    run = RunFiles(folder, troubles=reader.troubles)
+    run.config_text = reader.text("config.yaml") or ""
+    run.config = reader.yaml("config.yaml") if run.config_text else {}
+    run.environment = reader.json("environment.json", dict)
+    run.summary = reader.json("summary.json", dict)
+    run.failed = reader.json("failed.json", dict)
+    run.findings = [item for item in reader.json("findings.json", list) if isinstance(item, dict)]
+    run.metrics = reader.csv("metrics.csv")
+    if run.metrics is not None and "epoch" not in run.metrics.columns:
+        run.metrics = None
+    name = "signal.csv" if (folder / "signal.csv").exists() else "activations.csv"  # of ActivationStats alone
+    run.signal = reader.csv(name, ("step", "value"), ("layer", "quantity"))
+    if pictures:
+        run.histograms = reader.csv("histograms.csv", ("step", "low", "high"), ("layer", "counts"))
+        run.forecast_verdict = str(reader.json("forecast.json", dict).get("verdict") or "")
+        run.forecast = reader.csv("forecast.csv", ("value", "low", "high"), ("layer", "quantity"))
+    run.troubles += _missing(run)
+    return run
+
+
+def is_run(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in MARKS)
+
+
+def number(value: Any) -> float:
+    """A figure of a JSON file; nan for null, which stands for a figure that is none, and for what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def short_class(node: Any) -> str:
+    """`kaiming` for `{_target_: initlab.init.Kaiming}`, `torch_default` for TorchDefault; empty for none."""
+    target = node.get("_target_", "") if isinstance(node, dict) else ""
+    name = str(target).rsplit(".", 1)[-1]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _missing(run: RunFiles) -> list[str]:
+    """Which files are not there, and what the page cannot show without them."""
+    said = []
+    if not run.config_text:
+        said.append("There is no config.yaml: what was run is not known.")
+    if run.state == "finished" and run.metrics is None:
+        said.append("There is no metrics.csv: no learning curves (a run with logger=none keeps none).")
+    if run.state == "finished" and run.signal is None:
+        said.append("There is no signal.csv: no pictures of the layers (a run with callbacks=none keeps none).")
+    return said

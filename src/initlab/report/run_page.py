@@ -1,0 +1,91 @@
+"""The page about one run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from initlab.report import figures, html, words
+from initlab.report.run_files import RunFiles, number
+from initlab.report.verdict import blame, sentence, verdict
+
+LATER_POINTS, LATER_HISTOGRAMS = 600, 80  # after the first 100 steps
+MOST_HISTOGRAMS = 12_000  # of all layers and steps together, 64 bytes each
+MOST_FIGURES = 900_000  # of all pictures together, two bytes each
+FACTS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss")
+
+
+def run_page(run: RunFiles) -> str:
+    blob = figures.Blob()
+    later = LATER_POINTS
+    while later > 20 and figures.weight_of_pictures(run, later) > MOST_FIGURES:
+        later //= 2
+    data: dict[str, Any] = {
+        "kind": "run",
+        "epochs": figures.epochs(run, 1000),
+        "loss": figures.loss_curve(run, 2000),
+        "pictures": figures.pictures(run, blob, later),
+        "histograms": figures.histograms(run, blob, LATER_HISTOGRAMS, MOST_HISTOGRAMS),
+        "forecast": figures.forecast(run),
+    }
+    environment, packages = words.environment_rows(run)
+    return html.render(
+        "run.html",
+        data,
+        blob.content(),
+        title=words.run_title(run),
+        eyebrow=" · ".join(part for part in ("initlab run", words.when(run)) if part),
+        subtitle=words.run_subtitle(run),
+        folder=run.folder.name,
+        verdict=verdict(run),
+        blame=blame(run.findings),
+        facts=_facts(run),
+        troubles=run.troubles,
+        findings=[_finding(item) for item in run.findings],
+        watched=run.signal is not None
+        and run.state == "finished"
+        and not run.findings
+        and verdict(run).word == "trained",
+        has_epochs=bool(data["epochs"].get("epoch")),
+        has_losses=bool(data["loss"]["steps"]),
+        has_signal=bool(data["pictures"]),
+        has_histograms=bool(data["histograms"]),
+        has_forecast=bool(data["forecast"] or run.forecast_verdict),
+        captions=words.CAPTIONS,
+        command=words.again(run),
+        forecast_verdict=run.forecast_verdict,
+        config_text=run.config_text,
+        environment=environment,
+        packages=packages,
+        failure=str(run.failed.get("traceback", "")),
+    )
+
+
+def _facts(run: RunFiles) -> list[tuple[str, str]]:
+    facts = [(name, f"{run.last[name]:.4f}") for name in FACTS if math.isfinite(run.last.get(name, math.nan))]
+    if run.metrics is not None and len(run.metrics):
+        facts.append(("epochs", f"{int(run.metrics['epoch'].max()) + 1}"))
+    if run.summary:
+        facts.append(("time", words.duration(number(run.summary.get("seconds")))))
+    return facts
+
+
+def _finding(item: dict[str, Any]) -> dict[str, str]:
+    """Its record in the words of the page; a record that lacks something is shown as far as it goes."""
+    layers = [str(name) for name in item.get("layers") or []] if isinstance(item.get("layers"), list) else []
+    where = " and ".join(layers) if len(layers) < 3 else f"{layers[0]} … {layers[-1]} ({len(layers)} of them)"
+    since = item.get("since")
+    when = "from step 0, the initialisation" if item.get("from_the_start") else f"since step {since}"
+    if item.get("at_the_end") is False:
+        when += "; gone by the end"
+    value = number(item.get("value"))
+    says = str(item.get("says") or item.get("sentence") or "")
+    if item.get("measure") and math.isfinite(value) and f"{value:.3g}" not in says:
+        says += f" ({item['measure']}: {value:.3g})"
+    return {
+        "kind": str(item.get("kind", "finding")).capitalize(),
+        "when": when,
+        "where": f"{where}: " if where else "",
+        "says": sentence(says),
+        "advice": sentence(str(item["advice"])) if item.get("advice") else "",
+    }

@@ -1,0 +1,129 @@
+"""Did it train, and if not why: in words, from the rows alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from initlab.report.run_files import RunFiles, number
+
+LEAST_FALL = 0.01  # of the loss at the start, the same as the finding "loss not moving" asks for
+NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """word: trained, flat, diverged, failed, unfinished or unknown; says: the headline; because: its evidence."""
+
+    word: str
+    says: str
+    because: str
+
+
+def verdict(run: RunFiles) -> Verdict:
+    word, because = _learning(run)
+    if run.state == "failed":
+        return Verdict("failed", "It failed.", sentence(str(run.failed.get("error") or "without a word")))
+    if run.state == "unfinished":
+        return Verdict("unfinished", "It did not finish.", f"{_how_far(run)} {because}")
+    headline = {
+        "trained": "It trained.",
+        "flat": "It did not train.",
+        "diverged": "It diverged.",
+        "unknown": "It ended; whether it trained cannot be told.",
+    }[word]
+    if word == "trained" and run.findings:
+        headline = f"It trained, with {len(run.findings)} finding{'s' * (len(run.findings) > 1)}."
+    return Verdict(word, headline, because)
+
+
+def blame(findings: list[dict[str, Any]]) -> str:
+    """Which findings were there at step 0, and which the training brought."""
+    first: list[str] = []
+    later: list[str] = []
+    for finding in findings:
+        (first if finding.get("from_the_start") else later).append(str(finding.get("kind", "finding")))
+    parts = []
+    if first:
+        parts.append(f"There at step 0, so the initialisation has it: {_listed(first)}.")
+    if later:
+        parts.append(f"{'Came later' if first else 'Came while it trained'}: {_listed(later)}.")
+    return " ".join(parts)
+
+
+def sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def losses(run: RunFiles) -> tuple[float, str, float, str]:
+    """The training loss at the start and at the end, each with when that was; nan where there is none."""
+    start = end = math.nan
+    since, until = "", ""
+    if run.signal is not None:
+        rows = run.series("loss", "loss")
+        if len(rows):
+            start, since = float(rows["value"].iloc[0]), f"step {int(rows['step'].iloc[0]):,}"
+            end, until = float(rows["value"].iloc[-4:].median(skipna=False)), f"step {int(rows['step'].iloc[-1]):,}"
+    if run.metrics is not None and "train/loss" in run.metrics and len(run.metrics):
+        epochs, values = run.metrics["epoch"], run.metrics["train/loss"]
+        if not since and len(run.metrics) > 1:
+            start, since = float(values.iloc[0]), f"epoch {int(epochs.iloc[0]) + 1}"
+        end, until = float(values.iloc[-1]), f"epoch {int(epochs.iloc[-1]) + 1}"
+    return start, since, end, until
+
+
+def guessing(loss: float, accuracy: float) -> int | None:
+    """Of how many classes a model guesses that has this cross-entropy and accuracy; None if it does better.
+
+    One that gives each of C classes the same probability has loss log C and accuracy 1 / C.
+    """
+    if not 0 < accuracy <= 0.6:
+        return None
+    classes = round(1 / accuracy)
+    alike = abs(loss / math.log(classes) - 1) < NEAR / 2 and abs(accuracy * classes - 1) < 10 * NEAR
+    return classes if alike else None
+
+
+def _learning(run: RunFiles) -> tuple[str, str]:
+    start, since, end, until = losses(run)
+    if not until:
+        return "unknown", "No loss was recorded."
+    if not math.isfinite(end) or any(finding.get("kind") == "non-finite" for finding in run.findings):
+        return "diverged", f"The training loss is {end:.4g} at {until}." if math.isfinite(end) else (
+            f"The training loss is not a number at {until}"
+            + (f", {start:.4g} at {since}." if math.isfinite(start) else ".")
+        )
+    figures = ", ".join(
+        f"{name} {run.last[name]:.4f}" for name in ("test/acc", "val/acc", "val/loss") if name in run.last
+    )
+    end_or_now = "At the end" if run.state == "finished" else "So far"
+    figures = f" {end_or_now}: {figures}." if figures else ""
+    fall = f"from {start:.4g} at {since} to {end:.4g} at {until}."
+    classes = guessing(end, run.last.get("train/acc", math.nan))
+    if classes:
+        chance = f"Its loss, {end:.4f} at {until}, is log {classes} = {math.log(classes):.4f}"
+        return "flat", f"{chance}, that of guessing among {classes} classes.{figures}"
+    if not since or not math.isfinite(start):
+        return "unknown", f"The training loss is {end:.4g} at {until}, and no earlier one is known.{figures}"
+    if any(finding.get("kind") == "loss not moving" for finding in run.findings) or end > start * (1 - LEAST_FALL):
+        return "flat", f"The training loss went {fall}{figures}"
+    return "trained", f"The training loss fell {fall}{figures}"
+
+
+def _how_far(run: RunFiles) -> str:
+    trainer = run.config.get("trainer")
+    asked = number(trainer.get("max_epochs")) if isinstance(trainer, dict) else math.nan
+    of = f" of {asked:.0f}" if asked > 0 else ""
+    epochs = 0 if run.metrics is None or run.metrics.empty else int(run.metrics["epoch"].max()) + 1
+    steps = -1 if run.signal is None or run.signal.empty else int(run.signal["step"].max())
+    if not epochs and steps < 0:
+        return "It wrote no figures: it was stopped before its first epoch ended, or still runs."
+    until = f", rows up to step {steps:,}" if steps >= 0 else ""
+    return f"It wrote {epochs}{of} epochs{until}; it was stopped, or still runs."
+
+
+def _listed(words: list[str]) -> str:
+    words = list(dict.fromkeys(words))
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,154 @@
+"""Captions, titles and rows of facts that the pages share."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from pathlib import Path
+from typing import Any
+
+from initlab.report.run_files import RunFiles, short_class
+from initlab.report.trouble import Reader
+
+CAPTIONS = {  # how to read each picture; data attributes of the page
+    "data-std": "The middle of the scale is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
+    "data-gradstd": "Of the loss with respect to each layer’s output. Even down a column: all layers learn alike; "
+    "dark at the top: hardly anything reaches the first layers.",
+    "data-dead": "Units that put out 0 for the whole batch. Yellow: the layer is off.",
+    "data-updateratio": "How far a step moves the weights, against their size. The middle of the scale is the "
+    "usual 1e-3; bluer hardly moves, redder moves too far.",
+}  # fmt: skip
+SHOWN_PACKAGES = ("torch", "lightning", "hydra-core", "numpy", "initlab")
+
+
+def named(node: Any) -> str:
+    """`normal (sigma 0.01)`: a group of the config in words; its class, and the plain values that it sets."""
+    name = short_class(node)
+    if not name:
+        return "none"
+    values = [f"{key} {value}" for key, value in node.items() if key[:1] != "_" and _telling(key, value)]
+    return f"{name} ({', '.join(values)})" if values else name
+
+
+def run_title(run: RunFiles) -> str:
+    """`MLP, 5 hidden layers of 256, relu, from init normal`; the folder's name where the config is not known."""
+    model = run.config.get("model")
+    name = short_class(model)
+    if not name or not isinstance(model, dict):
+        return run.folder.name
+    parts = [{"mlp": "MLP"}.get(name, name.replace("_", " ").capitalize())]
+    if isinstance(model.get("num_hiddens"), list):
+        parts.append("hidden layers " + "-".join(map(str, model["num_hiddens"])))
+    elif model.get("depth"):
+        layers = "hidden layer" + "s" * (model["depth"] != 1)
+        parts.append(f"{model['depth']} {layers} of {model.get('width')}")
+    if model.get("activation"):
+        parts.append(str(model["activation"]))
+    init = short_class(run.config.get("init"))
+    return ", ".join(parts) + (f", from init {init}" if init else "")
+
+
+def run_subtitle(run: RunFiles) -> str:
+    if not run.config:
+        return ""
+    data = run.config.get("data")
+    batch = data.get("batch_size") if isinstance(data, dict) else None
+    parts = [f"{group} {named(run.config[group])}" for group in ("init", "optimizer") if run.config.get(group)]
+    if short_class(data):
+        parts.append(f"data {short_class(data)}" + (f", batches of {batch}" if batch else ""))
+    parts += [f"seed {run.config['seed']}"] if "seed" in run.config else []
+    return " · ".join(parts)
+
+
+def when(run: RunFiles | None) -> str:
+    """`2026-11-21 12:48`, empty where it is not known."""
+    return str(run.environment.get("started", ""))[:16].replace("T", " ") if run else ""
+
+
+def duration(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "not known"
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 5400 else f"{seconds / 3600:.3g} h"
+
+
+def environment_rows(run: RunFiles | None) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What it ran on and with, in short, and every package."""
+    if run is None or not run.environment:
+        return [], []
+    it = run.environment
+    packages = it.get("packages") if isinstance(it.get("packages"), dict) else {}
+    assert isinstance(packages, dict)
+    rows = [
+        (
+            "with",
+            ", ".join([f"Python {it.get('python')}", *(f"{n} {packages[n]}" for n in SHOWN_PACKAGES if n in packages)]),
+        )
+    ]
+    rows.append(
+        (
+            "on",
+            f"{it.get('platform')}; {it.get('cpu_count')} cores, {it.get('threads')} of them used; "
+            f"{it.get('gpu') or 'no GPU'}",
+        )
+    )
+    git = it.get("git")
+    if isinstance(git, dict):
+        changed = "" if git.get("clean") else ", with changes that were not committed (uncommitted.diff)"
+        rows.append(("source", f"commit {git.get('commit')} of branch {git.get('branch')}{changed}"))
+    rows.append(("began", str(it.get("started", ""))))
+    return rows, [(str(name), str(version)) for name, version in packages.items()]
+
+
+def again(run: RunFiles) -> str:
+    """The command that reproduces a run; empty where it is not known.
+
+    A job of a sweep gets a command of its own: the words of the sweep, its own value in place of each swept one's.
+    """
+    words = run.environment.get("command")
+    if not isinstance(words, list) or not words:
+        return ""
+    words = [str(word) for word in words]
+    many = {"-m", "--multirun"} & set(words)
+    if many:
+        overrides = _overrides_in_sweep(run.folder)
+        words = [w for w in words if w not in many and w.split("=", 1)[0].lstrip("+~") not in overrides]
+        words += [f"{key}={value}" for key, value in overrides.items()]
+        if not overrides:
+            return ""
+    return command_line(words, run)
+
+
+def command_line(words: list[str], run: RunFiles | None) -> str:
+    """What to type, from the commit that the run was made with."""
+    if not words:
+        return ""
+    git = run.environment.get("git") if run else None
+    lines = []
+    if isinstance(git, dict) and git.get("commit"):
+        lines.append(f"git checkout {git['commit']}")
+        if not git.get("clean"):
+            lines.append("git apply uncommitted.diff   # in the run's folder")
+    script = Path(words[0]).name if words[0].endswith(".py") else "train.py"
+    rest = words[1:] if words[0].endswith(".py") else words
+    return "\n".join([*lines, f"python scripts/{shlex.join([script, *rest])}"])
+
+
+def _overrides_in_sweep(folder: Path) -> dict[str, str]:
+    """What sets a run apart in the sweep around it, where a sweep.json says so."""
+    folder = folder.resolve()
+    jobs = Reader(folder.parent).json("sweep.json", dict).get("jobs")
+    for item in jobs if isinstance(jobs, list) else []:
+        if isinstance(item, dict) and item.get("folder") == folder.name and isinstance(item.get("overrides"), dict):
+            return {str(key): str(value) for key, value in item["overrides"].items()}
+    return {}
+
+
+def _telling(key: str, value: Any) -> bool:
+    return (
+        isinstance(value, (int, float, str))
+        and not isinstance(value, bool)
+        and value != 0
+        and key not in ("task", "root")
+    )

@@ -1,0 +1,49 @@
+"""From a folder to its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from initlab.errors import UserError
+
+FILE = "report.html"
+WHERE = "give the folder of a run (outputs/runs/latest) or of a sweep (outputs/sweeps/latest)"
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write `report.html` into the folder of a run or a sweep, and give its path.
+
+    One file with everything in it, which opens by double click and asks nothing of the network. It is drawn from the
+    folder's rows alone; the same files give the same page, byte for byte. What is missing or broken is said on it.
+
+    Raises:
+        UserError: if the folder is none, holds neither a run nor a sweep, or cannot be written.
+    """
+    from initlab.report.run_files import is_run, read_run
+    from initlab.report.sweep_files import is_sweep, read_sweep
+    from initlab.runs.atomic import whole_file
+
+    path = Path(folder)
+    try:
+        if not path.exists():
+            raise UserError(f"{folder}: no such folder; {WHERE}")
+        if not path.is_dir():
+            raise UserError(f"{folder}: a file, not a folder; {WHERE}")
+        if is_run(path):
+            from initlab.report.run_page import run_page
+
+            page = run_page(read_run(path.resolve()))
+        elif is_sweep(path):
+            from initlab.report.sweep_page import sweep_page
+
+            page = sweep_page(read_sweep(path.resolve()))
+        else:
+            empty = not any(path.iterdir())
+            raise UserError(f"{folder}: {'an empty folder' if empty else 'no run and no sweep in it'}; {WHERE}")
+        with whole_file(path / FILE) as file:
+            file.write(page.encode("utf-8", "replace"))  # half a surrogate, from a JSON file, has no UTF-8
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or folder}: {error.strerror or error}; the report is written into the folder"
+        ) from None
+    return path / FILE

@@ -1,0 +1,59 @@
+"""What a training step depends on beside the weights, made a function of the step alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+
+from initlab.seeds import batch_seed
+
+
+class ExactSteps(L.Callback):
+    """Random numbers and the place in the data, so that a run which goes on from a checkpoint is the same run.
+
+    The random numbers of a batch (dropout, noise; torch's global generators) are a function of (seed, number of the
+    batch in the run, process). A loader that has `done` and `state_dict`, as `initlab.data.Batches` does, is told
+    how many batches of the epoch were trained on, and gets its state back in the middle of an epoch and at its end:
+    Lightning itself does the first only, and counts batches handed out.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._state: dict[str, int] | None = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._loader: Any = trainer.train_dataloader
+        if self._state is not None:  # no batch has been asked for yet
+            self._loader.load_state_dict(self._state)
+            self._state = None
+        self._knows_its_place = hasattr(self._loader, "done") and hasattr(self._loader, "state_dict")
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        seed = batch_seed(self.seed, trainer.fit_loop.total_batch_idx, trainer.global_rank)
+        torch.default_generator.manual_seed(seed)
+        if pl_module.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif pl_module.device.type == "mps":
+            torch.mps.manual_seed(seed)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._knows_its_place:
+            self._loader.done = batch_idx + 1
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._knows_its_place:
+            self._loader.done = len(self._loader)  # also where limit_train_batches left some out
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        if self._knows_its_place:
+            checkpoint["batches"] = self._loader.state_dict()
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        if trainer.state.fn == "fit":
+            self._state = checkpoint.get("batches")

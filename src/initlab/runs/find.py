@@ -1,0 +1,47 @@
+"""Which folder is meant by `latest`, by the name of a run, by a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from initlab.errors import UserError
+from initlab.rules import nearest
+
+RUNS = Path("outputs/runs")
+
+
+def find_run(word: str | Path, key: str = "run") -> Path:
+    """The folder of a run: `latest`, a path, or the name of a folder in outputs/runs. `latest` and links are followed.
+
+    Raises:
+        UserError: there is no such folder, or it holds no run; `key` is what the person typed it for.
+    """
+    typed = Path(word)
+    if str(word) == "latest" and not typed.exists():
+        return _latest(key)
+    folder = next((path for path in (typed, RUNS / typed) if path.is_dir()), None)
+    if folder is None:
+        beside = typed.parent if typed.parent != Path() and typed.parent.is_dir() else RUNS
+        near = nearest(typed.name, [*_names(beside), "latest"])
+        hint = f"; did you mean {beside / near}?" if near else f"; {key}=latest is the newest in {RUNS}"
+        raise UserError(f"{key}={word}: there is no such folder{hint}")
+    if not (folder / "config.yaml").is_file():
+        inside = sorted(path.parent.name for path in folder.glob("*/config.yaml"))
+        hint = f"; take one of the {len(inside)} runs in it, such as {key}={folder / inside[0]}" if inside else ""
+        raise UserError(f"{key}={word}: no run is in this folder, it has no config.yaml{hint}")
+    return folder.resolve()
+
+
+def _latest(key: str) -> Path:
+    """The folder that outputs/runs/latest links to; the newest by name where there are no links."""
+    names = _names(RUNS)
+    if "latest" in names:
+        return find_run(RUNS / "latest", key)
+    if not names:
+        raise UserError(f"{key}=latest: there are no runs in {RUNS.absolute()}")
+    return find_run(RUNS / names[-1], key)
+
+
+def _names(folder: Path) -> list[str]:
+    """Of the runs in a folder; they begin with their time, so the last is the newest."""
+    return sorted(path.parent.name for path in folder.glob("*/config.yaml"))

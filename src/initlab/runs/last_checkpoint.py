@@ -1,0 +1,98 @@
+"""The checkpoint that a run goes on from."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from initlab.rules import check
+from initlab.runs.growing_files import lengths
+
+
+class LastCheckpoint(Checkpoint):
+    """Write `<dirpath>/last.ckpt` after every n-th update, at the end of each epoch and at the end of the fit.
+
+    A run that goes on from it ends with the same bits as one that was never stopped. For that it is made only where
+    nothing is half done: after an update, and not between the last batch of an epoch (or one that a validation
+    follows) and the epoch's end; the last epoch's end counts as done when everybody else has done his part of it.
+    It holds the lengths of the run's growing files: `cut_back` removes what came later.
+
+    Args:
+        every_n_steps: updates; a save that falls on a batch as above is made after the next one.
+    """
+
+    def __init__(self, dirpath: str | Path, every_n_steps: int) -> None:
+        check("callbacks.last.every_n_steps", every_n_steps)
+        self.path = Path(dirpath) / "last.ckpt"
+        self.every_n_steps = every_n_steps
+        self.saved_at = -1  # the step
+        self._due = False
+        self._earlier = 0.0  # seconds, of parts of the run before this process
+        self._began = time.perf_counter()
+
+    def save(self, trainer: L.Trainer) -> None:
+        trainer.save_checkpoint(self.path)
+        self.saved_at, self._due = trainer.global_step, False
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        if step == self._step:  # no update: gradients are being accumulated
+            return
+        self._due |= step % self.every_n_steps == 0
+        if self._due and between_updates(trainer, batch_idx):
+            self.save(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not is_last_epoch(trainer):
+            self.save(trainer)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.save(trainer)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        if not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.flush()
+        checkpoint["run"] = {
+            "lengths": lengths(trainer.default_root_dir),
+            "seconds": self._earlier + time.perf_counter() - self._began,
+            "stopped": bool(trainer.should_stop),  # by a callback, before max_epochs
+        }
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        if trainer.state.fn == "fit" and "run" in checkpoint:
+            self._earlier = checkpoint["run"]["seconds"]
+            trainer.should_stop = checkpoint["run"]["stopped"]
+
+
+def between_updates(trainer: L.Trainer, batch_idx: int) -> bool:
+    """Whether after this batch, at whose end an update was made, the next batch follows at once."""
+    if batch_idx + 1 >= trainer.num_training_batches or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        return False
+    within_epoch = trainer.check_val_every_n_epoch is not None
+    seen = batch_idx + 1 if within_epoch else trainer.fit_loop.total_batch_idx + 1
+    return not (trainer.enable_validation and seen % trainer.val_check_batch == 0)
+
+
+def is_last_epoch(trainer: L.Trainer) -> bool:
+    """Whether the fit ends after this epoch."""
+    epochs, steps = trainer.max_epochs, trainer.max_steps
+    return (
+        trainer.should_stop
+        or (epochs is not None and 0 <= epochs <= trainer.current_epoch + 1)
+        or 0 <= steps <= trainer.global_step
+    )

@@ -1,0 +1,123 @@
+"""`resume=latest trainer.max_epochs=20`: the run's own config, never today's defaults, with few values changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from initlab.errors import UserError
+from initlab.rules import nearest
+from initlab.runs.find import find_run
+from initlab.runs.open_run import Run
+
+# What may change while a run goes on: not what the steps so far were made with.
+MAY_CHANGE = ("trainer.max_epochs", "trainer.accelerator", "trainer.profiler", "trainer.detect_anomaly", "threads")
+GROUPS_THAT_MAY = ("callbacks.", "hydra.")
+MAY_NOT = ("callbacks.best.", "hydra.run.", "hydra.sweep")
+
+
+def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
+    """The config to compose and the words for it.
+
+    Without `resume=` among the words: those that were given. With it: the name under which the run's own config has
+    been put into Hydra's store, and the words that change it.
+
+    Raises:
+        UserError: there is no such run; a word changes what the run is.
+        SystemExit: with status 0 and a sentence, for a run that is finished and not asked to go further.
+    """
+    typed = [word for word in words if re.match(r"[~+]*\w[\w./@]*=|~", word)]  # the others are Hydra's flags
+    overrides = dict(zip(typed, OverridesParser.create().parse_overrides(typed), strict=True))
+    chosen = [word for word, o in overrides.items() if o.key_or_group == "resume" and o.value() is not None]
+    if not chosen:
+        return config_name, list(words)
+    if {"-m", "--multirun"} & set(words):
+        raise UserError(f"{chosen[0]}: one run goes on, without -m")
+    values = {o.key_or_group: o.value() for o in overrides.values()}
+    helper = (
+        "LOCAL_RANK" in os.environ
+    )  # of several processes; Lightning started it with the words and the folder of the first
+    run = Run(find_run(str(values["hydra.run.dir" if helper else "resume"]), "resume"))
+    kept = [word for word in words if word not in chosen]
+    for word in kept:
+        if word in overrides and not helper:
+            _check_may_change(overrides[word], run)
+    _check_unfinished(run, values)
+    ConfigStore.instance().store(name="resumed", node=own_config(run))
+    folder = str(run.path).replace("\\", "\\\\").replace("'", "\\'")
+    return "resumed", [*kept, f"hydra.run.dir='{folder}'"]
+
+
+def own_config(run: Run) -> dict[str, Any]:
+    """The run's resolved config as Hydra composes it: `resume` is its folder, and the paths in it follow the folder,
+    which may have been moved. As many threads as it had, since other numbers round differently."""
+    config = cast("dict[str, Any]", OmegaConf.to_container(run.config))
+    moved = _with_folder(config, str(config.get("run_dir", run.path)))
+    threads = config.get("threads") or run.environment.get("threads")
+    return {
+        **moved,
+        "defaults": [{"hydra": "default"}, "_self_"],
+        "run_dir": "${hydra:runtime.output_dir}",
+        "resume": str(run.path),
+        "threads": threads,
+    }
+
+
+def how_to_resume(run_dir: Path) -> str:
+    """The command that goes on with a run, as short as can be typed here."""
+    path = run_dir.absolute()
+    short = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    plain = re.fullmatch(r"[A-Za-z0-9._/-]+", str(short))
+    word = f"resume={short}" if plain else shlex.quote("resume='{}'".format(str(short).replace("'", "\\'")))
+    return f"python scripts/train.py {word}"
+
+
+def _with_folder(node: Any, old: str) -> Any:
+    """Strings that begin with the old folder get the new one."""
+    if isinstance(node, dict):
+        return {key: _with_folder(value, old) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_with_folder(value, old) for value in node]
+    if isinstance(node, str) and (node == old or node.startswith(f"{old}/")):
+        return "${run_dir}" + node[len(old) :]
+    return node
+
+
+def _check_may_change(override: Any, run: Run) -> None:
+    key = override.key_or_group
+    plain = not (override.is_add() or override.is_delete() or override.is_sweep_override())
+    may = key in MAY_CHANGE or (key.startswith(GROUPS_THAT_MAY) and not key.startswith(MAY_NOT))
+    if not (plain and may):
+        near = nearest(key, MAY_CHANGE)
+        hint = f"; did you mean {near}?" if near and near != key else ""
+        raise UserError(
+            f"{override.input_line}: a run goes on as what it is{hint} "
+            f"(resume= takes {', '.join(MAY_CHANGE)} and callbacks.*; the rest needs a run of its own)"
+        )
+
+
+def _check_unfinished(run: Run, values: dict[str, Any]) -> None:
+    before = run.config.trainer.max_epochs
+    wanted = values.get("trainer.max_epochs", before)
+    further = isinstance(wanted, int) and isinstance(before, int) and 0 <= before < wanted
+    if run.finished and not further:
+        more = f"{2 * before}" if isinstance(before, int) and before > 0 else "..."
+        print(
+            f"{run.path} is finished, with {before} epochs; to train further: "
+            f"{how_to_resume(run.path)} trainer.max_epochs={more}"
+        )
+        raise SystemExit(0)
+    schedule = (run.config.get("scheduler") or {}).get("_target_", "").rsplit(".", 1)[-1]
+    if further and schedule in ("cosine", "one_cycle"):
+        raise UserError(
+            f"trainer.max_epochs={wanted}: scheduler={schedule} brings lr to 0 at the end of epoch {before}, "
+            "as planned from step 0; a longer run needs a start of its own"
+        )

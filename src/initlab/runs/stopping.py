@@ -1,0 +1,86 @@
+"""Ctrl-C and SIGTERM: the update that runs is finished and saved, then the run ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Checkpoint
+
+from initlab.runs.last_checkpoint import LastCheckpoint, between_updates, is_last_epoch
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ANSWER = b"\nstopping after this update; once more ends at once, without saving\n"
+
+
+class Stopped(SystemExit):
+    """The run was stopped by a signal; its exit status is the shell's, 128 + the signal's number: 130 or 143."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+
+
+class Stopping(Checkpoint):
+    """`with Stopping() as stopping: Trainer(callbacks=[..., stopping]).fit(...)` raises `Stopped` between two updates.
+
+    The second signal ends the process on the spot. Only the main thread can take signals; in any other, and for the
+    signals of somebody else's, nothing changes. A `Checkpoint`, as Lightning calls these after all other callbacks.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None  # of the signal that came
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Stopping:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.getsignal(number) for number in SIGNALS}
+            self._listen()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _listen(self) -> None:
+        for number in self._before:
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.number is not None:
+            os._exit(128 + number)
+        self.number = number
+        os.write(2, ANSWER)  # print could meet a print that the signal has interrupted
+
+    def now(self, trainer: L.Trainer) -> None:
+        """Raise if a signal has come."""
+        if self._wanted(trainer):
+            raise Stopped(self.number or signal.SIGTERM)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._listen()  # Lightning has put a handler of its own in, which ends a run with status 0
+        self._step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        updated, self._step = trainer.global_step != self._step, trainer.global_step
+        if updated and between_updates(trainer, batch_idx) and self._wanted(trainer):
+            for callback in trainer.checkpoint_callbacks:
+                if isinstance(callback, LastCheckpoint) and callback.saved_at != trainer.global_step:
+                    callback.save(trainer)
+            raise Stopped(self.number or signal.SIGTERM)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not is_last_epoch(trainer):  # it has been saved by now
+            self.now(trainer)
+
+    def _wanted(self, trainer: L.Trainer) -> bool:
+        """In any process: they stop together or not at all."""
+        wanted = self.number is not None
+        if trainer.world_size > 1:
+            wanted = trainer.strategy.reduce_boolean_decision(wanted, all=False)
+        return wanted

@@ -1,0 +1,102 @@
+"""A sweep from its first job to its table."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from initlab.console import CONSOLE
+from initlab.sweeps.folder import SweepFolder
+from initlab.sweeps.job import STOPPED
+from initlab.sweeps.progress import Progress, watching
+
+
+@contextmanager
+def running(sweep: SweepFolder, total: int, elsewhere: bool = False) -> Iterator[None]:
+    """Show progress while the jobs run, then the table; a sweep that is stopped says how to go on.
+
+    Args:
+        total: how many jobs there will be.
+        elsewhere: they run in other processes.
+
+    Raises:
+        SystemExit: 143 after SIGTERM, 130 after Ctrl-C, 1 with a sentence when jobs failed.
+    """
+    progress = Progress(sweep, total)
+    sigterm = threading.Event()
+    try:
+        with _sigterm_stops(sigterm), watching(progress, elsewhere):
+            yield
+    except (KeyboardInterrupt, SystemExit) as stop:
+        code = 130 if isinstance(stop, KeyboardInterrupt) else 143 if sigterm.is_set() else stop.code
+        if code in STOPPED:
+            _say_how_to_go_on(sweep, total)
+        raise SystemExit(code) from None
+    except Exception:
+        _say_how_to_go_on(sweep, total)
+        raise
+    close(sweep)
+
+
+def close(sweep: SweepFolder) -> None:
+    """Table, page, and an exit status that says whether every job ended well."""
+    from initlab.report import write_report
+    from initlab.sweeps.table import show, summarize, write_csv
+
+    table = summarize(sweep)
+    write_csv(table, sweep.path / "sweep.csv")
+    show(table)
+    here = _from_here(sweep.path)
+    CONSOLE.print(f"sweep folder  {here} (sweep.csv)", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"the page      {_from_here(write_report(sweep.path))}", highlight=False, soft_wrap=True)
+    bad = [job for job in sweep.jobs if sweep.state(job) != "done"]
+    if bad:
+        names = ", ".join(job.folder for job in bad[:5]) + (", ..." if len(bad) > 5 else "")
+        sys.exit(
+            f"error: {len(bad)} of {len(sweep.jobs)} jobs failed: {names}; each folder's failed.json says why, "
+            f"{_resume(sweep.path)} runs them again"
+        )
+
+
+def _say_how_to_go_on(sweep: SweepFolder, total: int) -> None:
+    done = sum(sweep.state(job) == "done" for job in sweep.jobs)
+    CONSOLE.print(
+        f"sweep stopped, {done} of {total} jobs done; go on with: python scripts/train.py -m {_resume(sweep.path)}",
+        highlight=False, soft_wrap=True, markup=False,
+    )  # fmt: skip
+
+
+def _resume(folder: Path) -> str:
+    """The word that goes on with this sweep: `latest` where that is it."""
+    latest = Path("outputs/sweeps/latest")
+    return "sweep.resume=" + ("latest" if latest.exists() and latest.samefile(folder) else str(_from_here(folder)))
+
+
+def _from_here(path: Path) -> Path:
+    here = path.absolute().is_relative_to(Path.cwd())
+    return path.absolute().relative_to(Path.cwd()) if here else path
+
+
+@contextmanager
+def _sigterm_stops(received: threading.Event) -> Iterator[None]:
+    """End the sweep on SIGTERM, and set `received`, as Ray makes a status of its own out of the exit. While a trainer
+    runs in this process it has a handler of its own, which ends the step first and calls this one along."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.set()
+        if signal.getsignal(signal.SIGTERM) is stop:
+            sys.exit(143)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,29 @@
+"""The Optuna trial that a job belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+_current: Trial | None = None
+
+
+def run_with_trial(trials: Mapping[int, Trial], work: Callable[[DictConfig], Any], cfg: DictConfig) -> Any:
+    """`work(cfg)` with `current_trial()` the one of this job's number."""
+    global _current
+    _current = trials.get(HydraConfig.get().job.num)
+    try:
+        return work(cfg)
+    finally:
+        _current = None
+
+
+def current_trial() -> Trial | None:
+    """The trial of this process's job; None outside a sweep by Optuna, and for a trial that a kill interrupted."""
+    return _current

@@ -1,0 +1,108 @@
+"""A past run on its test set: the figures are those of the run, and the pictures are of the right examples."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from initlab.config import CONFIGS, compose
+from initlab.errors import UserError
+from initlab.evaluation import evaluate
+from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class
+from initlab.evaluation.regression import spread
+from initlab.runs import open_checkpoint, open_run
+from initlab.train import train
+
+SCRIPT = str(CONFIGS.parent / "scripts" / "evaluate.py")
+DATA = f"data.root={CONFIGS.parent / 'data'}"
+
+
+def test_counts_by_hand() -> None:
+    y = torch.tensor([0, 0, 0, 1, 2, 2])
+    logits = torch.tensor([[4.0, 0, 0], [0, 3, 0], [0, 9, 0], [0, 1, 0], [5, 0, 0], [0, 0, 1]])
+    classified = Classified.of(y, logits)
+    matrix = confusion_matrix(classified, 4)
+    assert matrix.tolist() == [[1, 2, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
+    a, b, c, d = per_class(matrix, ["a", "b", "c", "d"])
+    assert (a["examples"], a["right"], a["taken_for"], a["times"]) == (3, 1, "b", 2)
+    assert (b["accuracy"], b["taken_for"]) == (1.0, None)
+    assert c["accuracy"] == 0.5
+    assert d["accuracy"] is None
+    first, *_ = mistakes = most_confident_mistakes(classified)
+    assert [mistake["index"] for mistake in mistakes] == [2, 4, 1]
+    assert first["probability"] == pytest.approx(np.exp(9) / (np.exp(9) + 2))
+
+
+def test_spread_by_hand() -> None:
+    found = spread(torch.tensor([[1.0], [2.0], [6.0]]), torch.tensor([[2.0], [2.0], [4.0]]))
+    assert found["test/rmse"] == pytest.approx((5 / 3) ** 0.5)
+    assert found["test/r2"] == pytest.approx(1 - 5 / 14)  # the mean is 3: 4 + 1 + 9
+
+
+def test_images(tmp_path: Path) -> None:
+    words = ["model=softmax", "trainer=cpu", "threads=1", "trainer.max_epochs=2", "trainer.limit_train_batches=20"]
+    result = train(compose(*words, DATA, run_dir=tmp_path / "run"))
+    found = evaluate(open_run(result.run_dir))
+    assert found["metrics"] == {k: v for k, v in result.metrics.items() if k.startswith("test/")}  # to the bit
+    assert found == json.loads((result.run_dir / "evaluation" / "metrics.json").read_text())
+
+    with torch.no_grad():  # the test left the best epoch's weights in the model
+        X, y = result.data.splits.test
+        logits = result.model(result.data.transform(X)).numpy().astype(float)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = np.zeros((10, 10), int)
+    np.add.at(expected, (y.numpy(), p.argmax(1)), 1)
+    assert found["confusion"] == expected.tolist()
+    assert sum(row["right"] for row in found["classes"]) / 10_000 == found["metrics"]["test/acc"]
+    surest = np.where(p.argmax(1) == y.numpy(), 0, p.max(1)).argmax()
+    assert found["mistakes"][0]["index"] == surest
+    assert found["classes"][0]["class"] == "t-shirt"
+
+    for name in ("confusion", "mistakes"):
+        with Image.open(result.run_dir / "evaluation" / f"{name}.png") as picture:
+            assert min(picture.size) > 500
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 50
+    assert open_checkpoint(result.run_dir / "checkpoints" / "last.ckpt").weights == "last"
+
+
+def test_numbers(tmp_path: Path) -> None:
+    words = ["model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1"]
+    result = train(compose(*words, run_dir=tmp_path / "run"))
+    found = evaluate(open_run(result.run_dir))
+    assert [(row["name"], row["true"]) for row in found["parameters"]] == [
+        ("w0", 2.0), ("w1", pytest.approx(-3.4)), ("b", 4.2),
+    ]  # fmt: skip
+    w1 = found["parameters"][1]
+    assert w1["error"] == pytest.approx(w1["true"] - w1["learned"])
+    # The noise has std 0.01; of 1000 draws the root mean square is within 5 sigma / sqrt(2 n) of that.
+    assert found["metrics"]["test/rmse"] == pytest.approx(0.01, rel=5 / 2000**0.5)
+    assert (result.run_dir / "evaluation" / "predicted.png").stat().st_size > 10_000
+
+    with torch.no_grad():
+        broken = open_run(result.run_dir)
+        broken.model.net.weight.fill_(torch.nan)
+    with pytest.raises(UserError, match="nan or inf"):
+        evaluate(broken)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["runn=a"], "runn=a: must be key=value with a key of run, checkpoint, weights; did you mean run?"),
+        (["run=latest"], "run=latest: there are no runs in"),
+        (["weights=worst"], "weights=worst: must be best or last"),
+        (["checkpoint=a.ckpt"], "checkpoint=a.ckpt: there is no such file"),
+        (["checkpoint=a.ckpt", "run=a"], "stands alone"),
+    ],
+)
+def test_the_command_answers_a_wrong_word_in_one_line(tmp_path: Path, words: list[str], says: str) -> None:
+    said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert said.returncode == 2
+    assert said.stderr.startswith("error: ")
+    assert says in said.stderr
+    assert said.stderr.count("\n") == 1

@@ -1,0 +1,180 @@
+"""Whole sweeps in processes of their own, killed for real; the jobs are quick ones (quick_train.py)."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from initlab.sweeps import SweepFolder
+
+QUICK = str(Path(__file__).with_name("quick_train.py"))
+LINEAR = ["model=linear", "data=synthetic_regression"]
+
+
+def command(*words: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, QUICK, "-m", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, **env},
+    )  # fmt: skip
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    process = command(*words, cwd=cwd)
+    said = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(words, process.returncode, *said)
+
+
+def wait_for(folder: Path, pattern: str) -> None:
+    deadline = time.monotonic() + 200
+    while not list(folder.glob(pattern)):
+        assert time.monotonic() < deadline, f"no {pattern} in {folder}"
+        time.sleep(0.02)
+
+
+def scores(sweep: SweepFolder) -> dict[str, float]:
+    return {str(job): sweep.content(job, "summary.json")["score"] for job in sweep.jobs if sweep.state(job) == "done"}
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGKILL", -9), ("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_stopped_sweep_goes_on_where_it_stopped(tmp_path: Path, name: str, status: int) -> None:
+    """Also: a job that fails is recorded, the others go on, and the exit status says so."""
+    latest = tmp_path / "outputs/sweeps/latest"
+    process = command("lr=0.1,0.01", "seed=5,13,8", *LINEAR, cwd=tmp_path, WAIT_AT="3")
+    wait_for(latest, "3_*/config.yaml")
+    process.send_signal(getattr(signal, name))
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == status
+    if name != "SIGKILL":
+        assert "2 of 6 jobs done; go on with: python scripts/train.py -m sweep.resume=latest" in said
+
+    folder = latest.resolve()
+    assert sorted(path.name for path in folder.glob("*_*")) == [
+        "0_lr-0.1_seed-5", "1_lr-0.1_seed-13", "2_lr-0.1_seed-8", "3_lr-0.01_seed-5"
+    ]  # fmt: skip
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/summary.json")}
+    again = run("sweep.resume=latest", cwd=tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in before} == before  # not run again
+    assert again.returncode == 1
+    assert again.stderr.startswith("error: 2 of 6 jobs failed: 1_lr-0.1_seed-13, 4_lr-0.01_seed-13;")
+    assert "6 jobs, 2 of them done before" in again.stdout
+    sweep = SweepFolder.read(folder)
+    assert scores(sweep) == pytest.approx(
+        {"lr=0.1 seed=5": 0.05, "lr=0.1 seed=8": 0.08, "lr=0.01 seed=5": 1.05, "lr=0.01 seed=8": 1.08}
+    )
+    failed = json.loads((folder / "1_lr-0.1_seed-13/failed.json").read_text())
+    assert failed["error"] == "RuntimeError: unlucky"
+    assert 'raise RuntimeError("unlucky")' in failed["traceback"]
+    assert 'raise RuntimeError("unlucky")' in (folder / "1_lr-0.1_seed-13/run.log").read_text()
+    assert (folder / "sweep.csv").read_text().startswith("lr,n,failed")
+    assert sweep.about["command"][1:] == ["-m", "lr=0.1,0.01", "seed=5,13,8", *LINEAR]
+
+
+def test_a_changed_config_is_run_again(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    assert run("lr=0.1,0.01", *LINEAR, f"hydra.sweep.dir={folder}", cwd=tmp_path).returncode == 0
+    config = folder / "0_lr-0.1" / "config.yaml"
+    config.write_text(config.read_text().replace("batch_size: 32", "batch_size: 64"))  # as after a changed default
+    kept = (folder / "1_lr-0.01" / "summary.json").stat().st_mtime_ns
+    moved = folder.rename(tmp_path / "moved")
+    assert run(f"sweep.resume={moved}", cwd=tmp_path).returncode == 0
+    assert "batch_size: 32" in (moved / "0_lr-0.1" / "config.yaml").read_text()
+    assert (moved / "1_lr-0.01" / "summary.json").stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["sweep.resume=latest"], "error: outputs/sweeps/latest: there is no sweep in this folder (no sweep.json)\n"),
+        (["sweep.resume=latest", "lr=1"], "error: lr=1: a sweep that goes on has its own words"),
+        (["lr=interval(0.1,1)", *LINEAR], "error: lr=interval(0.1,1): an interval needs hydra/sweeper=optuna\n"),
+        (["init=kaimng,xavier", *LINEAR], "error: init=kaimng: no such init; did you mean kaiming?"),
+    ],
+)
+def test_a_wrong_word_gets_one_line_and_leaves_nothing(tmp_path: Path, words: list[str], sentence: str) -> None:
+    said = run(*words, cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith(sentence)
+    assert said.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("launcher", "package", "options"),
+    [
+        ("joblib", "joblib", ["hydra.launcher.n_jobs=2"]),
+        ("ray", "ray", []),
+        ("slurm_local", "submitit", ["hydra.launcher.cpus_per_task=3"]),
+    ],
+)
+def test_a_launcher_runs_jobs_and_survives_one_that_takes_its_process_down(
+    tmp_path: Path, launcher: str, package: str, options: list[str]
+) -> None:
+    pytest.importorskip(package)
+    words = ["seed=1,666,2", *LINEAR, f"hydra/launcher={launcher}", *options]
+    said = run(*words, cwd=tmp_path)
+    assert said.returncode == 1, said.stderr
+    folder = tmp_path / "outputs/sweeps/latest"
+    sweep = SweepFolder.read(folder)
+    assert scores(sweep) == {"seed=1": 0.01, "seed=2": 0.02}
+    assert "process died" in sweep.content(sweep.jobs[1], "failed.json")["error"]
+    assert "error: 1 of 3 jobs failed: 1_seed-666;" in said.stderr
+    assert all(f"job {n} of 3: seed=" in said.stdout for n in (1, 2, 3))
+    threads = {"joblib": max(1, len(os.sched_getaffinity(0)) // 2), "ray": 1, "slurm_local": 3}[launcher]
+    assert yaml.safe_load((folder / "0_seed-1/config.yaml").read_text())["threads"] == threads
+
+
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
+    without = "import sys; sys.modules['joblib'] = None; sys.modules['submitit'] = None; import runpy; "
+    for launcher, package in (("joblib", "joblib"), ("slurm", "submitit")):
+        words = [QUICK, "-m", "seed=1,2", *LINEAR, f"hydra/launcher={launcher}"]
+        code = f"{without} sys.argv = {words!r}; runpy.run_path({QUICK!r}, run_name='__main__')"
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert said.returncode == 2
+        assert said.stderr == (
+            f"error: hydra/launcher={launcher}: needs {package}, which is not installed; "
+            f"pip install 'initlab[{launcher}]' brings it\n"
+        )
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not find_spec("optuna"), reason="needs optuna")
+def test_a_study_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    words = ["lr=tag(log, interval(0.001, 1))", "init=kaiming,xavier", *LINEAR, "hydra/sweeper=optuna"]
+    words += ["hydra.sweeper.n_trials=14"]  # the first ten of TPE are random draws
+    whole = run(*words, f"hydra.sweep.dir={tmp_path}/whole", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+
+    folder = tmp_path / "killed"
+    process = command(*words, f"hydra.sweep.dir={folder}", cwd=tmp_path, WAIT_AT="11")
+    wait_for(folder, "11_*/config.yaml")
+    process.kill()
+    process.communicate()
+    again = run(f"sweep.resume={folder}", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+    jobs = SweepFolder.read(folder).jobs
+    assert [job.overrides for job in jobs] == [job.overrides for job in SweepFolder.read(tmp_path / "whole").jobs]
+    assert len({job.overrides["lr"] for job in jobs}) == 14
+    states = sqlite3.connect(folder / "optuna.db").execute("select number, state from trials order by number")
+    assert states.fetchall() == [(number, "COMPLETE") for number in range(14)]
+    assert len(list(folder.glob("*/summary.json"))) == 14
+
+    assert run(f"sweep.resume={folder}", "hydra.sweeper.n_trials=15", cwd=tmp_path).returncode == 0
+    assert len(list(folder.glob("*/summary.json"))) == 15
+
+
+@pytest.mark.skipif(not find_spec("optuna"), reason="needs optuna")
+def test_failed_and_diverged_trials_do_not_end_the_study(tmp_path: Path) -> None:
+    words = ["seed=13,1", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=5", "hydra.sweeper.sampler=random", *LINEAR]
+    said = run(*words, cwd=tmp_path)
+    assert said.returncode == 1
+    states = sqlite3.connect(tmp_path / "outputs/sweeps/latest/optuna.db").execute("select distinct state from trials")
+    assert {state for (state,) in states} == {"COMPLETE", "FAIL"}

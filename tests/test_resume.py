@@ -1,0 +1,201 @@
+"""A run that was killed, and goes on, is the same run: the same bits in every file."""
+
+import json
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from children import run, start, wait_for
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+WORDS = [
+    "model=linear", "model._target_=children.NoisyRegression", "data=synthetic_regression", "init=normal", "lr=0.03",
+    "optimizer.momentum=0.9", "trainer=cpu", "threads=1", "trainer.max_epochs=3", "callbacks.last.every_n_steps=10",
+    "callbacks.monitor.dense_steps=20", "callbacks.monitor.every_n_steps=7", "callbacks.monitor.max_overhead=null",
+    "callbacks.step_curve.every_n_steps=3", "hydra.run.dir=run",
+]  # fmt: skip
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Every scalar in the event files, as it stands there: a step twice would be twice in the list."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for part in sorted((folder / "tensorboard").glob("events*"), key=lambda path: path.stat().st_mtime_ns):
+        for event in EventFileLoader(str(part)).Load():
+            for value in event.summary.value:
+                if value.HasField("tensor") and value.tensor.float_val:
+                    found.setdefault(value.tag, []).append((event.step, value.tensor.float_val[0]))
+    return found
+
+
+def said(cwd: Path) -> str:
+    path = cwd / "said"
+    return path.read_text() if path.exists() else ""
+
+
+def weights(folder: Path, name: str) -> dict[str, Any]:
+    return torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def assert_same_run(folder: Path, straight: Path) -> None:
+    assert not list(folder.rglob("*.part"))
+    for name in ("metrics.csv", "signal.csv", "histograms.csv", "findings.json"):
+        assert (folder / name).read_bytes() == (straight / name).read_bytes(), name
+    ours, its = ((path / "config.yaml").read_text().replace(str(path), "") for path in (folder, straight))
+    assert ours == its
+    for name in ("best", "last"):
+        ours, its = weights(folder, name), weights(straight, name)
+        assert all(torch.equal(ours[key], its[key]) for key in its), name
+    ours, its = (json.loads((path / "summary.json").read_text()) for path in (folder, straight))
+    assert ours["metrics"] == its["metrics"]
+    assert ours["score"] == its["score"]
+    ours, its = scalars(folder), scalars(straight)
+    assert ours == its
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing interrupted."""
+    cwd = tmp_path_factory.mktemp("straight")
+    assert run(WORDS, cwd) == 0, (cwd / "said").read_text()
+    steps = [step for step, _ in scalars(cwd / "run")["train/loss_step"]]
+    assert steps == list(range(0, 96, 3))  # 3 epochs of ceil(1000 / 32) steps
+    return cwd / "run"
+
+
+@pytest.mark.parametrize(
+    "deaths",
+    [
+        [
+            "write 1",  # no older checkpoint
+            "step 1",
+            "step 17",
+            "LastCheckpoint.on_train_epoch_end 1",  # the epoch's row and best.ckpt are written, last.ckpt is not
+            "step 32",  # the first epoch is over
+            "step 33",
+            "LinearRegression.on_validation_epoch_start 1",
+            "write 1",
+            "step 95",
+            "LastCheckpoint.on_train_end 1",
+            "LinearRegression.on_test_epoch_start 1",
+            "RunDir.finish 1",
+        ],
+        ["step 30", "step 31", "FindingsReport.on_end 1"],  # a checkpoint has just been made; the last batch
+    ],
+)
+def test_killed_there_and_resumed_it_is_the_same_run(tmp_path: Path, straight: Path, deaths: list[str]) -> None:
+    """SIGKILL at one point after the other; each part goes on from what the one before has left."""
+    words = WORDS
+    for die in deaths:
+        assert run(words, tmp_path, die) == -signal.SIGKILL, (die, said(tmp_path))
+        assert not (tmp_path / "run" / "summary.json").exists()
+        words = ["resume=run"]
+    assert run(words, tmp_path) == 0, said(tmp_path)
+    assert_same_run(tmp_path / "run", straight)
+
+
+@pytest.mark.parametrize(
+    ("more", "deaths", "finds"),
+    [
+        (
+            # 7 updates an epoch, the last from two batches; a checkpoint that is due falls on the epoch's last batch.
+            ["trainer.accumulate_grad_batches=3", "trainer.limit_train_batches=20", "callbacks.last.every_n_steps=7"],
+            ["step 13", "LinearRegression.on_validation_epoch_start 1"],
+            [],
+        ),
+        (
+            ["+trainer.val_check_interval=0.25", "optimizer=adam", "scheduler=one_cycle", "lr=1e-9"],
+            ["step 41", "LastCheckpoint.on_train_end 1"],
+            ["update too small"],
+        ),
+    ],
+)
+def test_with_other_ways_to_train(tmp_path: Path, more: list[str], deaths: list[str], finds: list[str]) -> None:
+    without = tuple(word.split("=")[0] for word in more) + (("optimizer.momentum",) if "optimizer=adam" in more else ())
+    words = [*(word for word in WORDS if word.split("=")[0] not in without), *more]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    killed.mkdir()
+    whole.mkdir()
+    assert run(words, whole) == 0, said(whole)
+    for die in deaths:
+        assert run(words, killed, die) == -signal.SIGKILL, said(killed)
+        words = ["resume=run"]
+    assert run(words, killed) == 0, said(killed)
+    assert_same_run(killed / "run", whole / "run")
+    found = json.loads((killed / "run" / "findings.json").read_text())
+    assert [finding["kind"] for finding in found] == finds
+
+
+def test_killed_again_and_again_at_any_moment(tmp_path: Path, straight: Path) -> None:
+    """SIGKILL from outside, every time a random while after the run has begun to train, until it gets through."""
+    chance = random.Random(0)
+    words, kills = WORDS, 0
+    for _ in range(60):
+        process = start(words, tmp_path)
+        before = tmp_path / "run" / "tensorboard"
+        files = len(list(before.glob("*")))
+        wait_for(lambda n=files, folder=before: len(list(folder.glob("*"))) > n, process)
+        process.join(chance.uniform(0, 0.25 + 0.02 * kills))
+        if process.is_alive():
+            process.kill()
+            process.join()
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -signal.SIGKILL, said(tmp_path)
+        kills += 1
+        words = ["resume=run"]
+    assert kills >= 3
+    assert_same_run(tmp_path / "run", straight)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_stopped_by_a_signal_and_resumed(tmp_path: Path, straight: Path, number: int, status: int) -> None:
+    process = start(WORDS, tmp_path)
+    wait_for(lambda: (tmp_path / "run" / "metrics.csv").exists(), process)
+
+    os.kill(process.pid, number)
+    process.join(60)
+    assert process.exitcode == status, said(tmp_path)
+    words = said(tmp_path)
+    assert "stopped in epoch" in words
+    assert "python scripts/train.py resume=run" in words
+    assert "Traceback" not in words
+    assert not (tmp_path / "run" / "summary.json").exists()
+    assert run(["resume=run"], tmp_path) == 0, said(tmp_path)
+    assert_same_run(tmp_path / "run", straight)
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    """In the middle of an update that would go on for a minute."""
+    process = start(WORDS, tmp_path, "sleep 37")
+    wait_for(lambda: "asleep" in said(tmp_path), process)
+    os.kill(process.pid, signal.SIGINT)
+    wait_for(lambda: "once more" in said(tmp_path), process)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(10)
+    assert process.exitcode == 130
+    assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 32
+
+
+def test_a_run_that_failed_goes_on_from_its_last_checkpoint(tmp_path: Path, straight: Path) -> None:
+    assert run(WORDS, tmp_path, "fail 37") == 1
+    assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 32
+    assert run(["resume=run"], tmp_path) == 0, said(tmp_path)
+    assert_same_run(tmp_path / "run", straight)
+
+
+def test_to_train_further_is_as_good_as_longer_from_the_start(tmp_path: Path, straight: Path) -> None:
+    assert run([*WORDS, "trainer.max_epochs=2"], tmp_path) == 0, said(tmp_path)
+    assert run(["resume=run"], tmp_path) == 0
+    assert (
+        "run is finished, with 2 epochs; to train further: python scripts/train.py resume=run trainer.max_epochs=4"
+        in said(tmp_path)
+    )
+    (tmp_path / "elsewhere").mkdir()
+    moved = tmp_path / "elsewhere" / "run"
+    (tmp_path / "run").rename(moved)  # a run folder that was copied from another machine
+    assert run(["resume=elsewhere/run", "trainer.max_epochs=3"], tmp_path) == 0, said(tmp_path)
+    assert_same_run(moved, straight)
