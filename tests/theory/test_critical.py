@@ -38,7 +38,7 @@ def test_none_where_there_is_none() -> None:
         Critical(activation="gelu", q=1.0)
     with pytest.raises(UserError, match=r"sigmoid has no critical point at q=1: weights that keep the gradient"):
         Critical(activation="sigmoid", q=1.0)
-    with pytest.raises(UserError, match=r"init\.q=0: must be a number above 0"):
+    with pytest.raises(UserError, match=r"init\.q=0.0: must be a number above 0"):
         Critical(activation="relu", q=0.0)
 
 
