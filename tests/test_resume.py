@@ -138,7 +138,7 @@ def test_killed_again_and_again_at_any_moment(tmp_path: Path, straight: Path) ->
         before = tmp_path / "run" / "tensorboard"
         files = len(list(before.glob("*")))
         wait_for(lambda n=files, folder=before: len(list(folder.glob("*"))) > n, process)
-        process.join(chance.uniform(0, 0.25 + 0.02 * kills))
+        process.join(chance.uniform(0, 0.05 + 0.02 * kills))
         if process.is_alive():
             process.kill()
             process.join()
