@@ -62,8 +62,6 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                     _discard(folder)
                 return result
 
-            if hydra_cfg.mode == RunMode.MULTIRUN and not writes:
-                raise UserError(f"-m: {Path(sys.argv[0]).name} answers for one network at a time")
             if hydra_cfg.mode == RunMode.MULTIRUN:
                 return run_job(cfg, folder, checked, explain)
             try:
@@ -78,6 +76,8 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
             threading.excepthook = _in_a_thread
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
+                if not writes and {"-m", "--multirun"} & set(typed):
+                    raise UserError(f"-m: {Path(sys.argv[0]).name} answers for one network at a time")
                 config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
