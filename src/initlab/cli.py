@@ -80,7 +80,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                 if writes:
                     config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
                 elif {"-m", "--multirun"} & set(typed):
-                    raise UserError("-m: this command answers for one config at a time")
+                    raise UserError(f"-m: {Path(sys.argv[0]).name} answers for one network at a time")
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

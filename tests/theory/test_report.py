@@ -95,3 +95,11 @@ def test_a_run_says_one_line_and_keeps_the_rows(tmp_path: Path, capsys: pytest.C
     kept = json.loads((tmp_path / "forecast.json").read_text())
     assert kept["verdict"] == "will not train"
     assert len(kept["layers"]) == 11
+
+
+def test_many_networks_at_once_are_refused(tmp_path: Path) -> None:
+    words = ["-m", "init=kaiming,normal"]
+    said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert said.returncode == 2
+    assert said.stderr == "error: -m: forecast.py answers for one network at a time\n"
+    assert list(tmp_path.iterdir()) == []

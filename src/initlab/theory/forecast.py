@@ -106,12 +106,14 @@ def forecast(
     bias: bool = True,
     kind: str = "sgd",
     batch: int = BATCH,
+    pairs: bool = True,
 ) -> Forecast:
     """For dense layers of `widths` = [inputs, hidden ..., outputs] whose weights `scheme` will draw.
 
     activation: a name, or any function of a tensor, see `elementwise`.
     kind: "adam" for an optimiser whose step does not shrink with the gradient, else "sgd".
     batch: inputs over which a measured figure would be taken; the fewer, the wider the band.
+    pairs: whether to reckon how alike two inputs stay, which takes half the time; else those numbers are nan.
     """
     if len(widths) < 2 or min(widths) < 1:
         raise UserError(f"widths={list(widths)}: at least inputs and outputs, each 1 or more")
@@ -123,7 +125,7 @@ def forecast(
         return Forecast(Verdict(UNKNOWN, why, ""), (), math.nan, math.nan, "", math.nan, 0, *question)
     if scheme.entries == "alike":
         return _alike(depth, question)
-    signal = propagate(scheme, phi, widths, inputs, bias=bias, batch=batch)
+    signal = propagate(scheme, phi, widths, inputs, bias=bias, batch=batch, pairs=pairs)
     decades = _log10(math.sqrt(signal.backward[0])) if depth else 0.0
     logit_std = math.sqrt(signal.square[-1] * signal.distance[-1])
     layers = layers_of(signal, widths, scheme.unit_signal)
