@@ -134,10 +134,11 @@ def test_killed_again_and_again_at_any_moment(tmp_path: Path, straight: Path) ->
     chance = random.Random(0)
     words, kills = WORDS, 0
     for _ in range(60):
+        folder = tmp_path / "run" / "tensorboard"
+        there = set(folder.glob("events*"))
         process = start(words, tmp_path)
-        before = tmp_path / "run" / "tensorboard"
-        files = len(list(before.glob("*")))
-        wait_for(lambda n=files, folder=before: len(list(folder.glob("*"))) > n, process)
+        # a name of its own: what a part that was killed early has written is taken away
+        wait_for(lambda folder=folder, there=there: set(folder.glob("events*")) - there, process)
         process.join(chance.uniform(0, 0.05 + 0.02 * kills))
         if process.is_alive():
             process.kill()

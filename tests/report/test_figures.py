@@ -1,5 +1,6 @@
 """What is packed can be read back, and what is left out is what may be."""
 
+import json
 import math
 from pathlib import Path
 
@@ -43,3 +44,20 @@ def test_layers_are_those_between_the_functions_in_the_order_of_the_network(tmp_
     assert packed["dead"]["layers"] == [f"phi.{i}" for i in range(11)]
     assert packed["std"]["steps"][:100] == list(range(100))
     assert packed["grad_std"]["steps"][:11] == list(range(0, 101, 10))
+
+
+def test_the_forecast_stands_beside_what_the_first_step_showed(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", depth=3, fades=0.1)
+    layers = [
+        {"name": f"layers.{i}", "std": 0.1**i, "low": 0.09, "high": None, "grad": 0.1 ** (2 - i), "grad_low": "x"}
+        for i in range(4)
+    ]
+    (folder / "forecast.json").write_text(json.dumps({"verdict": "will not train", "layers": [*layers, 7]}))
+    run = read_run(folder)
+    panels = figures.forecast(run)
+    assert panels["std"]["value"] == pytest.approx([0.1**i for i in range(4)])
+    assert panels["std"]["high"] == [None] * 4
+    assert panels["grad"]["layers"] == ["layers.0", "layers.1", "layers.2"]  # hidden ones
+    assert panels["grad"]["measured"] == pytest.approx([0.01, 0.1, 1.0])  # over the last of them
+    assert panels["grad"]["low"] == [None] * 3
+    assert run.forecast_verdict == "will not train"

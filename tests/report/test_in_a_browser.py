@@ -31,9 +31,13 @@ def run_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_run(
         tmp_path_factory.mktemp("made") / "run", init="normal", depth=4, fades=0.1, names={"layers.1": HOSTILE}
     )
-    (folder / "forecast.csv").write_text(
-        "layer,quantity,value,low,high\nlayers.0,std,0.1,0.09,0.11\nlayers.2,std,0.001,,\n"
-    )
+    layers = [
+        {"name": "layers.0", "std": 0.1, "low": 0.09, "high": 0.11, "grad": 0.2, "grad_low": 0.1, "grad_high": 0.4},
+        {"name": "layers.2", "std": 0.001, "low": None, "high": None, "grad": 1.0, "grad_low": 1.0, "grad_high": 1.0},
+        {"name": "layers.3", "std": 1e-4, "low": 1e-5, "high": 1e-3, "grad": 9.0, "grad_low": None, "grad_high": None},
+    ]
+    forecast = {"verdict": "will not train", "why": f"as {HOSTILE} says", "layers": layers}
+    (folder / "forecast.json").write_text(json.dumps(forecast))
     return write_report(folder)
 
 

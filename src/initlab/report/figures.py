@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from initlab.report.run_files import RunFiles
+from initlab.report.run_files import RunFiles, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,22 +166,35 @@ def histograms(run: RunFiles, blob: Blob, later: int, most: int) -> dict[str, An
 
 
 def forecast(run: RunFiles) -> dict[str, Any]:
-    """Prediction, band and what was measured at the first step, by layer; empty without forecast.csv."""
-    if run.forecast is None or run.forecast.empty or run.signal is None or run.signal.empty:
+    """Prediction, band and what was measured at the first step, by layer; empty without a forecast or a signal.
+
+    Gradients are over that of the last hidden layer, which is what a forecast can say of them.
+    """
+    if not run.forecast or run.signal is None or run.signal.empty:
         return {}
     first = run.signal[run.signal["step"] == run.signal["step"].min()]
-    panels = {}
-    for quantity in dict.fromkeys(run.forecast["quantity"]):
-        rows = run.forecast[run.forecast["quantity"] == quantity]
-        measured = (
-            first[first["quantity"] == quantity].drop_duplicates("layer", keep="last").set_index("layer")["value"]
-        )
-        panels[str(quantity)] = {
-            "layers": [str(name) for name in rows["layer"]],
-            **{column: [short(v) for v in rows[column]] for column in ("value", "low", "high")},
-            "measured": [short(measured.get(name)) for name in rows["layer"]],
-        }
+    hidden = run.forecast[:-1]
+    panels = {"std": _panel(run.forecast, ("std", "low", "high"), _by_layer(first, "std"))}
+    grads = _by_layer(first, "grad_std")
+    last = grads.get(str(hidden[-1].get("name")), 0.0) if hidden else 0.0
+    if last > 0:
+        measured = {name: value / last for name, value in grads.items()}
+        panels["grad"] = _panel(hidden, ("grad", "grad_low", "grad_high"), measured)
     return panels
+
+
+def _panel(layers: list[dict[str, Any]], names: tuple[str, str, str], measured: dict[str, float]) -> dict[str, Any]:
+    columns = zip(("value", "low", "high"), names, strict=True)
+    return {
+        "layers": [str(layer.get("name")) for layer in layers],
+        **{column: [short(number(layer.get(name))) for layer in layers] for column, name in columns},
+        "measured": [short(measured.get(str(layer.get("name")))) for layer in layers],
+    }
+
+
+def _by_layer(rows: pd.DataFrame, quantity: str) -> dict[str, float]:
+    chosen = rows[rows["quantity"] == quantity]
+    return dict(zip(map(str, chosen["layer"]), map(float, chosen["value"]), strict=True))
 
 
 def short(value: Any) -> float | None:

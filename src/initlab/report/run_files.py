@@ -29,8 +29,7 @@ class RunFiles:
     """One run.
 
     metrics:    a row an epoch, None where there is none; signal: rows of step, layer, quantity, value.
-    forecast:   of forecast.csv, as signal.csv without steps: layer, quantity, value, low, high (band, if any);
-                forecast_verdict: of forecast.json.
+    forecast:   of forecast.json, a layer each: name, std, low, high, grad, grad_low, grad_high; and its verdict.
     summary:    empty for a run that did not end; failed: empty for one that did not fail.
     troubles:   a sentence for each thing that is missing or broken.
     """
@@ -45,7 +44,7 @@ class RunFiles:
     metrics: pd.DataFrame | None = None
     signal: pd.DataFrame | None = None
     histograms: pd.DataFrame | None = None
-    forecast: pd.DataFrame | None = None
+    forecast: list[dict[str, Any]] = field(default_factory=list)
     forecast_verdict: str = ""
     troubles: list[str] = field(default_factory=list)
 
@@ -98,8 +97,10 @@ def read_run(folder: Path, pictures: bool = True) -> RunFiles:
     run.signal = reader.csv(name, ("step", "value"), ("layer", "quantity"))
     if pictures:
         run.histograms = reader.csv("histograms.csv", ("step", "low", "high"), ("layer", "counts"))
-        run.forecast_verdict = str(reader.json("forecast.json", dict).get("verdict") or "")
-        run.forecast = reader.csv("forecast.csv", ("value", "low", "high"), ("layer", "quantity"))
+        foretold = reader.json("forecast.json", dict)
+        run.forecast_verdict = ": ".join(str(foretold[word]) for word in ("verdict", "why") if foretold.get(word))
+        layers = foretold.get("layers")
+        run.forecast = [one for one in layers if isinstance(one, dict)] if isinstance(layers, list) else []
     run.troubles += _missing(run)
     return run
 

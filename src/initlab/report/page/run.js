@@ -135,7 +135,7 @@ function valuePictures(room, packed, blob) {
 }
 
 function forecastPicture(room, quantity, it) {
-  const words = { std: 'Std of the output', grad_std: 'Std of the gradient' }[quantity] ?? quantity;
+  const words = { std: 'Std of the output', grad: 'Std of the gradient, over that of the last hidden layer' }[quantity] ?? quantity;
   const chart = panel(room, words);
   chart.style.height = '280px';
   const x = it.layers.map((_, i) => i);
