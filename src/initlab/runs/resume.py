@@ -42,13 +42,12 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
     if {"-m", "--multirun"} & set(words):
         raise UserError(f"{chosen[0]}: one run goes on, without -m")
     values = {o.key_or_group: o.value() for o in overrides.values()}
-    helper = (
-        "LOCAL_RANK" in os.environ
-    )  # of several processes; Lightning started it with the words and the folder of the first
-    run = Run(find_run(str(values["hydra.run.dir" if helper else "resume"]), "resume"))
+    # One of several processes: Lightning started it with the words and the folder of the first.
+    follower = "LOCAL_RANK" in os.environ
+    run = Run(find_run(str(values["hydra.run.dir" if follower else "resume"]), "resume"))
     kept = [word for word in words if word not in chosen]
     for word in kept:
-        if word in overrides and not helper:
+        if word in overrides and not follower:
             _check_may_change(overrides[word], run)
     _check_unfinished(run, values)
     ConfigStore.instance().store(name="resumed", node=own_config(run))
