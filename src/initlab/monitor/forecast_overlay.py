@@ -87,7 +87,8 @@ def forecast_figure(history: Rows, foretold: Sequence[Foretold]) -> Figure:
     """Forwards and backwards, each beside the other: depth on x, log scale on y."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.6, 5.4), dpi=110, layout="constrained")
+    figure = Figure(figsize=(6.6, 5.4), dpi=110)
+    figure.subplots_adjust(left=0.11, right=0.98, bottom=0.09, top=0.94, hspace=0.45)
     forward, backward = figure.subplots(2, 1)
     measured = [_first(history, layer.name, "std") for layer in foretold]
     _panel(forward, foretold, ("std", "low", "high"), measured)
