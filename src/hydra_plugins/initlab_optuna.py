@@ -22,7 +22,6 @@ from omegaconf import DictConfig
 from hydra_plugins.initlab_sweepers import RecordedSweeper
 from initlab.errors import UserError
 from initlab.sweeps.folder import SweepFolder
-from initlab.sweeps.running import running
 from initlab.sweeps.trial import run_with_trial
 
 if TYPE_CHECKING:
@@ -87,6 +86,8 @@ class OptunaSweeper(RecordedSweeper):
         self._job(0, [*fixed, *(f"{key}={_any(d)}" for key, d in space.items())], axes)  # finds a wrong word now
         sweep = self._begin(axes, [])
         study = self._study(sweep)
+        from initlab.sweeps.running import running  # it brings the terminal, which --help need not wait for
+
         with running(sweep, self.n_trials, self.elsewhere):
             while numbers := self._next(study, space):
                 self._run(study, sweep, numbers, fixed, axes)

@@ -17,7 +17,6 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from initlab.sweeps.folder import Job, SweepFolder
-from initlab.sweeps.running import running
 
 NOT_IN_NAMES = "hydra.job.config.override_dirname.exclude_keys"
 
@@ -100,5 +99,7 @@ class GridSweeper(RecordedSweeper):
             chosen = [{key: job.overrides.get(key, value) for key, (value, *_) in values.items()} for job in jobs]
         words = [[f"{key}={value}" for key, value in choice.items()] for choice in chosen]
         sweep = self._begin(axes, [self._job(num, job, axes) for num, job in enumerate(words)])
+        from initlab.sweeps.running import running  # it brings the terminal, which --help need not wait for
+
         with running(sweep, total=len(words), elsewhere=self.elsewhere):
             return [self.launcher.launch(words, initial_job_idx=0)]

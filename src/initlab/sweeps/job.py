@@ -14,7 +14,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.runs.atomic import whole_file
-from initlab.sweeps.progress import job_ended
 
 STOPPED = (130, 143)  # exit statuses of Ctrl-C and SIGTERM: these end the sweep
 
@@ -43,6 +42,8 @@ def run_job(
         record_failure(folder, sentence, traceback.format_exc())
         return None
     finally:
+        from initlab.sweeps.progress import job_ended
+
         job_ended()
 
 
