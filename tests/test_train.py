@@ -15,6 +15,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from initlab.config import CONFIGS, compose
+from initlab.console import CONSOLE
 from initlab.errors import UserError
 from initlab.models import MLP
 from initlab.train import Result, train
@@ -214,3 +215,11 @@ def test_a_disk_that_fills_gets_one_line_and_loses_nothing(tmp_path: Path) -> No
     assert not list((tmp_path / "run").rglob("*.part"))
     assert not list((tmp_path / "run").rglob("*.ckpt"))
     assert (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_a_job_beside_others_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(CONSOLE, "quiet", True)  # as a launcher does in the processes of its jobs
+    run(tmp_path, "model=linear", "data=synthetic_regression", "debug=fast", "threads=1")
+    assert capsys.readouterr().out == ""

@@ -88,8 +88,9 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     with Stopping() as stopping, contextlib.ExitStack() as at_the_end:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
         at_the_end.callback(run_dir.let_go)
-        console.CONSOLE.quiet = not trainer.is_global_zero  # one of several processes speaks and keeps the folder
-        if trainer.is_global_zero:
+        if not trainer.is_global_zero:
+            console.CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
+        else:
             _take_folder(run_dir, cfg, saved)  # only now that everything is known to work
         console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
         if cfg.get("resume"):
