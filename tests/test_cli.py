@@ -32,6 +32,7 @@ def answer(*overrides: str) -> str | None:
         (["init=kaimng"], "kaimng", "did you mean kaiming?", "init="),
         (["lr=abc"], "abc", "a number of at least 0", "lr="),
         (["model.num_hidens=3"], "num_hidens", "did you mean model.num_hiddens?", "model.num_hidens"),
+        (["model.depht=3"], "depht", "did you mean model.depth?", "model.depht"),
         (["optimizer.lr=-1"], "-1", "a number of at least 0", "optimizer.lr"),
         (["lr=nan"], "nan", "a number of at least 0", "lr"),
         (["model=softmax", "data=synthetic_regression"], "regression", "model=linear", "data="),

@@ -159,7 +159,8 @@ def _no_such_key(error: ConfigCompositionException) -> str:
     if typed in keys:
         return f"{typed}: not a key of the {typed.split('.')[0]} that was chosen, but of another option"
     same_name = [key for key in keys if key.rsplit(".", 1)[-1] == typed.rsplit(".", 1)[-1]]
-    near = same_name or (get_close_matches(typed, groups, n=1) or get_close_matches(typed, keys, n=1, cutoff=0.6))
+    near = same_name or get_close_matches(typed, keys if "." in typed else groups, n=1)
+    near = near or get_close_matches(typed, keys, n=1)
     hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
     group = typed.split(".")[0]
     siblings = [key for key in keys if key.startswith(f"{group}.")] if "." in typed else groups

@@ -9,10 +9,10 @@ from typing import Any
 
 from initlab.report.run_files import MARKS, RunFiles, read_run, short_class
 from initlab.report.trouble import Reader
+from initlab.sweeps.folder import SEEDS
 
 GROUPS = ("data", "model", "init", "optimizer", "scheduler")
 PLACES = ("run_dir", "dirpath", "save_dir", "root")  # keys of folders, which differ from job to job
-SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # what a combination is repeated over
 
 
 @dataclass

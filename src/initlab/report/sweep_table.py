@@ -8,7 +8,8 @@ from typing import Any
 
 from initlab.report.comparison import Difference
 from initlab.report.ranking import Combination, Spread
-from initlab.report.sweep_files import SEEDS, Sweep
+from initlab.report.sweep_files import Sweep
+from initlab.sweeps.folder import SEEDS
 
 METRICS_SHOWN = 3  # beside the score
 VERDICTS = {"trained": "trained", "flat": "did not train", "diverged": "diverged", "failed": "failed",

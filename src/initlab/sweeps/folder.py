@@ -12,6 +12,8 @@ from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.latest import point_latest_to
 
+SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # repeat a setting, are none themselves
+
 
 @dataclass(frozen=True)
 class Job:

@@ -19,9 +19,8 @@ from rich.table import Table
 from initlab.console import CONSOLE
 from initlab.runs.atomic import whole_file
 from initlab.sweeps.compare import CONFIDENCE, Difference, paired_difference
-from initlab.sweeps.folder import SweepFolder
+from initlab.sweeps.folder import SEEDS, SweepFolder
 
-SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # repeat a setting, are none themselves
 ROWS = 40  # shown in the terminal
 FIRST = ("test/acc", "val/acc", "test/loss", "val/loss")  # shown in the terminal while there is room
 
