@@ -19,7 +19,7 @@ FIRST_CHOICE = {
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
 ROOT_KEYS = FIRST_CHOICE.keys() | {
-    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast",
+    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast", "steps_per_execution",
 }  # fmt: skip
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

@@ -21,8 +21,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from initlab import console
 from initlab.build import build
+from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.init import initialize
+from initlab.models import Module
+from initlab.models.execution import possible
 from initlab.monitor import TensorBoardPage
 from initlab.rules import did_you_mean
 from initlab.runs import RunDir
@@ -88,6 +91,9 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     with Stopping() as stopping, contextlib.ExitStack() as at_the_end:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
         at_the_end.callback(run_dir.let_go)
+        if isinstance(model, Module) and isinstance(data, TensorDataModule) and possible(trainer):
+            data.steps_per_execution = cfg.steps_per_execution
+            model.automatic_optimization = cfg.steps_per_execution == 1
         if not trainer.is_global_zero:
             console.CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
         else:

@@ -58,6 +58,8 @@ class Batches:
             self.epoch += 1
             self._handed_out = 0
         self._resumed = False
+        if self.done is not None:
+            self.done = self._handed_out
         X, y, transform = self.X, self.y, self.transform
         for of_all in self.order(self.epoch)[: self._num_rows].split(self.batch_size)[self._handed_out :]:
             self._handed_out += 1

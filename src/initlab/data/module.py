@@ -7,6 +7,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 
 from initlab.data.batches import Batches
+from initlab.data.executions import Executions
 from initlab.errors import UserError
 
 EVAL_BATCH_SIZE = 2048  # rows; metrics are exact sums over rows, so only speed and memory depend on it
@@ -31,6 +32,7 @@ class TensorDataModule(LightningDataModule):
     task: Literal["classification", "regression"]
     num_inputs: int
     num_outputs: int
+    steps_per_execution: int = 1  # batches that a model gets in one training_step
 
     def __init__(self, *, batch_size: int, seed: int) -> None:
         super().__init__()
@@ -64,9 +66,10 @@ class TensorDataModule(LightningDataModule):
         device = self.trainer.strategy.root_device
         self._splits = Splits(*((X.to(device), y.to(device)) for X, y in self.splits))
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Batches | Executions:
         process, num_processes = self._process
-        return Batches(*self.splits.train, self.batch_size, self.seed, self.transform, process, num_processes)
+        batches = Batches(*self.splits.train, self.batch_size, self.seed, self.transform, process, num_processes)
+        return batches if self.steps_per_execution == 1 else Executions(batches, self.steps_per_execution)
 
     def val_dataloader(self) -> Batches:
         return self._evaluated(*self.splits.val)
@@ -90,7 +93,7 @@ class TensorDataModule(LightningDataModule):
     def transfer_batch_to_device(
         self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int
     ) -> tuple[Tensor, Tensor]:
-        X, y = batch
+        X, y = batch  # of an execution, all of which lies on the device
         return batch if X.device == device else (X.to(device), y.to(device))
 
 

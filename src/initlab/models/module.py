@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from initlab import nn
+from initlab.data.executions import Execution, Executions
+from initlab.models.execution import StepsOfExecution
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
 from initlab.runs.checkpoint_io import one_sentence
@@ -62,22 +64,37 @@ class Module(L.LightningModule):
         """Names of what is reported each epoch for train, val and test."""
         return ("loss",)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self._step("train", batch)
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
+        if isinstance(batch, Execution):
+            return self._steps.run(batch, batch_idx)
+        y_hat, loss = self.predict(batch)
+        self.count("train", loss.detach()[None], [len(y_hat)], y_hat.detach(), batch[1])
+        return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._step("val", batch)
+        self._evaluate("val", batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._step("test", batch)
+        self._evaluate("test", batch)
 
-    def _step(self, split: str, batch: Batch) -> Tensor:
+    def _evaluate(self, split: str, batch: Batch) -> None:
+        y_hat, loss = self.predict(batch)
+        self.count(split, loss[None], [len(y_hat)], y_hat, batch[1])
+
+    def predict(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """y_hat and the mean loss, a 0-d tensor."""
         X, y = batch
         y_hat = self(X)
-        loss = self.loss(y_hat, y)
-        with torch.no_grad():
-            self._sums[split].add(len(y), loss=loss.detach() * len(y), **self.figures(y_hat, y))
-        return loss
+        return y_hat, self.loss(y_hat, y)
+
+    @torch.no_grad()
+    def count(self, split: str, losses: Tensor, num_examples: list[int], y_hat: Tensor, y: Tensor) -> None:
+        """Add batches to the epoch's sums: the mean loss [batches] and the size of each, y_hat and y of all together."""
+        sizes = torch.tensor(num_examples, dtype=losses.dtype).to(losses.device, non_blocking=True)
+        self._sums[split].add(sum(num_examples), loss=losses * sizes, **self.figures(y_hat, y))
+
+    def on_fit_start(self) -> None:
+        self._steps = StepsOfExecution(self, self.trainer)
 
     def on_train_epoch_start(self) -> None:
         self._sums["train"] = Sums()
@@ -136,6 +153,9 @@ class Module(L.LightningModule):
             return optimizer
         num_steps = int(self.trainer.estimated_stepping_batches)
         steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
+        if isinstance(self.trainer.train_dataloader, Executions):
+            steps_per_epoch = len(self.trainer.train_dataloader.batches)
+            num_steps = steps_per_epoch * self.trainer.max_epochs
         scheduler = self.make_scheduler(optimizer, num_steps=num_steps, steps_per_epoch=steps_per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

@@ -21,13 +21,12 @@ class Sums:
         self._sums: dict[str, Tensor] = {}
 
     def add(self, num_examples: int, **sums: Tensor) -> None:
-        """Add a batch: the number of its examples and, by name, the sum of each figure over them, a 0-d tensor."""
+        """Add a number of examples and, by name, the sum of each figure over them, or several sums over some of them
+        each, a tensor of any shape."""
         self._num_examples += num_examples
         for name, value in sums.items():
-            if name in self._sums:
-                self._sums[name] += value
-            else:
-                self._sums[name] = value.to(torch.float32 if value.device.type == "mps" else torch.float64)
+            total = value.to(torch.float32 if value.device.type == "mps" else torch.float64).sum()
+            self._sums[name] = self._sums[name].add_(total) if name in self._sums else total
 
     def of_all(self, trainer: L.Trainer) -> Sums:
         """Those of all processes together, in each of them; every process must come here."""

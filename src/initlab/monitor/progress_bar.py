@@ -35,13 +35,15 @@ class ProgressBar(LightningProgressBar):
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._progress:
             description = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-            self._progress.reset(self._task, total=self.total_train_batches, description=description)
+            self._progress.reset(self._task, total=self._num_batches(trainer), description=description)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        done = batch_idx + 1
-        if self._progress and (done % REFRESH_EVERY == 0 or done == self.total_train_batches):
+        if self._progress is None:
+            return
+        done = getattr(_batches(trainer), "done", None) or batch_idx + 1
+        if done % REFRESH_EVERY == 0 or batch_idx + 1 == self.total_train_batches:
             self._progress.update(self._task, completed=done)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -53,7 +55,16 @@ class ProgressBar(LightningProgressBar):
     def disable(self) -> None:
         """Lightning asks all processes but the first; only the first draws anyway."""
 
+    def _num_batches(self, trainer: L.Trainer) -> int | float:
+        batches = _batches(trainer)
+        return self.total_train_batches if batches is trainer.train_dataloader else len(batches)
+
     def _stop(self) -> None:
         if self._progress:
             self._progress.stop()
             self._progress = None
+
+
+def _batches(trainer: L.Trainer) -> Any:
+    """The loader, or what it puts together: several batches to an execution."""
+    return getattr(trainer.train_dataloader, "batches", trainer.train_dataloader)

@@ -24,16 +24,21 @@ class ExactSteps(L.Callback):
         self._state: dict[str, int] | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._loader: Any = trainer.train_dataloader
+        self._loader: Any = getattr(trainer.train_dataloader, "batches", trainer.train_dataloader)
         if self._state is not None:  # no batch has been asked for yet
             self._loader.load_state_dict(self._state)
             self._state = None
         self._knows_its_place = hasattr(self._loader, "done") and hasattr(self._loader, "state_dict")
+        if self._knows_its_place:
+            self._loader.done = 0  # and so again with each epoch
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        seed = batch_seed(self.seed, trainer.fit_loop.total_batch_idx, trainer.global_rank)
+        number = trainer.fit_loop.total_batch_idx
+        if self._knows_its_place:
+            number = self._loader.epoch * len(self._loader) + self._loader.done
+        seed = batch_seed(self.seed, number, trainer.global_rank)
         torch.default_generator.manual_seed(seed)
         if pl_module.device.type == "cuda":
             torch.cuda.manual_seed(seed)
@@ -44,7 +49,7 @@ class ExactSteps(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._knows_its_place:
-            self._loader.done = batch_idx + 1
+            self._loader.done += 1
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._knows_its_place:

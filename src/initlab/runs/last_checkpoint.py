@@ -15,7 +15,7 @@ from initlab.runs.growing_files import lengths
 
 
 class LastCheckpoint(Checkpoint):
-    """Write `<dirpath>/last.ckpt` after every n-th update, at the end of each epoch and at the end of the fit.
+    """Write `<dirpath>/last.ckpt` after every n-th update, or the execution in which it falls, at the end of each epoch and at the end of the fit.
 
     A run that goes on from it ends with the same bits as one that was never stopped. For that it is made only where
     nothing is half done: after an update, and not between the last batch of an epoch (or one that a validation
@@ -50,7 +50,7 @@ class LastCheckpoint(Checkpoint):
         step = trainer.global_step
         if step == self._step:  # no update: gradients are being accumulated
             return
-        self._due |= step % self.every_n_steps == 0
+        self._due |= step // self.every_n_steps > self._step // self.every_n_steps
         if self._due and between_updates(trainer, batch_idx):
             self.save(trainer)
 

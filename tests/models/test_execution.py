@@ -1,0 +1,91 @@
+"""Several updates in one training_step are the same updates."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pandas as pd
+import pytest
+import torch
+
+from initlab.config import compose
+from initlab.train import train
+
+WORDS = (
+    "data=synthetic_regression", "model=linear", "init=normal", "lr=0.03", "data.num_train=290", "data.batch_size=16",
+    "trainer=cpu", "trainer.max_epochs=3", "callbacks.last.every_n_steps=7", "callbacks.step_curve.every_n_steps=3",
+    "scheduler=cosine", "optimizer.momentum=0.9",
+)  # fmt: skip
+
+
+class Diary(L.Callback):
+    """What Lightning tells a callback, and at which update."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def note(self, trainer: L.Trainer, what: str) -> None:
+        self.calls.append((what, trainer.global_step, trainer.optimizers[0].param_groups[0]["lr"]))
+
+    def on_train_batch_start(self, trainer: L.Trainer, *args: Any) -> None:
+        X, _ = args[1]
+        self.note(trainer, f"start {X.shape}")
+
+    def on_before_zero_grad(self, trainer: L.Trainer, *args: Any) -> None:
+        self.note(trainer, "zero grad")
+
+    def on_before_backward(self, trainer: L.Trainer, *args: Any) -> None:
+        self.note(trainer, f"loss {args[1].item()}")
+
+    def on_after_backward(self, trainer: L.Trainer, *args: Any) -> None:
+        self.note(trainer, "after backward")
+
+    def on_before_optimizer_step(self, trainer: L.Trainer, *args: Any) -> None:
+        self.note(trainer, "step")
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        self.note(trainer, f"end {args[1]['loss'].item()}")
+
+
+def run(folder: Path, *words: str) -> tuple[dict[str, torch.Tensor], Diary]:
+    diary = Diary()
+    result = train(compose(*WORDS, *words, run_dir=folder), [diary])
+    return result.model.state_dict(), diary
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    return *run(folder, "steps_per_execution=1"), folder
+
+
+@pytest.mark.parametrize("steps", [2, 5, 19, 1000])  # an epoch has 19 batches, the last of 2 rows
+def test_callbacks_weights_and_files_are_those_of_one_update_a_call(
+    steps: int, one_by_one: Any, tmp_path: Path
+) -> None:
+    weights, diary, folder = one_by_one
+    again, other = run(tmp_path / "run", f"steps_per_execution={steps}")
+
+    assert len(diary.calls) == 3 * 19 * 6
+    assert other.calls == diary.calls
+    assert all(torch.equal(again[name], weights[name]) for name in weights)
+    for file in ("signal.csv", "histograms.csv", "findings.json"):
+        assert (tmp_path / "run" / file).read_bytes() == (folder / file).read_bytes()
+    epochs, expected = (pd.read_csv(path / "metrics.csv") for path in (tmp_path / "run", folder))
+    pd.testing.assert_frame_equal(epochs, expected, rtol=1e-12)  # float64 sums, added up in another order
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trainer.gradient_clip_val=1.0",),
+        ("trainer.accumulate_grad_batches=2",),
+        ("trainer.limit_train_batches=5",),
+        ("trainer.precision=64-true",),
+    ],
+)
+def test_what_lightning_does_for_single_updates_is_left_to_it(words: tuple[str, ...], tmp_path: Path) -> None:
+    weights, diary = run(tmp_path / "many", *words)
+    again, other = run(tmp_path / "one", *words, "steps_per_execution=1")
+    assert other.calls == diary.calls
+    assert all(torch.equal(again[name], weights[name]) for name in weights)
