@@ -70,6 +70,7 @@ def _arrange(die: str) -> None:
     import initlab.runs.atomic as atomic
     from initlab.monitor.findings_report import FindingsReport
     from initlab.runs import RunDir
+    from initlab.runs.exact_steps import ExactSteps
     from initlab.runs.last_checkpoint import LastCheckpoint
 
     if not die:
@@ -93,7 +94,7 @@ def _arrange(die: str) -> None:
 
     if what in ("step", "fail", "sleep"):
         at, left = left, 0
-        before(LastCheckpoint, "on_train_batch_start", lambda self, trainer, *_: trainer.global_step == at)
+        before(ExactSteps, "on_train_batch_start", lambda self, trainer, *_: trainer.global_step == at)
     elif what == "write":
         before(atomic.os, "replace", lambda part, path: str(path).endswith("last.ckpt"))
     else:

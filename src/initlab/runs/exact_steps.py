@@ -30,7 +30,7 @@ class ExactSteps(L.Callback):
             self._state = None
         self._knows_its_place = hasattr(self._loader, "done") and hasattr(self._loader, "state_dict")
         if self._knows_its_place:
-            self._loader.done = 0  # and so again with each epoch
+            self._loader.done = self._loader.state_dict()["done"]  # from here on it is told; 0 with each epoch
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
