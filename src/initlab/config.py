@@ -10,7 +10,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
-from initlab.rules import check, did_you_mean
+from initlab.rules import check, check_by_hand, did_you_mean
 
 FIRST_CHOICE = {
     "data": "fashion_mnist", "model": "mlp", "init": "kaiming", "optimizer": "sgd", "trainer": "auto",
@@ -76,6 +76,9 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None
     for key, value in _leaves(plain):
         check(key, value)
     _check_task(plain, choices or {})
+    if plain["model"].get("backward") == "manual":
+        trainer = plain["trainer"]
+        check_by_hand(trainer.get("devices", 1), trainer.get("precision", "32-true"), plain["model"].get("layers"))
     devices, batch_size = plain["trainer"].get("devices", 1), plain["data"].get("batch_size", 0)
     if batch_size % devices:
         raise UserError(f"trainer.devices={devices}: it must divide data.batch_size={batch_size}")

@@ -103,6 +103,7 @@ RULES: dict[str, Rule] = {
     "model.activation": choice(*ACTIVATION_NAMES),
     "model.bias": TRUTH,
     "model.layers": choice("scratch", "torch"),
+    "model.backward": choice("autograd", "manual"),
     "model.loss": choice("half_squared_error", "squared_error"),
     # init
     "init.value": number(),
@@ -172,6 +173,17 @@ def check(key: str, value: Any) -> None:
     if rule is None or rule.allows(value):
         return
     raise UserError(f"{key}={_shown(value)}: must be {rule.words}{did_you_mean(str(value), rule.choices)}")
+
+
+def check_by_hand(devices: int, precision: str, layers: str) -> None:
+    """Raise UserError where model.backward=manual cannot give the right gradients."""
+    for key, value, allowed in (
+        ("model.layers", layers, ("scratch",)),
+        ("trainer.precision", str(precision), ("32-true", "32", "64-true", "64")),
+        ("trainer.devices", devices, (1,)),
+    ):
+        if value not in allowed:
+            raise UserError(f"{key}={value}: model.backward=manual needs {allowed[0]}; or take model.backward=autograd")
 
 
 def did_you_mean(word: str, choices: Sequence[str]) -> str:

@@ -68,7 +68,7 @@ class StepsOfExecution:
             if outputs:
                 self._call("on_train_batch_end", {"loss": outputs[-1][0]}, execution, batch_idx)
                 self._call("on_train_batch_start", batch, batch_idx)
-            y_hat, loss = model.predict(batch)
+            y_hat, loss = model.try_on(batch)
             self._call("on_before_zero_grad", optimizer.optimizer)
             optimizer.zero_grad()
             self._call("on_before_backward", loss)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
 from initlab.models.module import Regressor
 from initlab.models.parts import PARTS
+from initlab.nn import squared_error_gradient
 from initlab.rules import check
 
 
@@ -43,6 +45,13 @@ class LinearRegression(Regressor):
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
         error = PARTS[self.hparams["layers"]].squared_error(y_hat, y)
         return error / 2 if self.hparams["loss"] == "half_squared_error" else error
+
+    def loss_gradient(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        gradient = squared_error_gradient(y_hat, y)
+        return gradient / 2 if self.hparams["loss"] == "half_squared_error" else gradient
+
+    def chain(self) -> list[Module]:
+        return [self.net]
 
     def epoch_figures(self) -> dict[str, float]:
         """How far the learned w and b are from the truth, where the data know it: truth minus learned, and the

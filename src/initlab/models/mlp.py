@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from torch import Tensor
-from torch.nn import ModuleList
+from torch.nn import Module, ModuleList
 
 from initlab.models.module import Classifier
 from initlab.models.parts import PARTS
@@ -55,3 +55,6 @@ class MLP(Classifier):
         for layer, phi in zip(self.layers, self.phi, strict=False):
             H = phi(layer(H))
         return self.layers[-1](H)
+
+    def chain(self) -> list[Module]:
+        return [*chain.from_iterable(zip(self.layers, self.phi, strict=False)), self.layers[-1]]

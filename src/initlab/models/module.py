@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from initlab.data.executions import Execution, Executions
 from initlab.models.execution import StepsOfExecution
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
+from initlab.rules import check, check_by_hand
 from initlab.runs.checkpoint_io import one_sentence
 
 Batch = tuple[Tensor, Tensor]
@@ -31,8 +32,10 @@ class Module(L.LightningModule):
     Args:
         optimizer: parameters in, optimiser out; None: `partial(nn.SGD, lr=0.1)`.
         scheduler: `(optimizer, num_steps=, steps_per_epoch=)` in, scheduler out, stepped after every update.
+        backward: "autograd", or "manual": by `initlab.nn.Chain`, on one device, in full precision, of layers from
+            scratch.
 
-    Neither is a hyper-parameter: a checkpoint holds tensors and plain values only, so it loads weights-only and alone.
+    None is a hyper-parameter: a checkpoint holds tensors and plain values only, so it loads weights-only and alone.
     """
 
     task: ClassVar[str]
@@ -43,8 +46,13 @@ class Module(L.LightningModule):
         *,
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
+        backward: str = "autograd",
     ) -> None:
         super().__init__()
+        check("model.backward", backward)
+        self._by_hand = backward == "manual"
+        self._chain: nn.Chain | None = None  # from the beginning of the fit on
+        self._gradient: Tensor  # d loss / d y_hat of the latest batch
         self.make_optimizer = optimizer or partial(nn.SGD, lr=0.1)
         self.make_scheduler = scheduler
         self._sums = {"train": Sums(), "val": Sums(), "test": Sums()}
@@ -53,6 +61,14 @@ class Module(L.LightningModule):
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
         """The mean loss over the batch, a 0-d tensor."""
+        raise NotImplementedError
+
+    def loss_gradient(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        """d loss / d y_hat, for the backward pass by hand; the shape of y_hat."""
+        raise NotImplementedError
+
+    def chain(self) -> Sequence[torch.nn.Module]:
+        """The layers in the order in which they are applied to X.flatten(1), for the backward pass by hand."""
         raise NotImplementedError
 
     def figures(self, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -67,7 +83,7 @@ class Module(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
         if isinstance(batch, Execution):
             return self._steps.run(batch, batch_idx)
-        y_hat, loss = self.predict(batch)
+        y_hat, loss = self.try_on(batch)
         self.count("train", loss.detach()[None], [len(y_hat)], y_hat.detach(), batch[1])
         return loss
 
@@ -87,11 +103,38 @@ class Module(L.LightningModule):
         y_hat = self(X)
         return y_hat, self.loss(y_hat, y)
 
+    def try_on(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As `predict`, with what `backward` needs kept: in autograd's graph or, by hand, in the chain."""
+        if self._chain is None:
+            return self.predict(batch)
+        X, y = batch
+        y_hat = self._chain.forward(X.flatten(1))
+        with torch.no_grad():
+            self._gradient = self.loss_gradient(y_hat, y)
+            return y_hat, self.loss(y_hat, y)
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Put the gradients of the loss that `try_on` gave into `.grad`."""
+        if self._chain is None:
+            super().backward(loss, *args, **kwargs)
+        else:
+            self._chain.backward(self._gradient / self.trainer.accumulate_grad_batches)
+
+    @property
+    def gradient_hooks(self) -> list[Callable[[torch.nn.Module, Tensor], None]] | None:
+        """By hand: called with each layer and d loss / d (its output) in the backward pass; None: autograd has hooks."""
+        return None if self._chain is None else self._chain.hooks
+
     @torch.no_grad()
     def count(self, split: str, losses: Tensor, num_examples: list[int], y_hat: Tensor, y: Tensor) -> None:
         """Add batches to the epoch's sums: the mean loss [batches] and the size of each, y_hat and y of all together."""
         sizes = torch.tensor(num_examples, dtype=losses.dtype).to(losses.device, non_blocking=True)
         self._sums[split].add(sum(num_examples), loss=losses * sizes, **self.figures(y_hat, y))
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and self._by_hand:
+            check_by_hand(self.trainer.world_size, self.trainer.precision, self.hparams["layers"])
+            self._chain = nn.Chain(self.chain())
 
     def on_fit_start(self) -> None:
         self._steps = StepsOfExecution(self, self.trainer)
@@ -173,6 +216,9 @@ class Classifier(Module):
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
         return PARTS[self.hparams["layers"]].cross_entropy(y_hat, y)
+
+    def loss_gradient(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        return nn.cross_entropy_gradient(y_hat, y)
 
     def figures(self, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
         return {"acc": (y_hat.argmax(dim=1) == y).sum()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
 from initlab.models.module import Classifier
 from initlab.models.parts import PARTS
@@ -29,3 +30,6 @@ class SoftmaxRegression(Classifier):
     def forward(self, X: Tensor) -> Tensor:
         """[batch, ...inputs] to logits [batch, outputs]."""
         return self.net(X.flatten(1))
+
+    def chain(self) -> list[Module]:
+        return [self.net]

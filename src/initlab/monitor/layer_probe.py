@@ -29,14 +29,25 @@ class LayerProbe:
     activation before an in-place one does. A layer that gives a tuple is taken by its first tensor. Calls within
     a backward (activation checkpointing) are left out.
 
+    Gradients come from autograd's hooks on the outputs, or, of a model that has none because it computes its gradients
+    itself, from its list `gradient_hooks`, whose entries it calls with (layer, gradient).
+
     A unit is a feature (last dimension) behind Linear, LayerNorm and the like, a channel (dimension 1) behind
     convolutions and batch norm; any other layer is taken to have units where the layer before it has them, if
     their outputs have as many dimensions, else the last, or dimension 1 of four or more.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module], quantities: frozenset[str], watch: Stopwatch) -> None:
+    def __init__(
+        self,
+        layers: Mapping[str, nn.Module],
+        quantities: frozenset[str],
+        watch: Stopwatch,
+        gradient_hooks: list[Callable[[nn.Module, Tensor], None]] | None = None,
+    ) -> None:
         self._quantities = quantities
         self._watch = watch
+        self._names = {module: name for name, module in layers.items()}
+        self._gradient_hooks = gradient_hooks
         self._saturation: dict[str, Saturation] = {}
         if "saturated" in quantities:
             found = {name: saturation_of(module) for name, module in layers.items()}
@@ -62,6 +73,8 @@ class LayerProbe:
         self._handles += [module.register_forward_hook(hook) for module, hook in self._hooks[full]]
         if full:
             self._handles += [module.register_forward_pre_hook(hook) for module, hook in self._pre_hooks]
+            if self._gradient_hooks is not None and "grad_std" in self._quantities:
+                self._gradient_hooks.append(self._announced)
 
     def rest(self) -> None:
         """Between two steps that are both sampled the hooks stay, and do nothing."""
@@ -75,6 +88,8 @@ class LayerProbe:
             handle.remove()
         self._handles.clear()
         self._gradient_handles.clear()
+        if self._gradient_hooks is not None and self._announced in self._gradient_hooks:
+            self._gradient_hooks.remove(self._announced)
         self._attached = None
 
     def _before(self, name: str) -> Callable[..., None]:
@@ -122,6 +137,10 @@ class LayerProbe:
                 sample.own[layer, "histogram"] = kernels.bins(x, -low, high)
         if "grad_std" in self._quantities and output.requires_grad:
             self._gradient_handles.append(output.register_hook(self._gradient(layer)))
+
+    def _announced(self, module: nn.Module, gradient: Tensor) -> None:
+        if module in self._names:
+            self._gradient(self._names[module])(gradient)
 
     def _gradient(self, layer: str) -> Callable[[Tensor], None]:
         def look(gradient: Tensor) -> None:

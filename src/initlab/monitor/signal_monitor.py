@@ -102,7 +102,7 @@ class SignalMonitor(L.Callback):
         inside = compiled_layers(pl_module)
         compiled = {name: module for name, module in chosen.items() if module in inside}
         plain = {name: module for name, module in chosen.items() if module not in inside}
-        self._layer_probe = LayerProbe(plain, self.quantities, self._watch)
+        self._layer_probe = LayerProbe(plain, self.quantities, self._watch, getattr(pl_module, "gradient_hooks", None))
         self._compiled_probe = CompiledProbe(compiled, pl_module.device) if compiled else None
         parameters = {name.replace(COMPILED, ""): p for name, p in pl_module.named_parameters()}
         if self.layers is not None:

@@ -2,8 +2,17 @@
 
 from initlab.nn import schedule
 from initlab.nn.activations import ACTIVATIONS, Activation, ActivationFunction, activation_function
+from initlab.nn.backward import Chain
 from initlab.nn.layers import Linear
-from initlab.nn.losses import cross_entropy, half_squared_error, log_softmax, softmax, squared_error
+from initlab.nn.losses import (
+    cross_entropy,
+    cross_entropy_gradient,
+    half_squared_error,
+    log_softmax,
+    softmax,
+    squared_error,
+    squared_error_gradient,
+)
 from initlab.nn.optim import SGD
 
 __all__ = [
@@ -11,12 +20,15 @@ __all__ = [
     "SGD",
     "Activation",
     "ActivationFunction",
+    "Chain",
     "Linear",
     "activation_function",
     "cross_entropy",
+    "cross_entropy_gradient",
     "half_squared_error",
     "log_softmax",
     "schedule",
     "softmax",
     "squared_error",
+    "squared_error_gradient",
 ]

@@ -27,6 +27,7 @@ class ActivationFunction:
     `gain` is the factor that weights of variance gain^2 / fan_in need: `torch.nn.init.calculate_gain` where
     that knows the function, else 1 / sqrt(E[phi(z)^2]), z ~ N(0, 1). `kinks` are the points where phi has no
     derivative; there `derivative` is what torch's autograd takes. `torch_module` builds torch's own layer.
+    `derivative_from_value` is phi'(x) as a function of phi(x), where that is known and saves work.
     """
 
     name: str
@@ -35,6 +36,11 @@ class ActivationFunction:
     gain: float
     torch_module: Callable[[], nn.Module]
     kinks: tuple[float, ...] = ()
+    derivative_from_value: Elementwise | None = None
+
+    def slope(self, x: Tensor, value: Tensor) -> Tensor:
+        """phi'(x), where `value` = phi(x) is at hand."""
+        return self.derivative(x) if self.derivative_from_value is None else self.derivative_from_value(value)
 
 
 def _finite(x: Tensor) -> Tensor:
@@ -58,13 +64,20 @@ def _leaky_relu_derivative(x: Tensor) -> Tensor:
     return torch.ones_like(x).where(x > 0, LEAKY_SLOPE)  # the slope at 0
 
 
+def _tanh_slope(t: Tensor) -> Tensor:
+    return 1 - t.square()
+
+
 def _tanh_derivative(x: Tensor) -> Tensor:
-    return 1 - torch.tanh(x).square()
+    return _tanh_slope(torch.tanh(x))
+
+
+def _sigmoid_slope(s: Tensor) -> Tensor:
+    return s * (1 - s)
 
 
 def _sigmoid_derivative(x: Tensor) -> Tensor:
-    s = torch.sigmoid(x)
-    return s * (1 - s)
+    return _sigmoid_slope(torch.sigmoid(x))
 
 
 def _gelu(x: Tensor) -> Tensor:
@@ -105,8 +118,8 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
             nn.LeakyReLU,
             kinks=(0.0,),
         ),
-        ActivationFunction("tanh", torch.tanh, _tanh_derivative, 5 / 3, nn.Tanh),
-        ActivationFunction("sigmoid", torch.sigmoid, _sigmoid_derivative, 1.0, nn.Sigmoid),
+        ActivationFunction("tanh", torch.tanh, _tanh_derivative, 5 / 3, nn.Tanh, (), _tanh_slope),
+        ActivationFunction("sigmoid", torch.sigmoid, _sigmoid_derivative, 1.0, nn.Sigmoid, (), _sigmoid_slope),
         ActivationFunction("gelu", _gelu, _gelu_derivative, GELU_SECOND_MOMENT**-0.5, nn.GELU),
         ActivationFunction("silu", _silu, _silu_derivative, SILU_SECOND_MOMENT**-0.5, nn.SiLU),
         ActivationFunction("identity", _identity, torch.ones_like, 1.0, nn.Identity),

@@ -45,3 +45,17 @@ def squared_error(y_hat: Float[Tensor, "*outputs"], y: Float[Tensor, "*targets"]
 def half_squared_error(y_hat: Float[Tensor, "*outputs"], y: Float[Tensor, "*targets"]) -> Float[Tensor, ""]:
     """mean((y_hat - y)^2 / 2), the loss of d2l 3.1, whose gradient in y_hat is the error over n."""
     return squared_error(y_hat, y) / 2
+
+
+def cross_entropy_gradient(
+    logits: Float[Tensor, "batch classes"], y: Int[Tensor, "batch"]
+) -> Float[Tensor, "batch classes"]:
+    """d cross_entropy / d logits: (softmax(logits) - one-hot(y)) / batch (d2l 4.1.2.2)."""
+    gradient = softmax(logits)
+    gradient.scatter_add_(1, y[:, None], gradient.new_full((len(y), 1), -1.0))
+    return gradient.div_(len(y))
+
+
+def squared_error_gradient(y_hat: Float[Tensor, "*outputs"], y: Float[Tensor, "*outputs"]) -> Float[Tensor, "*outputs"]:
+    """d squared_error / d y_hat: 2 (y_hat - y) / number of entries."""
+    return (y_hat - y) * (2 / y.numel())
