@@ -1,4 +1,4 @@
-"""A run whose gradients are computed by hand is the run that autograd makes, to rounding, in everything that is seen of it."""
+"""A run whose gradients are computed by hand is the run that autograd makes, to rounding, in all that is seen of it."""
 
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """The backward pass by hand against autograd, and against differences."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ LOSSES = {
 def network(sizes: list[int], activation: str, bias: bool, seed: int) -> list[torch.nn.Module]:
     torch.manual_seed(seed)
     modules: list[torch.nn.Module] = []
-    for num_inputs, num_outputs in zip(sizes, sizes[1:], strict=False):
+    for num_inputs, num_outputs in pairwise(sizes):
         modules += [nn.Linear(num_inputs, num_outputs, bias=bias), nn.Activation(activation)]
     return modules[:-1]
 

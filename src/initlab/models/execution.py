@@ -84,7 +84,7 @@ class StepsOfExecution:
 
     def _hooks_of(self, callbacks: Iterable[L.Callback], name: str) -> list[Hook]:
         """Of those who do anything there; the model's own comes last."""
-        hooks = [
+        hooks: list[Hook] = [
             partial(getattr(callback, name), self.trainer, self.model)
             for callback in callbacks
             if getattr(type(callback), name) is not getattr(L.Callback, name)

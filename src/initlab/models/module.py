@@ -122,12 +122,12 @@ class Module(L.LightningModule):
 
     @property
     def gradient_hooks(self) -> list[Callable[[torch.nn.Module, Tensor], None]] | None:
-        """By hand: called with each layer and d loss / d (its output) in the backward pass; None: autograd has hooks."""
+        """By hand: called in the backward pass with each layer and d loss / d (its output); None: autograd has hooks."""
         return None if self._chain is None else self._chain.hooks
 
     @torch.no_grad()
     def count(self, split: str, losses: Tensor, num_examples: list[int], y_hat: Tensor, y: Tensor) -> None:
-        """Add batches to the epoch's sums: the mean loss [batches] and the size of each, y_hat and y of all together."""
+        """Add batches to the epoch's sums: mean loss [batches] and size of each, y_hat and y of all together."""
         sizes = torch.tensor(num_examples, dtype=losses.dtype).to(losses.device, non_blocking=True)
         self._sums[split].add(sum(num_examples), loss=losses * sizes, **self.figures(y_hat, y))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -19,9 +20,9 @@ class Chain:
 
         dW = dY^T X,    db = sum of dY over the batch,    dX = dY W,
 
-    and for an activation H = phi(Z): dZ = dH phi'(Z), entry by entry. Gradients go to `.grad`, into buffers that are
-    kept from step to step, or are added to what is there, as autograd does; a parameter with `requires_grad=False` gets none. What autograd
-    gives differs by rounding only.
+    and for an activation H = phi(Z): dZ = dH phi'(Z), entry by entry. Gradients go to `.grad`, into memory that is kept
+    from step to step, or are added to what is there, as autograd does; a parameter with `requires_grad=False` gets
+    none. What autograd gives differs by rounding only.
 
     Args:
         modules: in the order in which they are applied. They are called, so their hooks run.
@@ -57,20 +58,21 @@ class Chain:
                 gradient = gradient * module.function.slope(inputs, output)
             else:
                 assert isinstance(module, Linear)
-                self._add(module.weight, lambda out, dY=gradient, X=inputs: torch.mm(dY.T, X, out=out))
+                self._add(module.weight, partial(torch.mm, gradient.T, inputs))
                 if module.bias is not None:
-                    self._add(module.bias, lambda out, dY=gradient: torch.sum(dY, dim=0, out=out))
+                    self._add(module.bias, partial(torch.sum, gradient, dim=0))
                 if i > 0:
                     gradient = gradient @ module.weight
             output = inputs
 
-    def _add(self, parameter: nn.Parameter, compute: Callable[[Tensor], Tensor]) -> None:
+    def _add(self, parameter: nn.Parameter, compute: Callable[..., Tensor]) -> None:
+        """Compute a gradient into the parameter's buffer, or add it to the one that is there."""
         if not parameter.requires_grad:
             return
         buffer = self._buffers.get(parameter)
         if buffer is None or buffer.device != parameter.device or buffer.dtype != parameter.dtype:
             buffer = self._buffers[parameter] = torch.empty_like(parameter)
         if parameter.grad is None:
-            parameter.grad = compute(buffer)
+            parameter.grad = compute(out=buffer)
         else:
-            parameter.grad.add_(compute(torch.empty_like(buffer)))
+            parameter.grad.add_(compute())

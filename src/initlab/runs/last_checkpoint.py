@@ -15,7 +15,7 @@ from initlab.runs.growing_files import lengths
 
 
 class LastCheckpoint(Checkpoint):
-    """Write `<dirpath>/last.ckpt` after every n-th update, or the execution in which it falls, at the end of each epoch and at the end of the fit.
+    """Write `<dirpath>/last.ckpt` after every n-th update, at the end of each epoch and at the end of the fit.
 
     A run that goes on from it ends with the same bits as one that was never stopped. For that it is made only where
     nothing is half done: after an update, and not between the last batch of an epoch (or one that a validation
@@ -23,7 +23,8 @@ class LastCheckpoint(Checkpoint):
     It holds the lengths of the run's growing files: `cut_back` removes what came later.
 
     Args:
-        every_n_steps: updates; a save that falls on a batch as above is made after the next one.
+        every_n_steps: updates; a save that falls on a batch as above is made after the next one, and one within an
+            execution of several updates at its end.
     """
 
     def __init__(self, dirpath: str | Path, every_n_steps: int) -> None:
