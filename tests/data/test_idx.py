@@ -1,4 +1,5 @@
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -79,3 +80,33 @@ def test_every_truncation_and_flip_of_a_gzip_stream_is_caught_or_harmless(tmp_pa
 def test_an_unreadable_path_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError, match="Is a directory"):
         read_idx(tmp_path, *fake_fashion.content(IMAGES))
+
+
+def test_what_was_decompressed_is_kept_and_checked(tmp_path: Path) -> None:
+    path, unpacked = tmp_path / "x.gz", tmp_path / "cache" / "unpacked"
+    shape, sha256 = fake_fashion.content(IMAGES)
+    path.write_bytes(gzip.compress(PLAIN))
+    os.utime(path, (1, 1))
+    read_idx(path, shape, sha256, unpacked)
+    (kept,) = unpacked.iterdir()
+    assert kept.read_bytes() == PLAIN
+
+    path.write_bytes(b"no longer read")
+    os.utime(path, (1, 1))  # as old as it was
+    np.testing.assert_array_equal(read_idx(path, shape, sha256, unpacked), IMAGES)
+
+    os.utime(path)  # but this one is new
+    os.utime(kept, (2, 2))
+    with pytest.raises(CorruptFileError, match="broken gzip"):
+        read_idx(path, shape, sha256, unpacked)
+
+    path.write_bytes(gzip.compress(PLAIN))
+    for spoilt in (b"", PLAIN[:-1], bytes([*PLAIN[:-1], PLAIN[-1] ^ 1])):
+        kept.write_bytes(spoilt)
+        np.testing.assert_array_equal(read_idx(path, shape, sha256, unpacked), IMAGES)
+        assert kept.read_bytes() == PLAIN  # written anew
+
+    kept.unlink()
+    unpacked.rmdir()
+    unpacked.write_text("a file where the folder should be")
+    np.testing.assert_array_equal(read_idx(path, shape, sha256, unpacked), IMAGES)

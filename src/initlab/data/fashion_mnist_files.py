@@ -44,9 +44,10 @@ def missing(folder: Path) -> list[str]:
     return [name for name in FILES if not _path(folder, name).exists()]
 
 
-def read_folder(folder: Path) -> Arrays:
-    """Read and verify the four files in one pass; CorruptFileError names the first that is bad."""
-    arrays = [read_idx(_path(folder, name), *content) for name, content in FILES.items()]
+def read_folder(folder: Path, unpacked: Path | None = None) -> Arrays:
+    """Read and verify the four files in one pass; CorruptFileError names the first that is bad. `unpacked`: see
+    `read_idx`."""
+    arrays = [read_idx(_path(folder, name), *content, unpacked) for name, content in FILES.items()]
     for name, array in zip(FILES, arrays, strict=True):
         if array.ndim == 1 and array.max() >= NUM_CLASSES:
             raise CorruptFileError(f"{_path(folder, name)} holds the label {array.max()}; 0 to 9 are allowed")

@@ -8,13 +8,16 @@ running fastest.
 import gzip
 import hashlib
 import math
+import mmap
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from initlab.data.publish import publish, staging
 from initlab.errors import UserError
 
 
@@ -22,11 +25,18 @@ class CorruptFileError(UserError):
     """A file that is there and cannot be trusted: it names the file and what is wrong with it."""
 
 
-def read_idx(path: Path, shape: tuple[int, ...], sha256: str) -> NDArray[np.uint8]:
+def read_idx(
+    path: Path, shape: tuple[int, ...], sha256: str, unpacked: Path | None = None
+) -> NDArray[np.uint8]:
     """The array in `path` (gzipped if it ends in .gz), read-only, its shape and every byte as expected.
 
-    `sha256` is that of the decompressed file: the same images are in circulation gzipped in different ways.
+    `sha256` is that of the decompressed file: the same images are in circulation gzipped in different ways. `unpacked`
+    is a folder that keeps what was decompressed and found right: the next time it is mapped into memory, checked by
+    its sha256 again (47 MB in 0.03 s with a processor that knows it; decompressing takes 0.5 s).
     """
+    kept = unpacked / sha256 if unpacked and path.suffix == ".gz" else None
+    if kept and (content := _kept(kept, path, sha256)) is not None:
+        return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
     content = _read(path)
     if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         raise CorruptFileError(f"{path} is no IDX file of bytes: it begins with 0x{content[:4].hex()}")
@@ -43,7 +53,27 @@ def read_idx(path: Path, shape: tuple[int, ...], sha256: str) -> NDArray[np.uint
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
         raise CorruptFileError(f"{path} was altered: its sha256 is {digest[:12]}..., not {sha256[:12]}...")
+    if kept:
+        _keep(content, kept)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _kept(kept: Path, source: Path, sha256: str) -> mmap.mmap | None:
+    """What is kept of `source`, if that has not changed since and every byte is as it was."""
+    try:
+        if kept.stat().st_mtime_ns < source.stat().st_mtime_ns:
+            return None
+        with kept.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # not there, or empty
+        return None
+    return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+
+def _keep(content: bytes, kept: Path) -> None:
+    with suppress(OSError), staging(kept.parent) as folder:  # a home that cannot be written, a disk that is full
+        (folder / kept.name).write_bytes(content)
+        publish([folder / kept.name], kept.parent)
 
 
 def _read(path: Path) -> bytes:

@@ -58,8 +58,16 @@ def load_fashion_mnist(root: str | Path = "data") -> Arrays:
 
 def package_cache() -> Path:
     """Where the files of an unpacked package are kept for this user."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "initlab" / "fashion-mnist"
+    return _user_cache() / "fashion-mnist"
+
+
+def unpacked_cache() -> Path:
+    """Where decompressed files are kept for this user, each under its sha256."""
+    return _user_cache() / "unpacked"
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "initlab"
 
 
 def download_by_torchvision(folder: Path) -> Path:
@@ -104,7 +112,7 @@ def _in_package() -> Arrays:
 def _read_first_complete(*folders: Path) -> Arrays:
     for folder in folders:
         if not missing(folder):
-            return read_folder(folder)
+            return read_folder(folder, unpacked_cache())
     raise UnavailableError(", ".join(_what_is_missing(folder) for folder in folders))
 
 

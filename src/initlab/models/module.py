@@ -122,7 +122,7 @@ class Module(L.LightningModule):
 
     @property
     def gradient_hooks(self) -> list[Callable[[torch.nn.Module, Tensor], None]] | None:
-        """By hand: called in the backward pass with each layer and d loss / d (its output); None: autograd has hooks."""
+        """By hand: called in the backward pass with each layer and d loss / d (its output); None: ask autograd."""
         return None if self._chain is None else self._chain.hooks
 
     @torch.no_grad()

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, cast
 
@@ -151,8 +150,19 @@ def _environment() -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "packages": {d.metadata["Name"]: d.version for d in sorted(distributions(), key=lambda d: d.name.lower())},
+        "packages": _packages(),
     }
+
+
+def _packages() -> dict[str, str]:
+    """Name and version of what is installed, by the names of the folders (`hydra_core-1.3.8.dist-info`): to read each
+    one's metadata takes 0.4 s."""
+    found = {}
+    for folder in map(Path, sys.path):
+        for info in folder.glob("*.dist-info"):
+            name, _, version = info.name.removesuffix(".dist-info").partition("-")
+            found.setdefault(name.replace("_", "-"), version)
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
 def _git_state() -> dict[str, Any] | None:
