@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from initlab.config import CONFIGS, check_config, known_keys
 from initlab.errors import UserError
+from initlab.help import HELP, help_page
 from initlab.rules import did_you_mean
 from initlab.runs.resume import resumed
 from initlab.sweeps.job import run_job
@@ -77,6 +78,9 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
                 config = config_name
+                if HELP & set(typed):
+                    print(help_page(config_name, typed))
+                    return
                 if writes:
                     config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
                 elif {"-m", "--multirun"} & set(typed):

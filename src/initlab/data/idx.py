@@ -25,9 +25,7 @@ class CorruptFileError(UserError):
     """A file that is there and cannot be trusted: it names the file and what is wrong with it."""
 
 
-def read_idx(
-    path: Path, shape: tuple[int, ...], sha256: str, unpacked: Path | None = None
-) -> NDArray[np.uint8]:
+def read_idx(path: Path, shape: tuple[int, ...], sha256: str, unpacked: Path | None = None) -> NDArray[np.uint8]:
     """The array in `path` (gzipped if it ends in .gz), read-only, its shape and every byte as expected.
 
     `sha256` is that of the decompressed file: the same images are in circulation gzipped in different ways. `unpacked`
