@@ -1,10 +1,13 @@
 """How fast is it, beside doing the same by hand? Every figure is a ratio of runs that alternate in one process.
 
-    python scripts/benchmark.py train      an epoch of the MLP: a plain tensor loop, ours, the usual Lightning way
+    python scripts/benchmark.py train      an epoch of the MLP: a plain tensor loop, ours, the usual Lightning way, and
+                                           of fastai, keras, scikit-learn and jax those that are installed
     python scripts/benchmark.py monitor    a step of a six-layer MLP: watched by nothing, by ours, by others
+    python scripts/benchmark.py data       one pass over the images, ours and DataLoader's; reading the files
     python scripts/benchmark.py startup    --help, a wrong word, and the imports that a run cannot avoid
+    python scripts/benchmark.py scaling    a step against batch size, width, depth and threads, beside its arithmetic
 
-Prints a table and writes outputs/benchmarks/<name>.json.
+Prints a table and writes outputs/benchmarks/<name>.json, scaling a picture too.
 """
 
 from __future__ import annotations
@@ -19,10 +22,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=["train", "monitor", "startup"])
+    parser.add_argument("name", choices=["train", "monitor", "data", "startup", "scaling"])
     parser.add_argument("--rounds", type=int, default=7, help="how often each contender has its turn")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
     parser.add_argument("--epochs", type=int, default=2, help="train: epochs of a turn")
+    parser.add_argument("--model", default="mlp", choices=["mlp", "softmax"], help="train: of what")
+    parser.add_argument("--ours", action="store_true", help="train: without the other frameworks")
+    parser.add_argument("--seconds", type=float, default=1.5, help="scaling: of each point")
+    parser.add_argument("--backward", default="autograd", choices=["autograd", "manual"], help="scaling: which")
     parser.add_argument("--steps", type=int, default=200, help="monitor: steps of a turn")
     parser.add_argument("--accelerator", default="cpu", help="monitor: cpu or gpu")
     args = parser.parse_args()
@@ -35,16 +42,20 @@ def main() -> None:
         report(vars(args), startup_time.startup(args.rounds), startup_time.BASE, "s", target)
     else:
         import torch
-        from benchmarks import monitor_cost, train_epoch
+        from benchmarks import data_pass, monitor_cost, scaling, train_epoch
         from benchmarks.table import report
 
         torch.set_num_threads(args.threads)
+        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore")  # Lightning about workers, loggers and its own dependencies
         if args.name == "train":
-            times = train_epoch.train(args.rounds, args.epochs, args.threads)
+            times = train_epoch.train(args.rounds, args.epochs, args.threads, args.model, others=not args.ours)
             report(vars(args), times, train_epoch.BASE, "s an epoch", target)
+        elif args.name == "data":
+            report(vars(args), data_pass.data(args.rounds), data_pass.BASE, "s", target)
+        elif args.name == "scaling":
+            scaling.report(scaling.scaling((1, 2), args.seconds, args.backward), vars(args), target)
         else:
-            logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-            warnings.filterwarnings("ignore")  # Lightning about workers, loggers and its own dependencies
             times = monitor_cost.monitor(args.rounds, args.steps, args.accelerator)
             report(vars(args), times, monitor_cost.BASE, "s a step", target)
     print(target.relative_to(ROOT))

@@ -104,3 +104,54 @@ def test_the_rivals_see_every_layer_at_every_step() -> None:
         assert (mean, std) == (pytest.approx(out.mean().item()), pytest.approx(out.std().item()))
         for counts in histogram:
             assert counts.sum() == (out.abs() <= 10).sum()
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The contenders that are not ours get 600 images."""
+    from benchmarks import train_epoch
+
+    X, y = torch.rand(600, 784), torch.randint(10, (600,))
+    monkeypatch.setattr(train_epoch, "tensors", lambda: (X, y, X[:256], y[:256]))
+    monkeypatch.setattr("warnings.filters", [("ignore", None, Warning, None, 0)])
+
+
+@pytest.mark.usefixtures("few")
+def test_the_train_benchmark_runs_all_contenders_and_names_those_it_cannot(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import peers, train_epoch
+
+    monkeypatch.setattr(peers, "find_spec", lambda package: None)
+    times = train_epoch.train(rounds=1, epochs=1, threads=1, model="softmax")
+    assert list(times.ratios) == [
+        train_epoch.BASE, "the plain tensor loop again", "scripts/train.py", "scripts/train.py model.backward=manual",
+        "the usual Lightning way",
+    ]  # fmt: skip
+    assert "not installed, so left out: fastai, keras, sklearn, jax" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("few")
+def test_the_data_benchmark_leaves_the_users_cache_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from benchmarks import data_pass
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    times = data_pass.data(rounds=1)
+    assert len(times.ratios) == 5
+    assert len(list((tmp_path / "initlab" / "unpacked").iterdir())) == 4  # of the contender that reads again
+
+
+def test_the_scaling_benchmark(tmp_path: Path) -> None:
+    from benchmarks import scaling
+    from PIL import Image
+
+    # forward and weights' gradients of both layers, and the signal's gradient through the second
+    assert scaling.operations(8, [784, 16, 10]) == 2 * 8 * (2 * 784 * 16 + 3 * 16 * 10)
+    points = scaling.scaling((1,), 0.01, "manual", sizes=((16,), (8, 12), (2,)))
+    assert [(p.axis, p.value) for p in points] == [("batch size", 16), ("width", 8), ("width", 12), ("depth", 2)]
+    assert all(p.seconds_a_step > 0 for p in points)
+    assert points[0].epoch == pytest.approx(points[0].seconds_a_step * 60_000 / 16)
+    scaling.report(points, {"name": "scaling"}, tmp_path / "scaling.json")
+    assert len(json.loads((tmp_path / "scaling.json").read_text())["points"]) == 4
+    with Image.open(tmp_path / "scaling.png") as picture:
+        assert picture.size[0] > 1000

@@ -1,4 +1,4 @@
-"""An epoch of the MLP: a plain tensor loop, scripts/train.py, the usual Lightning way."""
+"""An epoch of the MLP or of softmax regression: a plain tensor loop, scripts/train.py, other ways."""
 
 from __future__ import annotations
 
@@ -8,19 +8,33 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.peers import installed
 from benchmarks.turns import Times, alternate
 
 BASE = "plain tensor loop"
 
 
-def train(rounds: int, epochs: int, threads: int) -> Times:
-    """MLP 784-256-10, ReLU, batch 256, SGD 0.1, 60,000 images and validation on 10,000: seconds an epoch."""
+def train(rounds: int, epochs: int, threads: int, model: str = "mlp", others: bool = True) -> Times:
+    """784-256-10 with ReLU or 784-10, batch 256, SGD 0.1, 60,000 images and validation on 10,000: seconds an epoch.
+
+    `others`: also the usual Lightning way and other frameworks, those that are installed.
+    """
+    words = [f"model={model}", f"trainer.max_epochs={epochs}"]
     with tempfile.TemporaryDirectory() as folder:
+        data = tensors()
         contenders = {
-            BASE: plain_loop(epochs),
-            "scripts/train.py": ours(folder, [f"trainer.max_epochs={epochs}"], threads, per=epochs),
-            "the usual Lightning way": usual_lightning(epochs, folder),
+            BASE: plain_loop(model, epochs, data),
+            "the plain tensor loop again": plain_loop(model, epochs, data),
+            "scripts/train.py": ours(folder, words, threads, per=epochs),
+            "scripts/train.py model.backward=manual": ours(
+                folder, [*words, "model.backward=manual"], threads, per=epochs
+            ),
         }
+        if others:
+            turns, missing = installed(model, epochs, data)
+            contenders |= {"the usual Lightning way": usual_lightning(model, epochs, folder, data), **turns}
+            if missing:
+                print(f"not installed, so left out: {', '.join(missing)}")
         return alternate(contenders, rounds, BASE)
 
 
@@ -41,15 +55,24 @@ def ours(folder: str, overrides: list[str], threads: int, per: int) -> Callable[
     return run
 
 
-def plain_loop(epochs: int) -> Callable[[], float]:
+def network(model: str) -> Any:
+    """torch's own, of flat images."""
+    import torch
+
+    if model == "softmax":
+        return torch.nn.Linear(784, 10)
+    return torch.nn.Sequential(torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10))
+
+
+def plain_loop(model: str, epochs: int, data: Any) -> Callable[[], float]:
     """What anyone would write by hand, watching nothing but the validation accuracy."""
     import torch
     from torch.nn import functional as F
 
-    X, y, X_val, y_val = tensors()
+    X, y, X_val, y_val = data
 
     def run() -> float:
-        net = torch.nn.Sequential(torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10))
+        net = network(model)
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
         start = time.perf_counter()
         for _ in range(epochs):
@@ -67,23 +90,20 @@ def plain_loop(epochs: int) -> Callable[[], float]:
     return run
 
 
-def usual_lightning(epochs: int, folder: str) -> Callable[[], float]:
+def usual_lightning(model: str, epochs: int, folder: str, data: Any) -> Callable[[], float]:
     """The templates' way: torchvision's Dataset, ToTensor, DataLoader, torchmetrics, `self.log` in every step."""
     import lightning as L
     import torch
     from lightning.pytorch.loggers import TensorBoardLogger
     from torch.utils.data import DataLoader
     from torchmetrics.classification import MulticlassAccuracy
-    from torchvision import transforms
-    from torchvision.datasets import FashionMNIST
 
     from benchmarks.stopwatch import Stopwatch
 
     class Usual(L.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            flatten, hidden, out = torch.nn.Flatten(), torch.nn.Linear(784, 256), torch.nn.Linear(256, 10)
-            self.net = torch.nn.Sequential(flatten, hidden, torch.nn.ReLU(), out)
+            self.net = torch.nn.Sequential(torch.nn.Flatten(), network(model))
             accuracies = {split: MulticlassAccuracy(10, average="micro") for split in ("fit", "val")}
             self.accuracy = torch.nn.ModuleDict(accuracies)
 
@@ -105,15 +125,8 @@ def usual_lightning(epochs: int, folder: str) -> Callable[[], float]:
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
-    class Images(FashionMNIST):
-        """torchvision's data set over arrays already read, so that no files are laid out for it."""
-
-        def __init__(self, X: torch.Tensor, y: torch.Tensor) -> None:
-            self.data, self.targets = (X.view(-1, 28, 28) * 255).round().to(torch.uint8), y
-            self.transform, self.target_transform = transforms.ToTensor(), None
-
-    X, y, X_val, y_val = tensors()
-    fit, val = Images(X, y), Images(X_val, y_val)
+    X, y, X_val, y_val = data
+    fit, val = images(X, y), images(X_val, y_val)
 
     def run() -> float:
         root, clock = tempfile.mkdtemp(dir=folder), Stopwatch()
@@ -126,6 +139,20 @@ def usual_lightning(epochs: int, folder: str) -> Callable[[], float]:
         return clock.seconds / epochs
 
     return run
+
+
+def images(X: Any, y: Any) -> Any:
+    """torchvision's data set over arrays already read, so that no files are laid out for it."""
+    import torch
+    from torchvision import transforms
+    from torchvision.datasets import FashionMNIST
+
+    class Images(FashionMNIST):
+        def __init__(self) -> None:
+            self.data, self.targets = (X.view(-1, 28, 28) * 255).round().to(torch.uint8), y
+            self.transform, self.target_transform = transforms.ToTensor(), None
+
+    return Images()
 
 
 def tensors() -> tuple[Any, Any, Any, Any]:
