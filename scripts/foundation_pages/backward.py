@@ -149,66 +149,56 @@ def number(tensor: Tensor) -> str:
     return f"{tensor.norm().item():.4f}"
 
 
+# the graph of the picture: where each variable and operation stands, how it is written, what leads where
+VARIABLES = {"x": (0, 0), "z": (3, 0), "h": (6, 0), "o": (9, 0), "L": (12, 0), "J": (15, 0), "y": (10.5, 1.4),
+             "W1": (1.5, -1.5), "W2": (7.5, -1.5), "s": (12, -3)}  # fmt: skip
+OPERATIONS = {"×": (1.5, 0), "φ": (4.5, 0), "again ×": (7.5, 0), "loss": (10.5, 0), "+": (13.5, 0), "λ": (4.5, -3)}
+WRITTEN = {"W1": "$W_1$", "W2": "$W_2$", "λ": r"$\frac{\lambda}{2}\|\cdot\|^2$", "again ×": "×", "loss": "$l$"}
+ARROWS = [
+    *itertools.pairwise(["x", "×", "z", "φ", "h", "again ×", "o", "loss", "L", "+", "J"]),
+    ("y", "loss"), ("W1", "×"), ("W2", "again ×"), ("W1", "λ"), ("W2", "λ"), ("λ", "s"), ("s", "+"),
+]  # fmt: skip
+WIDE = {"λ": 30, "W1": 17, "W2": 17}  # points that an arrow ends before the middle of what it leads to
+
+
 def picture(figures: dict[str, Any]) -> Figure:
     from foundation_pages.drawing import BLUE, ORANGE, canvas
     from initlab.evaluation.pictures import FAINT, INK
 
-    figure = canvas(11.2, 4.3)
+    figure = canvas(11.2, 4.2)
     ax = figure.add_subplot()
     ax.set_axis_off()
     ax.set_aspect("equal")
     ax.set_xlim(-0.6, 15.6)
-    ax.set_ylim(-3.75, 2.15)
-    variables = {"x": (0, 0), "z": (3, 0), "h": (6, 0), "o": (9, 0), "L": (12, 0), "J": (15, 0), "y": (10.5, 1.3),
-                 "W1": (1.5, -1.5), "W2": (7.5, -1.5), "s": (12, -3)}  # fmt: skip
-    operations = {
-        "×": (1.5, 0),
-        "φ": (4.5, 0),
-        "times again": (7.5, 0),
-        "l": (10.5, 0),
-        "+": (13.5, 0),
-        "penalty": (7.5, -3),
-    }
-    edges = ["x", "×", "z", "φ", "h", "times again", "o", "l", "L", "+", "J"]
-    pairs = [*itertools.pairwise(edges), ("y", "l"), ("W1", "×"), ("W2", "times again"), ("W1", "penalty"),
-             ("W2", "penalty"), ("penalty", "s"), ("s", "+")]  # fmt: skip
-    places = {**variables, **operations}
-    arrow = {"arrowstyle": "-|>", "color": FAINT, "linewidth": 1.2, "shrinkA": 14, "shrinkB": 16}
+    ax.set_ylim(-3.7, 2.2)
+    middle: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "zorder": 3}
+    for start, end in ARROWS:
+        arrow = {"arrowstyle": "-|>", "color": FAINT, "linewidth": 1.2, "shrinkA": 15, "shrinkB": WIDE.get(end, 15)}
+        ax.annotate("", (VARIABLES | OPERATIONS)[end], (VARIABLES | OPERATIONS)[start], zorder=1, arrowprops=arrow)
     circle = {"boxstyle": "circle,pad=0.32", "facecolor": "#e4eff8", "edgecolor": BLUE, "linewidth": 1.3}
     square = {"boxstyle": "square,pad=0.35", "facecolor": "white", "edgecolor": FAINT, "linewidth": 1.1}
-    middle: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "zorder": 3}
-    for start, end in pairs:
-        ax.annotate("", places[end], places[start], zorder=1, arrowprops=arrow)
-    written = {"W1": "$W_1$", "W2": "$W_2$", "penalty": r"$\frac{\lambda}{2}\|\cdot\|^2$", "times again": "×"}
-    for name, (x, y) in variables.items():
-        ax.text(x, y, written.get(name, f"${name}$"), fontsize=13, bbox=circle, **middle)
+    for name, (x, y) in VARIABLES.items():
+        ax.text(x, y, WRITTEN.get(name, f"${name}$"), fontsize=13, bbox=circle, **middle)
         size = figures["shapes"].get(name)
         if size:
             ax.text(x, y - 0.55, " × ".join(map(str, size)), fontsize=9, ha="center", va="top", color=FAINT)
-    for name, (x, y) in operations.items():
-        ax.text(x, y, written.get(name, name), fontsize=12, bbox=square, **middle)
+    for name, (x, y) in OPERATIONS.items():
+        ax.text(x, y, WRITTEN.get(name, name), fontsize=12, bbox=square, **middle)
     d = r"\partial "
     gradients = {
         "z": rf"$\frac{{{d}J}}{{{d}h}}\odot\varphi'(z)$", "h": rf"$W_2^\top\frac{{{d}J}}{{{d}o}}$",
         "o": r"$\mathrm{softmax}(o)-e_y$", "L": "$1$",
     }  # fmt: skip
     for name, formula in gradients.items():
-        x, y = variables[name]
+        x, y = VARIABLES[name]
         ax.text(x, y + 0.62, formula, fontsize=11.5, ha="center", va="bottom", color=ORANGE)
     ax.text(12.55, -3, "$1$", fontsize=11.5, ha="left", va="center", color=ORANGE)
     for name, inside, outside in (("W1", "x", "z"), ("W2", "h", "o")):
-        x, y = variables[name]
+        x, y = VARIABLES[name]
         words = rf"$\frac{{{d}J}}{{{d}{outside}}}\,{inside}^\top+\lambda W_{name[1]}$"
         ax.text(x + 0.62, y + 0.05, words, fontsize=11.5, ha="left", va="center", color=ORANGE)
-    ax.text(
-        -0.5,
-        2.1,
-        "The graph of J, and the gradient of J at every variable",
-        fontsize=12,
-        weight="bold",
-        color=INK,
-        va="top",
-    )
-    ax.text(-0.5, 1.7, "forward along the arrows, blue circles with their shapes; backward against them, orange",
-            fontsize=9.5, color=FAINT, va="top")  # fmt: skip
+    title = "The graph of J, and the gradient of J at every variable"
+    below = "forward along the arrows: circles, with the shapes of this example; backward against them: in orange"
+    ax.text(-0.5, 2.2, title, fontsize=12, weight="bold", color=INK, va="top")
+    ax.text(-0.5, 1.8, below, fontsize=9.5, color=FAINT, va="top")
     return figure

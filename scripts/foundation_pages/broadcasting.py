@@ -94,7 +94,7 @@ def picture(figures: dict[str, Any]) -> Figure:
     names = ["x and y", "x - y, broadcast", "x - y, both stretched\nand copied first"]
     values = [figures[name] / MIB for name in ("before", "after", "copied")]
     published = [figures["published"]["before"], figures["published"]["after"]]
-    figure = canvas(8.6, 2.6)
+    figure = canvas(8.6, 2.8)
     ax = plain(figure.add_subplot())
     ax.barh(range(3), values, height=0.55, color=[BLUE, BLUE, ORANGE])
     ax.plot(published, range(2), "D", color=INK, markersize=6, fillstyle="none", label="course notebook")
@@ -107,5 +107,5 @@ def picture(figures: dict[str, Any]) -> Figure:
     x, y, z = figures["shapes"]
     heading(ax, "Broadcasting stores the result, not the stretched operands",
             f"the most that is held at a time, MiB: {x} minus {y} gives {z}")  # fmt: skip
-    ax.legend(loc="lower right", frameon=False, fontsize=9.5, labelcolor=INK)
+    figure.legend(loc="outside lower left", frameon=False, fontsize=9.5, labelcolor=INK)
     return figure

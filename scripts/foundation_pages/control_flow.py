@@ -67,7 +67,6 @@ def page(sheet: Sheet) -> None:
     grid = torch.cat([-torch.logspace(2.5, -1.5, 400), torch.logspace(-1.5, 2.5, 400)]).double()
     sheet.figures |= {
         "a": grid.tolist(), "f": [f(a).item() for a in grid], "slope": [slope(a).item() for a in grid],
-        "drawn": drawn.tolist(), "drawn slope": got.tolist(),
     }  # fmt: skip
 
 

@@ -40,45 +40,55 @@ def heading(ax: Axes, title: str, below: str = "") -> None:
 
 
 def ladder(
-    groups: Mapping[str, Mapping[str, Sequence[float]]],
+    measured: Mapping[str, Mapping[str, Sequence[float]]],
     published: Mapping[str, Mapping[str, float]],
     title: str,
     below: str,
+    factors: bool = True,
 ) -> Figure:
     """Rungs down, seconds across on a log scale: dots are medians here with quartiles, open diamonds what is published.
 
-    groups: by device or library, by rung, the seconds of every round; beside a dot stands how many times faster it is
-        than the rung above it in its group. published: by source, by rung, seconds.
+    measured: by device or library, by rung, the seconds of every round; with `factors`, beside a dot stands how many
+        times faster it is than the rung above. published: by source, by rung, seconds.
     """
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    rungs = list(dict.fromkeys(rung for group in groups.values() for rung in group))
-    figure = canvas(8.6, 1.7 + 0.5 * len(rungs) * max(1.0, 0.55 * len(groups)))
+    series: dict[str, Mapping[str, Any]] = {**measured, **published}
+    rungs = list(dict.fromkeys(rung for of in series.values() for rung in of))
+    lanes = {rung: [name for name, of in series.items() if rung in of] for rung in rungs}  # one each, so none overlap
+    places = [(rung, name) for rung in rungs for name in [*lanes[rung], ""]]
+    colours = dict(zip(measured, (BLUE, ORANGE, GREEN), strict=False)) | dict.fromkeys(published, FAINT)
+    figure = canvas(8.6, 1.35 + 0.235 * len(places))
     ax = plain(figure.add_subplot())
     ax.set_xscale("log")
-    offsets = [0.26 * (i - (len(groups) - 1) / 2) for i in range(len(groups))]
-    for (name, group), offset, colour in zip(groups.items(), offsets, (BLUE, ORANGE, GREEN), strict=False):
+    ends = []
+    for name, of in series.items():
         above: Sequence[float] | None = None
-        for rung, seconds in group.items():
-            y = rungs.index(rung) + offset
-            low, middle, high = quartiles(seconds)
-            ax.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.45, solid_capstyle="round")
-            label = name if above is None else None
-            ax.plot(middle, y, "o", color=colour, markersize=7, label=label, zorder=3)
-            words = duration(middle) + (f"   {factor(times_faster(above, seconds))}" if above else "")
-            ax.annotate(
-                words, (middle, y), xytext=(9, 0), textcoords="offset points", va="center", fontsize=SIZE, color=INK
-            )
-            above = seconds
-    for (source, values), colour in zip(published.items(), (INK, FAINT), strict=False):
-        where = [rungs.index(rung) for rung in values]
-        ax.plot(list(values.values()), where, "D", color=colour, markersize=6, fillstyle="none", label=source, zorder=2)
-    ends = [s for group in groups.values() for x in group.values() for s in x]
-    ends += [s for values in published.values() for s in values.values()]
-    ax.set_xlim(min(ends) / 1.8, max(ends) * 9)
-    ax.set_ylim(len(rungs) - 0.4, -0.6)
-    ax.set_yticks(range(len(rungs)), rungs, fontsize=10, color=INK)
+        for rung, value in of.items():
+            y = places.index((rung, name))
+            low, middle, high = quartiles(value) if name in measured else (value,) * 3
+            ax.plot([low, high], [y, y], color=colours[name], linewidth=4, alpha=0.4, solid_capstyle="round")
+            ax.plot(
+                middle, y, "o" if name in measured else "D", color=colours[name], markersize=6.5, zorder=3,
+                fillstyle="full" if name in measured else "none", label=name if rung == next(iter(of)) else None,
+            )  # fmt: skip
+            words = duration(middle)
+            if above is not None and factors and name in measured:
+                words += f"   {factor(times_faster(above, value))}"
+            colour = INK if name in measured else FAINT
+            place = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
+            ax.annotate(words, (middle, y), fontsize=SIZE, color=colour, **place)
+            above = value
+            ends.append(middle)
+    ax.set_xlim(min(ends) / 1.8, max(ends) * 6)
+    ax.set_ylim(len(places) - 1.3, -0.9)
+    for y, (_, name) in enumerate(places[:-1]):
+        if not name:
+            ax.axhline(y, color="#e8eaee", linewidth=0.8)
+    middles = [places.index((rung, lanes[rung][0])) + (len(lanes[rung]) - 1) / 2 for rung in rungs]
+    ax.set_yticks(middles, rungs, fontsize=10, color=INK)
     ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda s, _: _tick(s)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.grid(axis="x", color="#e8eaee", linewidth=0.8, zorder=0)

@@ -195,7 +195,7 @@ def picture(figures: dict[str, Any]) -> Figure:
     names = {"cpu": "here, CPU", "cuda": "here, GPU"}
     return ladder(
         {names[device]: seconds for device, seconds in figures["seconds"].items()},
-        {"fast.ai, chapter 17, 2020": figures["published"]},
+        {"the book, 2020": figures["published"]},
         "Every loop that leaves Python makes the product quicker",
-        f"{left} @ {right}: seconds of one product, and how many times faster than the rung above",
+        f"{left} @ {right}: median and quartiles of one product, and how many times faster than the rung above",
     )

@@ -112,10 +112,10 @@ def page(sheet: Sheet) -> None:
         sheet.check(f"mean {mean:g}, std {std:g}: the area is the share of [-7, 7)", abs(area - inside) < 1e-7)
         peak = x[density.argmax()].item()
         rows.append([f"{mean:g}", f"{std:g}", f"{density.max():.4f} at {peak:.2f}", f"{area:.6f}", f"{off:.1e}"])
-        curves.append({"mean": mean, "std": std, "density": density.tolist()})
+        curves.append({"mean": mean, "std": std, "density": density[::5].tolist()})
     sheet.table("Normal densities on [-7, 7)", ["mean", "std", "highest", "area", "off torch.distributions"], rows)
     drawn = weights(sheet)
-    sheet.figures |= {"x": x.tolist(), "densities": curves, "weights": drawn}
+    sheet.figures |= {"x": x[::5].tolist(), "densities": curves, "weights": drawn}
 
 
 def weights(sheet: Sheet) -> dict[str, Any]:
@@ -152,9 +152,9 @@ def picture(figures: dict[str, Any]) -> Figure:
     from foundation_pages.drawing import BLUE, GREEN, ORANGE, SKY, canvas, heading, plain
     from initlab.evaluation.pictures import INK
 
-    figure = canvas(9.6, 7.2)
-    grid = figure.add_gridspec(3, 4, height_ratios=[1.35, 1, 1])
-    ax = plain(figure.add_subplot(grid[0, :]))
+    figure = canvas(9.6, 7.8)
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.6], hspace=0.04)
+    ax = plain(top.add_subplot())
     styles = ((BLUE, "-"), (ORANGE, (0, (4, 1.5))), (GREEN, (0, (1.2, 1))))
     for curve, (colour, style) in zip(figures["densities"], styles, strict=True):
         label = f"mean {curve['mean']:g}, std {curve['std']:g}"
@@ -164,8 +164,10 @@ def picture(figures: dict[str, Any]) -> Figure:
     ax.set_ylim(0, None)
     heading(ax, "The normal density: the mean moves it, the std widens it", "by its formula, on [-7, 7)")
     widest = max(curve["reach"] for curve in figures["weights"].values())
-    for i, (name, drawn) in enumerate(figures["weights"].items()):
-        ax = plain(figure.add_subplot(grid[1 + i // 4, i % 4]))
+    panels = bottom.subplots(2, 4).flat
+    title = "Drawn weights follow the density that their scheme promises"
+    bottom.suptitle(title, x=0.005, ha="left", fontsize=11.5, weight="bold", color=INK)
+    for (name, drawn), ax in zip(figures["weights"].items(), map(plain, panels), strict=True):
         edges = np.linspace(-drawn["reach"], drawn["reach"], len(drawn["bars"]) + 1)
         ax.stairs(drawn["bars"], edges, fill=True, color=SKY, alpha=0.6, linewidth=0)
         ax.plot(drawn["at"], drawn["density"], color=INK, linewidth=1.3)

@@ -111,5 +111,6 @@ def picture(figures: dict[str, Any]) -> Figure:
         {f"here, {library}": seconds for library, seconds in figures["seconds"].items()},
         {"course notebook": figures["published"]},
         "ReLU costs what it moves through memory",
-        f"seconds on {side} x {side} numbers; the factor is to the way above",
+        f"{side} x {side} numbers of float64, median and quartiles",
+        factors=False,
     )

@@ -34,6 +34,7 @@ def work_out(name: str, folder: Path, fast: bool) -> dict[str, Any]:
     module, sheet = module_of(name), Sheet(fast)
     began = time.perf_counter()
     module.page(sheet)
+    figures = _six_digits(sheet.figures)
     record = {
         "page": name,
         "title": words_of(name)[0],
@@ -43,13 +44,22 @@ def work_out(name: str, folder: Path, fast: bool) -> dict[str, Any]:
         "checks": sheet.checks,
         "tables": sheet.tables,
         "picture": hasattr(module, "picture"),
-        "figures": sheet.figures,
+        "figures": figures,
     }
     folder.mkdir(parents=True, exist_ok=True)
     if record["picture"]:
         from initlab.evaluation.pictures import save
 
-        save(module.picture(json.loads(json.dumps(sheet.figures))), folder / f"{name}.png")
+        save(module.picture(figures), folder / f"{name}.png")
     with whole_file(folder / f"{name}.json") as file:
         file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
     return record
+
+
+def _six_digits(value: Any) -> Any:
+    """Every number of a nest of dicts and lists to six digits, which a picture cannot tell from all sixteen."""
+    if isinstance(value, dict):
+        return {key: _six_digits(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_six_digits(inner) for inner in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
