@@ -51,13 +51,14 @@ def ladder(
     measured: by device or library, by rung, the seconds of every round; with `factors`, beside a dot stands how many
         times faster it is than the rung above. published: by source, by rung, seconds.
     """
-    from matplotlib.ticker import FuncFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     series: dict[str, Mapping[str, Any]] = {**measured, **published}
     rungs = list(dict.fromkeys(rung for of in series.values() for rung in of))
     lanes = {rung: [name for name, of in series.items() if rung in of] for rung in rungs}  # one each, so none overlap
     places = [(rung, name) for rung in rungs for name in [*lanes[rung], ""]]
     colours = dict(zip(measured, (BLUE, ORANGE, GREEN), strict=False)) | dict.fromkeys(published, FAINT)
+    marks = dict.fromkeys(measured, "o") | dict(zip(published, "Ds", strict=False))
     figure = canvas(8.6, 1.35 + 0.235 * len(places))
     ax = plain(figure.add_subplot())
     ax.set_xscale("log")
@@ -69,15 +70,16 @@ def ladder(
             low, middle, high = quartiles(value) if name in measured else (value,) * 3
             ax.plot([low, high], [y, y], color=colours[name], linewidth=4, alpha=0.4, solid_capstyle="round")
             ax.plot(
-                middle, y, "o" if name in measured else "D", color=colours[name], markersize=6.5, zorder=3,
+                middle, y, marks[name], color=colours[name], markersize=6.5, zorder=3,
                 fillstyle="full" if name in measured else "none", label=name if rung == next(iter(of)) else None,
             )  # fmt: skip
             words = duration(middle)
             if above is not None and factors and name in measured:
                 words += f"   {factor(times_faster(above, value))}"
             colour = INK if name in measured else FAINT
-            place = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
-            ax.annotate(words, (middle, y), fontsize=SIZE, color=colour, **place)
+            ax.annotate(
+                words, (high, y), xytext=(9, 0), textcoords="offset points", va="center", fontsize=SIZE, color=colour
+            )
             above = value
             ends.append(middle)
     ax.set_xlim(min(ends) / 1.8, max(ends) * 6)
@@ -90,6 +92,8 @@ def ladder(
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda s, _: _tick(s)))
+    if max(ends) < 300 * min(ends):
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.grid(axis="x", color="#e8eaee", linewidth=0.8, zorder=0)
     ax.set_axisbelow(True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -123,7 +124,7 @@ def page(sheet: Sheet) -> None:
     found: dict[str, dict[str, list[float]]] = {}
     for device in sheet.devices:
         at, bt = a.to(device), b.to(device)
-        work = {name: (lambda p=product, x=at, y=bt: p(x, y)) for name, product in WAYS.items()}
+        work = {name: partial(product, at, bt) for name, product in WAYS.items()}
         found[device.type] = measure(work, device, sheet.rounds)
     sheet.figures |= {"seconds": found, "published": BOOK, "shapes": [list(a.shape), list(b.shape)]}
     ladder_table(sheet, found)
@@ -152,7 +153,7 @@ def shapes_that_do_not_fit(sheet: Sheet) -> None:
     for left, right in (((2, 3), (4, 5)), ((2, 1), (3, 4)), ((2, 3), (1, 4))):
         a, b = torch.ones(left), torch.ones(right)
         for name, product in WAYS.items():
-            sheet.refuses(f"{name}: refuses {list(left)} @ {list(right)}", lambda p=product, x=a, y=b: p(x, y))
+            sheet.refuses(f"{name}: refuses {list(left)} @ {list(right)}", partial(product, a, b))
         try:
             said = f"answers, {list(torch.einsum('ik,kj->ij', a, b).shape)}"
         except RuntimeError:

@@ -7,13 +7,14 @@ Which is quickest, and are they the same function everywhere?
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from foundation_pages.clock import duration, measure, timing
+from foundation_pages.clock import Work, duration, measure, timing
 from foundation_pages.sheet import Sheet
 from initlab.nn import ACTIVATIONS
 
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 READING = """
-None of them calculates much: the time goes into reading the matrix, writing the result, and the matrices between. The
-mask has a byte an entry, `abs(x) + x` two whole matrices more, so their order can change with the library and
-the machine, and it does. Written once, as torch's own `relu`, it is a single pass.
+None of them calculates much. What takes the time is memory: reading the matrix, and above all asking the system for
+new matrices, whose pages it has to clear and hand over. The mask takes a byte an entry more than the result,
+`(|x| + x) / 2` up to two matrices more; `maximum` into a matrix that is there already asks for nothing, and its row
+shows what is left then. NumPy asks Linux for large pages, of which fewer are needed; torch does so when the environment
+says THP_MEM_ALLOC_ENABLE=1, and then the two columns come together: the formula is not the difference.
 
-They are equal on ordinary numbers only. At the edge `max` alone keeps the limit: -inf times a mask of 0 is nan, |x| + x
-overflows before it is halved. And at 0, where ReLU has no derivative, autograd gives what the formula suggests: a half
-where the two branches tie. `initlab.nn` takes 0 there, as `torch.relu` does.
+They are equal on ordinary numbers only. At the edge `max` alone keeps the limit: -inf times a mask of 0 is nan, and
+|x| + x overflows before it is halved. And at 0, where ReLU has no derivative, autograd gives what the formula suggests:
+a half where the two branches tie. `initlab.nn` takes 0 there, as `torch.relu` does.
 """
+INTO = "maximum, into memory it has"
 PUBLISHED = {"maximum": 0.573, "times mask": 0.340, "(|x| + x) / 2": 0.670}  # seconds; the course notebook, undated
 
 
@@ -64,12 +68,10 @@ def page(sheet: Sheet) -> None:
             sheet.close(f"{name} on the GPU: the same", relu(x.to(device)), own, 0)
     edges(sheet)
 
-    found = {"NumPy": measure({n: (lambda f=f: f(x.numpy())) for n, f in IN_NUMPY.items()}, x.device, sheet.rounds)}
+    found = {"NumPy": measure(contenders_in_numpy(x.numpy()), x.device, sheet.rounds)}
     for device in sheet.devices:
-        at = x.to(device)
-        work = {name: (lambda f=f, x=at: f(x)) for name, f in WAYS.items()}
-        work["initlab.nn"] = lambda x=at: ACTIVATIONS["relu"].value(x)
-        found["torch" if device.type == "cpu" else "torch, GPU"] = measure(work, device, sheet.rounds)
+        name = "torch" if device.type == "cpu" else "torch, GPU"
+        found[name] = measure(contenders(x.to(device)), device, sheet.rounds)
     sheet.figures |= {"seconds": found, "published": PUBLISHED, "side": side}
     libraries = list(found)
     columns = ["way<", *(f"here, {library}" for library in libraries), "course notebook"]
@@ -82,6 +84,19 @@ def page(sheet: Sheet) -> None:
         rows.append([*row, duration(PUBLISHED[name]) if name in PUBLISHED else ""])
     caption = f"Time on {side} x {side} numbers of float64, median and quartiles"
     sheet.table(caption, columns, rows)
+
+
+def contenders(x: Tensor) -> dict[str, Work]:
+    zero, there = torch.zeros((), dtype=x.dtype, device=x.device), torch.empty_like(x)
+    work: dict[str, Work] = {name: partial(relu, x) for name, relu in WAYS.items()}
+    work[INTO] = lambda: torch.maximum(x, zero, out=there)
+    return work | {"initlab.nn": partial(ACTIVATIONS["relu"].value, x)}
+
+
+def contenders_in_numpy(x: np.ndarray) -> dict[str, Work]:
+    there = np.empty_like(x)
+    work: dict[str, Work] = {name: partial(relu, x) for name, relu in IN_NUMPY.items()}
+    return work | {INTO: lambda: np.maximum(x, 0, out=there)}
 
 
 def edges(sheet: Sheet) -> None:
@@ -110,7 +125,7 @@ def picture(figures: dict[str, Any]) -> Figure:
     return ladder(
         {f"here, {library}": seconds for library, seconds in figures["seconds"].items()},
         {"course notebook": figures["published"]},
-        "ReLU costs what it moves through memory",
+        "ReLU costs the memory that it asks for",
         f"{side} x {side} numbers of float64, median and quartiles",
         factors=False,
     )

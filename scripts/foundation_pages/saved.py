@@ -6,15 +6,15 @@ prediction throws away. How many bytes, of which layer, and can they be counted 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from foundation_pages.memory import MIB, Allocated, allocations
+from foundation_pages.memory import Allocated, allocations, mib
 from foundation_pages.sheet import Sheet
 from initlab.nn import ACTIVATIONS, Activation, Linear, cross_entropy
 
@@ -25,11 +25,12 @@ READING = """
 A dense layer keeps its input, for the gradient of its weight is the product of the gradient and that; and its weight,
 for the gradient of the input. Where nothing asks for the gradient of the input, as in the first layer, the weight is
 not kept. ReLU, tanh and sigmoid keep their own output, which the next layer keeps as well: the same bytes, counted
-once. Data and parameters are there anyway, so only the last column is memory that training costs. It grows with batch,
-width and depth, and prediction needs none of it.
+once. A function that is written in several steps keeps something of each; torch's own GELU and SiLU are one step. Data
+and parameters are there anyway, so only the column `new` is memory that training costs. It grows with batch, width and
+depth, and prediction needs none of it.
 
-In the picture each operation is a step to the right. Training climbs until the loss and comes down in the backward
-pass, which ends with the gradients of the parameters; prediction holds a layer or two at a time.
+In the picture each step to the right is an operation. Training climbs until the loss and comes down on the way back, as
+each layer's gradient is done and what it kept is let go; prediction holds a layer's input and output at a time.
 """
 SIZE = 4  # bytes of a float32
 
@@ -150,75 +151,84 @@ def held_after(model: nn.Sequential, X: Tensor, y: Tensor) -> tuple[Allocated, T
 
 
 def by_activation(sheet: Sheet) -> None:
-    """Numbers kept for each number that goes in; -1 for none to count by hand."""
-    hand: Mapping[str, int] = {"relu": 1, "leaky_relu": 1, "tanh": 1, "sigmoid": 1, "identity": 0}
+    """Numbers kept for each number that goes in."""
+    by_hand: Mapping[str, int] = {"relu": 1, "leaky_relu": 1, "tanh": 1, "sigmoid": 1, "identity": 0}
     rows = []
     for name, phi in ACTIVATIONS.items():
-        H = torch.randn(50, 20, requires_grad=True) * 1.0
-        with watched() as kept:
-            phi.value(H)
-        found = kept.take(set())
-        floats = sum(size(tensor) for tensor, is_new in found if is_new) / size(H)
-        if name in hand:
-            sheet.check(f"{name}: keeps {hand[name]} number for each that goes in", floats == hand[name])
-        rows.append([name, f"{floats:g}"])
-    caption = "Numbers kept for each number that goes into an activation function, as initlab.nn writes it"
-    sheet.table(caption, ["activation<", "kept"], rows)
+        ours, torchs = numbers_kept(phi.value), numbers_kept(phi.torch_module())
+        if name in by_hand:
+            sheet.check(f"{name}: keeps {by_hand[name]} for each number that goes in", ours == by_hand[name])
+        rows.append([name, f"{ours:g}", f"{torchs:g}"])
+    caption = "Numbers kept for each number that goes into an activation function"
+    sheet.table(caption, ["activation<", "as initlab.nn writes it", "torch's own"], rows)
+
+
+def numbers_kept(function: Callable[[Tensor], Tensor]) -> float:
+    H = torch.ones(50, 20, requires_grad=True) * 1.0  # not a parameter, which would be there anyway
+    with watched() as kept:
+        function(H)
+    return sum(size(tensor) for tensor, is_new in kept.take(set()) if is_new) / size(H)
 
 
 def over_a_deep_net(sheet: Sheet) -> None:
-    """Bytes held after each operation of a deep MLP: training with its backward pass, and prediction."""
+    """Bytes held after each operation of a deep MLP, in training with its way back and in prediction. The parameters'
+    gradients are there before, as they are where an optimiser zeroes them."""
     batch, widths = (32, [20, *[16] * 4, 10]) if sheet.fast else (256, [784, *[256] * 10, 10])
     X, y = data(batch, widths)
     model = net(widths, "relu")
-    traces = {}
-    for name, mode in (("training", nullcontext()), ("prediction", torch.no_grad())):
-        model.zero_grad()
-        with mode, allocations() as held:
-            loss = cross_entropy(model(X), y)
-            if loss.requires_grad:
-                loss.backward()
-            del loss
-        traces[name] = held.trace
-    gradients = sum(size(p) for p in model.parameters())
-    sheet.check("after the backward pass the gradients of the parameters are held, nothing else",
-                traces["training"][-1] == gradients)  # fmt: skip
-    sheet.check("after prediction nothing is held", traces["prediction"][-1] == 0)
-    sheet.figures["deep"] = {"traces": traces, "batch": batch, "widths": widths, "gradients": gradients}
-    hidden = [batch * width * SIZE for width in widths[1:-1]]
-    most = {name: max(trace) for name, trace in traces.items()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    forward, loss = held_after(model, X, y)
+    with allocations() as backward:
+        loss.backward()
+        del loss
+    with torch.no_grad():
+        prediction, answer = held_after(model, X, y)
+    training = forward.trace + [forward.alive + change for change in backward.trace]
+    sheet.check("the backward pass lets go of everything", training[-1] == 0)
+    sheet.check("a deep net in prediction: the loss alone is held", prediction.alive == size(answer))
+    hidden = batch * sum(widths[1:-1]) * SIZE
+    sheet.check("a deep net in training: at least the hidden activations are held", forward.alive >= hidden)
+    sheet.figures["deep"] = {
+        "training": training, "prediction": prediction.trace, "loss at": len(forward.trace), "batch": batch,
+        "widths": widths,
+    }  # fmt: skip
     rows = [
-        ["the hidden activations, by hand", f"{sum(hidden) / MIB:.2f} MiB"],
-        ["training: held at most", f"{most['training'] / MIB:.2f} MiB"],
-        ["training: held after the backward pass, the gradients", f"{gradients / MIB:.2f} MiB"],
-        ["prediction: held at most", f"{most['prediction'] / MIB:.2f} MiB"],
+        ["the hidden activations, by hand", mib(hidden)],
+        ["training: held when the loss is there", mib(forward.alive)],
+        ["training: held at most", mib(max(training))],
+        ["training: held after the backward pass", mib(training[-1])],
+        ["prediction: held at most", mib(prediction.peak)],
     ]
-    caption = f"An MLP of {len(hidden)} hidden layers of {widths[1]} units, batch {batch}"
-    sheet.table(caption, ["what<", "memory"], rows)
+    caption = f"An MLP of {len(widths) - 2} hidden layers of {widths[1]} units, batch {batch}, beside data, parameters "
+    sheet.table(caption + "and their gradients", ["what<", "memory"], rows)
 
 
 def picture(figures: dict[str, Any]) -> Figure:
     from foundation_pages.drawing import BLUE, ORANGE, canvas, heading, plain
+    from foundation_pages.memory import MIB
     from initlab.evaluation.pictures import FAINT, INK
 
     deep = figures["deep"]
     figure = canvas(8.6, 3.6)
     ax = plain(figure.add_subplot())
-    for (name, trace), colour in zip(deep["traces"].items(), (BLUE, ORANGE), strict=True):
-        values = [0.0, *(held / MIB for held in trace)]
+    for name, colour in (("training", BLUE), ("prediction", ORANGE)):
+        values = [0.0, *(held / MIB for held in deep[name])]
         ax.step(range(len(values)), values, where="post", color=colour, linewidth=2)
         ax.fill_between(range(len(values)), values, step="post", color=colour, alpha=0.15, linewidth=0)
-        at = values.index(max(values))
-        ax.annotate(
-            f"{name}: {max(values):.2f} MiB at most", (at, max(values)), xytext=(6, 6), textcoords="offset points",
-            fontsize=10, weight="bold", color=colour,
-        )  # fmt: skip
+    high, low = (max(deep[name]) / MIB for name in ("training", "prediction"))
+    at, words = deep["loss at"], {"fontsize": 10, "weight": "bold", "va": "bottom"}
+    ax.plot([at, at], [0, 1.03 * high], color=FAINT, linewidth=1, linestyle=(0, (2, 2)))
+    ax.text(at + 1, 1.04 * high, "the loss", fontsize=9.5, color=FAINT, va="bottom")
+    ax.text(1, 1.04 * high, f"training: {high:.2f} MiB at most", color=BLUE, **words)
+    ax.text(at + 1.5, 0.4 * low, f"prediction: {low:.2f} MiB at most", color=ORANGE, **words)
     ax.set_xlabel("operations that allocate or free", fontsize=10, color=FAINT)
     ax.set_ylabel("MiB held", fontsize=10, color=FAINT)
-    ax.set_ylim(0, 1.18 * max(deep["traces"]["training"]) / MIB)
+    ax.set_ylim(0, 1.22 * high)
     ax.set_xlim(0, None)
     ax.tick_params(labelcolor=INK)
     hidden = deep["widths"][1:-1]
     below = f"an MLP of {len(hidden)} hidden layers of {hidden[0]} units, batch {deep['batch']}"
-    heading(ax, "Training keeps every layer for the way back, prediction none", f"{below}: beside data and parameters")
+    below += ": beside data, parameters and their gradients"
+    heading(ax, "Training keeps every layer for the way back, prediction none", below)
     return figure
