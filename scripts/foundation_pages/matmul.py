@@ -133,7 +133,7 @@ def page(sheet: Sheet) -> None:
 
 
 def ladder_table(sheet: Sheet, found: dict[str, dict[str, list[float]]]) -> None:
-    columns = ["way<", "here", "than the rung above", "than three loops", "the book, 2020", "there"]
+    columns = ["way<", "here", "than the rung above", "than three loops", "book, 2020", "book, than above"]
     columns += ["here, GPU"] * ("cuda" in found)
     rows, above = [], ""
     here = found["cpu"]

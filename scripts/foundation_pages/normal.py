@@ -153,7 +153,8 @@ def picture(figures: dict[str, Any]) -> Figure:
     from initlab.evaluation.pictures import INK
 
     figure = canvas(9.6, 7.8)
-    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=[1, 1.6], hspace=0.04))
+    halves: Any = figure.subfigures(2, 1, height_ratios=[1, 1.6], hspace=0.04)
+    top, bottom = halves
     ax = plain(top.add_subplot())
     styles = ((BLUE, "-"), (ORANGE, (0, (4, 1.5))), (GREEN, (0, (1.2, 1))))
     for curve, (colour, style) in zip(figures["densities"], styles, strict=True):

@@ -217,7 +217,8 @@ def picture(figures: dict[str, Any]) -> Figure:
         ax.step(range(len(values)), values, where="post", color=colour, linewidth=2)
         ax.fill_between(range(len(values)), values, step="post", color=colour, alpha=0.15, linewidth=0)
     high, low = (max(deep[name]) / MIB for name in ("training", "prediction"))
-    at, words = deep["loss at"], {"fontsize": 10, "weight": "bold", "va": "bottom"}
+    at = deep["loss at"]
+    words: dict[str, Any] = {"fontsize": 10, "weight": "bold", "va": "bottom"}
     ax.plot([at, at], [0, 1.03 * high], color=FAINT, linewidth=1, linestyle=(0, (2, 2)))
     ax.text(at + 1, 1.04 * high, "the loss", fontsize=9.5, color=FAINT, va="bottom")
     ax.text(1, 1.04 * high, f"training: {high:.2f} MiB at most", color=BLUE, **words)

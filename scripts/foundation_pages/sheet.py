@@ -43,7 +43,7 @@ class Sheet:
         """Check |got - want| <= allowed, entry by entry, in float64; gives the largest difference."""
         if got.shape != want.shape:
             raise WrongRungError(f"{words}: has shape {list(got.shape)}, not {list(want.shape)}")
-        gap = (got.detach().double() - want.detach().double()).abs().cpu()
+        gap = (got.detach().cpu().double() - want.detach().cpu().double()).abs()
         bound = torch.as_tensor(allowed, dtype=torch.float64).cpu().expand_as(gap)
         if not bool((gap <= bound).all()):  # nan is not within any bound
             at = int((gap / bound).nan_to_num(nan=torch.inf).argmax())
