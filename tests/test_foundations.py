@@ -421,6 +421,24 @@ def test_a_gpu_is_waited_for_before_the_clock_is_read(monkeypatch: pytest.Monkey
     assert took == (6 - 2) / 2
 
 
+def test_a_gpu_gets_a_column_and_dots_of_its_own(folder: Path) -> None:
+    from foundation_pages import loops, matmul, relu
+    from foundation_pages.sheet import Sheet
+
+    figures = {page.__name__: json.loads((folder / f"{page.__name__.split('.')[1]}.json").read_text())["figures"]
+               for page in (loops, matmul, relu)}  # fmt: skip
+    for page, there, name in ((loops, "cpu", "cuda"), (matmul, "cpu", "cuda"), (relu, "torch", "torch, GPU")):
+        found = figures[page.__name__]
+        seconds = found["seconds"]
+        seconds[name] = {rung: [s / 2 for s in of] for rung, of in seconds[there].items() if "first" not in rung}
+        _, labels = page.picture(found).axes[0].get_legend_handles_labels()
+        assert len(labels) == len(set(labels)) >= len(seconds) + 1
+        assert sum("GPU" in label for label in labels) == 1
+    sheet = Sheet()
+    matmul.ladder_table(sheet, figures[matmul.__name__]["seconds"])
+    assert sheet.tables[0]["columns"][-1] == "here, GPU"
+
+
 def test_a_turn_has_as_many_calls_as_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     from foundation_pages import clock
 

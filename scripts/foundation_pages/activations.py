@@ -22,7 +22,7 @@ sigmoid and tanh on both sides, which is called saturation, and ReLU for every n
 quarter at most, so a stack of them fades the gradient unless the weights are large; tanh, ReLU and the newer ones reach
 1. The gain is the factor that an initialisation needs to make good what the function takes away.
 """
-PASSES = 0.05  # share of the gradient under which a unit counts as saturated, as in initlab.monitor
+PASSES = 0.05  # of the largest derivative: a unit that lets less through counts as saturated, as in initlab.monitor
 
 
 def page(sheet: Sheet) -> None:
@@ -41,7 +41,7 @@ def page(sheet: Sheet) -> None:
         sheet.close(f"{name}: the value, against torch's own", value, phi.torch_module()(x), allowed)
         at_most = int(derivative.argmax())
         where = f"{x[at_most]:.2f}" if int((derivative == derivative[at_most]).sum()) == 1 else "many"
-        share = float((derivative.abs() < PASSES).double().mean())
+        share = float((derivative.abs() < PASSES * derivative.abs().max()).double().mean())
         values = f"{value.min():.3g} .. {value.max():.3g}"
         off = f"{gap:.1e}" if gap else "0"
         rows.append([name, values, f"{derivative[at_most]:.3f}", where, f"{share:.0%}", f"{phi.gain:.4f}", off])
@@ -53,7 +53,7 @@ def page(sheet: Sheet) -> None:
         "values",
         "largest derivative",
         "at x =",
-        f"passes under {PASSES:.0%}",
+        f"under {PASSES:.0%} of that",
         "gain",
         "off autograd",
     ]
@@ -74,7 +74,13 @@ def picture(figures: dict[str, Any]) -> Figure:
         ax = plain(next(panels))
         value, derivative = np.array(curve["value"]), np.array(curve["derivative"])
         ax.fill_between(
-            x, 0, 1, where=abs(derivative) < PASSES, transform=ax.get_xaxis_transform(), color="#eef0f3", lw=0
+            x,
+            0,
+            1,
+            where=abs(derivative) < PASSES * abs(derivative).max(),
+            transform=ax.get_xaxis_transform(),
+            color="#eef0f3",
+            lw=0,
         )
         ax.axhline(0, color=FAINT, linewidth=0.6)
         ax.plot(x, value, color=BLUE, linewidth=2)
@@ -88,7 +94,7 @@ def picture(figures: dict[str, Any]) -> Figure:
     ax.set_axis_off()
     ax.plot([], [], color=BLUE, linewidth=2, label="value")
     ax.plot([], [], color=ORANGE, linewidth=2, linestyle=(0, (3, 1.2)), label="derivative")
-    ax.fill_between([], [], color="#dfe3e8", lw=0, label=f"lets through less\nthan {PASSES:.0%} of the\ngradient")
+    ax.fill_between([], [], color="#dfe3e8", lw=0, label=f"derivative under\n{PASSES:.0%} of its largest")
     ax.legend(loc="center left", frameon=False, fontsize=11, labelcolor=INK)
     title = "What activation functions let through, forwards and backwards"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, weight="bold", color=INK)

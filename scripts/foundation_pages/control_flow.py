@@ -97,6 +97,6 @@ def picture(figures: dict[str, Any]) -> Figure:
     right.set_ylabel("df/da", fontsize=10, color=FAINT)
     left.set_ylim(600, 2e6)
     left.legend(loc="upper left", frameon=False, fontsize=9.5, ncols=2)
-    heading(left, "f: pieces of lines through 0", "whatever a is, the norm ends between 1000 and 2000")
+    heading(left, "f: pieces of lines through 0", "the norm doubles until it is 1000 or more")
     heading(right, "Its derivative: powers of two", "f(a) / a, as autograd finds by recording what was done")
     return figure

@@ -82,7 +82,7 @@ def ladder(
             )
             above = value
             ends.append(middle)
-    ax.set_xlim(min(ends) / 1.8, max(ends) * 6)
+    ax.set_xlim(min(ends) / 1.8, max(ends) * (6 if factors else 3))
     ax.set_ylim(len(places) - 1.3, -0.9)
     for y, (_, name) in enumerate(places[:-1]):
         if not name:

@@ -66,7 +66,6 @@ def page(sheet: Sheet) -> None:
         sheet.close(f"{name} in NumPy: the same", torch.from_numpy(IN_NUMPY[name](x.numpy())), own, 0)
         for device in sheet.devices[1:]:
             sheet.close(f"{name} on the GPU: the same", relu(x.to(device)), own, 0)
-    edges(sheet)
 
     found = {"NumPy": measure(contenders_in_numpy(x.numpy()), x.device, sheet.rounds)}
     for device in sheet.devices:
@@ -84,6 +83,7 @@ def page(sheet: Sheet) -> None:
         rows.append([*row, duration(PUBLISHED[name]) if name in PUBLISHED else ""])
     caption = f"Time on {side} x {side} numbers of float64, median and quartiles"
     sheet.table(caption, columns, rows)
+    edges(sheet)
 
 
 def contenders(x: Tensor) -> dict[str, Work]:
