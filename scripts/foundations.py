@@ -35,10 +35,13 @@ def main() -> None:
     args = parser.parse_args()
     try:
         names = chosen(args.pages, args.fast, args.threads, args.docs)
+        wrong = run(names, args.fast, args.threads, args.docs, ROOT)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    wrong = run(names, args.fast, args.threads, args.docs, ROOT)
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}; the pages must be able to write there", file=sys.stderr)
+        sys.exit(1)
     for name, words in wrong.items():
         print(f"{name}: {words}", file=sys.stderr)
     sys.exit(1 if wrong else 0)

@@ -404,6 +404,22 @@ def test_a_wrong_word_gets_one_sentence(
     assert error.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_written_gets_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import foundations
+
+    (tmp_path / "outputs").write_text("a file where the folder should be")
+    monkeypatch.setattr(foundations, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["foundations.py", "tensors"])
+    with pytest.raises(SystemExit) as end:
+        foundations.main()
+    assert end.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {tmp_path}/outputs/foundations: Not a directory; ")
+    assert error.count("\n") == 1
+
+
 def test_nothing_heavy_is_imported_before_the_words_are_read() -> None:
     code = "import sys, foundations; print([m for m in ('torch', 'matplotlib', 'numpy') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)

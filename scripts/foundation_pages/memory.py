@@ -1,7 +1,7 @@
 """What torch's CPU allocator hands out and takes back while something runs.
 
 `tracemalloc` sees Python's own allocations alone. torch's profiler is told by the allocator itself of every block, so
-these are bytes that were really allocated, rounded up to nothing.
+these are the bytes that were really allocated.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ SIZE = 4  # bytes of a float32
 
 
 class Kept:
-    """Tensors that autograd packs away, each storage counted once."""
+    """Tensors that autograd packs away."""
 
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
@@ -94,10 +94,10 @@ def layer_by_layer(model: nn.Sequential, X: Tensor, y: Tensor) -> list[dict[str,
 
 def by_hand(batch: int, widths: list[int]) -> list[tuple[int, str]]:
     """New bytes of each layer of a ReLU network and of the cross entropy, and where they come from."""
-    counts = []
+    counts = [(0, "the input: there already")]
     for hidden in widths[1:-1]:
-        counts += [(0, "input: there already"), (SIZE * batch * hidden, f"{SIZE} · {batch} · {hidden}: its output")]
-    counts.append((0, "input: kept by the layer before"))
+        counts.append((SIZE * batch * hidden, f"{SIZE} · {batch} · {hidden}: its output"))
+        counts.append((0, "the input: kept by the layer before"))
     classes = widths[-1]
     words = f"2 · {SIZE} · {batch} · {classes} + {SIZE} · {batch}: shifted logits, their exp, its sum"
     return [*counts, (2 * SIZE * batch * classes + SIZE * batch, words)]
@@ -152,12 +152,12 @@ def held_after(model: nn.Sequential, X: Tensor, y: Tensor) -> tuple[Allocated, T
 
 def by_activation(sheet: Sheet) -> None:
     """Numbers kept for each number that goes in."""
-    by_hand: Mapping[str, int] = {"relu": 1, "leaky_relu": 1, "tanh": 1, "sigmoid": 1, "identity": 0}
+    expected: Mapping[str, int] = {"relu": 1, "leaky_relu": 1, "tanh": 1, "sigmoid": 1, "identity": 0}
     rows = []
     for name, phi in ACTIVATIONS.items():
         ours, torchs = numbers_kept(phi.value), numbers_kept(phi.torch_module())
-        if name in by_hand:
-            sheet.check(f"{name}: keeps {by_hand[name]} for each number that goes in", ours == by_hand[name])
+        if name in expected:
+            sheet.check(f"{name}: keeps {expected[name]} for each number that goes in", ours == expected[name])
         rows.append([name, f"{ours:g}", f"{torchs:g}"])
     caption = "Numbers kept for each number that goes into an activation function"
     sheet.table(caption, ["activation<", "as initlab.nn writes it", "torch's own"], rows)

@@ -8,12 +8,15 @@ from rich.box import ROUNDED
 from rich.markup import escape
 from rich.table import Table
 
+from foundation_pages.work import words_of
 from initlab.console import CONSOLE
 
 
 def show(record: dict[str, Any]) -> None:
-    """Title, tables, how to read them, how many checks held."""
+    """Title and question, tables, how to read them, how many checks held."""
     CONSOLE.print(f"\n[bold]{escape(record['title'])}[/]  ({record['page']})", highlight=False)
+    _, lead, reading = words_of(record["page"])
+    CONSOLE.print(escape(lead), highlight=False)
     for written in record["tables"]:
         CONSOLE.print(f"[italic]{escape(written['caption'])}[/]", highlight=False)
         table = Table(box=ROUNDED)
@@ -22,4 +25,5 @@ def show(record: dict[str, Any]) -> None:
         for row in written["rows"]:
             table.add_row(*(escape(cell.replace("`", "").replace("**", "")) for cell in row))
         CONSOLE.print(table)
+    CONSOLE.print(escape(reading.replace("`", "")), highlight=False)
     CONSOLE.print(f"{len(record['checks'])} checks held", highlight=False)
