@@ -64,16 +64,17 @@ def run(names: list[str], fast: bool, threads: int, docs: bool, root: Path) -> d
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # before torch starts: its profiler speaks to the terminal else
     import torch
     from foundation_pages.document import records, render
+    from foundation_pages.machine import machine
     from foundation_pages.sheet import WrongRungError
     from foundation_pages.show import show
     from foundation_pages.work import work_out
 
     torch.set_num_threads(threads)
     folder = root / "docs" / "foundations" if docs else root / "outputs" / "foundations"
-    wrong = {}
+    wrong, on = {}, machine()
     for name in names:
         try:
-            show(work_out(name, folder, fast))
+            show(work_out(name, folder, fast, on))
             print((folder / f"{name}.json").relative_to(root))
         except WrongRungError as error:
             wrong[name] = str(error)

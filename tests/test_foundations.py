@@ -362,7 +362,7 @@ def test_a_broken_rung_is_seen(
     monkeypatch.setattr(clock, "_turn", lambda work, device, least: lambda: 1.0)  # nothing is timed
     words = broken(monkeypatch)
     with pytest.raises(WrongRungError) as wrong:
-        work_out(page, tmp_path, fast=True)
+        work_out(page, tmp_path, fast=True, on={})
     assert str(wrong.value).startswith(words)
     assert list(tmp_path.iterdir()) == []
 

@@ -12,12 +12,13 @@ import torch
 
 
 def machine() -> dict[str, object]:
-    """Plain values for the JSON file."""
+    """Plain values for the JSON file; `load` is how many processes wanted a core in the minute before."""
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "system": platform.system(),
         "python": platform.python_version(),
@@ -27,11 +28,12 @@ def machine() -> dict[str, object]:
 
 
 def sentence(on: dict[str, object]) -> str:
-    """ "2026-11-21, AMD EPYC, 2 cores, 1 thread, no GPU, Python 3.11.7, torch 2.15.0, NumPy 2.4.6"."""
+    """As in: 2026-11-21, AMD EPYC, 2 cores, load 0.1 at the start, 1 thread, no GPU, Linux, Python 3.11.7, ..."""
     threads = f"{on['threads']} thread" + "s" * (on["threads"] != 1)
     gpu = on["gpu"] or "no GPU"
+    load = "" if on["load"] is None else f", load {on['load']} at the start"
     versions = f"Python {on['python']}, torch {on['torch']}, NumPy {on['numpy']}"
-    return f"{on['date']}, {on['cpu']}, {on['cores']} cores, {threads}, {gpu}, {on['system']}, {versions}"
+    return f"{on['date']}, {on['cpu']}, {on['cores']} cores{load}, {threads}, {gpu}, {on['system']}, {versions}"
 
 
 def _cpu() -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from foundation_pages.machine import machine
 from foundation_pages.sheet import Sheet
 from initlab.runs.atomic import whole_file
 
@@ -26,8 +25,9 @@ def words_of(name: str) -> tuple[str, str, str]:
     return title, " ".join(lead.split()), "\n\n".join(" ".join(p.split()) for p in module.READING.strip().split("\n\n"))
 
 
-def work_out(name: str, folder: Path, fast: bool) -> dict[str, Any]:
-    """Check and measure a page; its `<name>.json` and, where it has one, its `<name>.png` in `folder`.
+def work_out(name: str, folder: Path, fast: bool, on: dict[str, object]) -> dict[str, Any]:
+    """Check and measure a page; its `<name>.json` and, where it has one, its `<name>.png` in `folder`. `on`: the
+    machine, as `machine.machine` tells.
 
     Raises `sheet.WrongRungError` where a check does not hold; then nothing is written.
     """
@@ -39,7 +39,7 @@ def work_out(name: str, folder: Path, fast: bool) -> dict[str, Any]:
         "page": name,
         "title": words_of(name)[0],
         "fast": fast,
-        "machine": machine(),
+        "machine": on,
         "seconds": round(time.perf_counter() - began, 1),
         "checks": sheet.checks,
         "tables": sheet.tables,
