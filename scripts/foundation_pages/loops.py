@@ -116,5 +116,5 @@ def picture(figures: dict[str, Any]) -> Figure:
         groups,
         figures["published"],
         f"One call into torch instead of {4 * figures['n']:,}",
-        f"median and quartiles to add {figures['n']:,} and {figures['n']:,} numbers, and how many times faster than above",
+        f"median and quartiles to add {figures['n']:,} and {figures['n']:,} numbers; times faster than the way above",
     )
