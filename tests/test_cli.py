@@ -113,6 +113,19 @@ def test_help_and_wrong_words_import_nothing_heavy() -> None:
     assert said.stdout == "[]\n"
 
 
+def test_help_shows_the_choices_and_the_config_that_the_words_make() -> None:
+    said = subprocess.run(
+        [sys.executable, TRAIN, "--help", "model=softmax"], capture_output=True, text=True, check=True
+    )
+    lines = said.stdout.splitlines()
+    assert next(line for line in lines if line.startswith("trainer: ")) == "trainer: auto, cpu, ddp, gpu"
+    assert "  _target_: initlab.models.SoftmaxRegression" in lines
+    assert "hydra:" not in said.stdout.split("== Values")[1]
+    wrong = subprocess.run([sys.executable, TRAIN, "-h", "model=sofmax"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: model=sofmax: no such model; did you mean softmax?")
+
+
 def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     words = ["model=linear", "data=synthetic_regression", f"hydra.run.dir={tmp_path}/file/run"]
