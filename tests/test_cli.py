@@ -120,7 +120,7 @@ def test_help_shows_the_choices_and_the_config_that_the_words_make() -> None:
     lines = said.stdout.splitlines()
     assert next(line for line in lines if line.startswith("trainer: ")) == "trainer: auto, cpu, ddp, gpu"
     assert "  _target_: initlab.models.SoftmaxRegression" in lines
-    assert "hydra:" not in said.stdout.split("== Values")[1]
+    assert "hydra:" not in lines
     wrong = subprocess.run([sys.executable, TRAIN, "-h", "model=sofmax"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: model=sofmax: no such model; did you mean softmax?")
