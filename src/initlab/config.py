@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from initlab.data.csv_file import check_columns
 from initlab.errors import UserError
 from initlab.rules import check, did_you_mean
 
@@ -38,6 +39,7 @@ def mode_of(metric: str) -> str:
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
+OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)
 
 
 def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
@@ -76,6 +78,9 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None
     for key, value in _leaves(plain):
         check(key, value)
     _check_task(plain, choices or {})
+    data = plain["data"]
+    if data.get("_target_") == "initlab.data.CSVTable":
+        check_columns(data.get("path"), data.get("target"), data.get("drop", ()), data.get("text", ()))
     devices, batch_size = plain["trainer"].get("devices", 1), plain["data"].get("batch_size", 0)
     if batch_size % devices:
         raise UserError(f"trainer.devices={devices}: it must divide data.batch_size={batch_size}")
