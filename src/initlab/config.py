@@ -20,9 +20,10 @@ FIRST_CHOICE = {
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
 ROOT_KEYS = FIRST_CHOICE.keys() | {
-    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast",
+    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast", "expect", "picture",
 }  # fmt: skip
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)
 
 
 def run_name(override_dirname: str) -> str:
@@ -39,7 +40,6 @@ def mode_of(metric: str) -> str:
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
-OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)
 
 
 def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
@@ -78,12 +78,12 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None
     for key, value in _leaves(plain):
         check(key, value)
     _check_task(plain, choices or {})
-    data = plain["data"]
-    if data.get("_target_") == "initlab.data.CSVTable":
-        check_columns(data.get("path"), data.get("target"), data.get("drop", ()), data.get("text", ()))
     devices, batch_size = plain["trainer"].get("devices", 1), plain["data"].get("batch_size", 0)
     if batch_size % devices:
         raise UserError(f"trainer.devices={devices}: it must divide data.batch_size={batch_size}")
+    data = plain["data"]
+    if data.get("_target_") == "initlab.data.CSVTable":
+        check_columns(data.get("path"), data.get("target"), data.get("drop", ()), data.get("text", ()))
 
 
 def _plain(cfg: Any, **how: Any) -> dict[str, Any]:

@@ -20,8 +20,8 @@ class MLPRegression(Regressor):
     Args:
         num_hiddens: units of each hidden layer; None: `depth` layers of `width` units.
         activation: phi, a name in `initlab.nn.ACTIVATIONS`.
-        output_activation: psi, another; a sigmoid answers between 0 and 1, and `right` is then reported too: the share
-            of examples whose outputs are all on the side of 0.5 that their targets are on.
+        output_activation: psi, another; a sigmoid answers between 0 and 1, and `acc` is then reported too: the share of
+            examples whose outputs are all on the side of 0.5 that their targets are on.
         loss, layers: as in `LinearRegression`.
     """
 
@@ -64,10 +64,10 @@ class MLPRegression(Regressor):
         return error / 2 if self.hparams["loss"] == "half_squared_error" else error
 
     def figures(self, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
-        if "right" not in self.metrics:
+        if "acc" not in self.metrics:
             return {}
-        return {"right": ((y_hat > 0.5) == (y > 0.5)).all(dim=1).sum()}
+        return {"acc": ((y_hat > 0.5) == (y > 0.5)).all(dim=1).sum()}
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return ("loss", "right") if self.hparams["output_activation"] == "sigmoid" else ("loss",)
+        return ("loss", "acc") if self.hparams["output_activation"] == "sigmoid" else ("loss",)
