@@ -128,8 +128,8 @@ def _lines(path: str | Path, text: str) -> Iterator[tuple[int, list[str]]]:
 def _names(path: str | Path, lines: Iterator[tuple[int, list[str]]]) -> list[str]:
     """Take the first line and check it."""
     _, cells = next(lines, (0, []))
-    if not cells:
-        raise UserError(f"data.path={path}: this file is empty; it must hold a line of names and rows under it")
+    if not any(cells):
+        raise UserError(f"data.path={path}: this file has no line of names; it must hold one, and rows under it")
     names = [name or f"column {place}" for place, name in enumerate(cells, start=1)]
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:

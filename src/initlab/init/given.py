@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -23,8 +23,8 @@ class Given(Scheme):
 
     entries: ClassVar[str] = "fixed"
 
-    weights: Sequence[Sequence[Sequence[float]]]
-    biases: Sequence[Sequence[float]] | None = None
+    weights: Any  # [layers][outputs][inputs]; `rules` checks what no annotation can say in one sentence
+    biases: Any = None  # [layers][outputs]
 
     def __post_init__(self) -> None:
         check("init.weights", self.weights)
