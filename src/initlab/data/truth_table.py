@@ -33,7 +33,7 @@ class TruthTable(TensorDataModule):
         """
         outputs: one number a row, or a list of them.
         steps_per_epoch: an epoch is so many steps, each on the whole table; what ends an epoch (validation, a row of
-            metrics, a checkpoint) takes as long as some twenty such steps.
+            metrics, a checkpoint) takes as long as some ten of them.
         """
         for key in ("inputs", "outputs", "ask", "steps_per_epoch"):
             check(f"data.{key}", locals()[key])
