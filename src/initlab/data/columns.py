@@ -109,16 +109,20 @@ def fit_column(name: str, cells: Cells, *, normalize: bool, as_text: bool = Fals
     leave_out = f"leave it out with data.drop=[{name}]"
     if not there:
         raise ColumnError(f"none of the {len(cells)} training rows has a value; {leave_out}")
-    count = 0 if as_text else sum(number(cell) is not None for cell in there)
-    if count == len(there):
-        return NumberColumn.of(name, numbers(cells), normalize)
-    if 2 * count >= len(there):
-        row, word = next((i, c) for i, c in enumerate(cells) if c is not None and number(c) is None)
-        raise ColumnError(
-            f"{word!r} is not a number, but {count} of {len(there)} cells of this column are; mend it, "
-            f"add it to data.na_values if it means missing, or say data.text=[{name}] if all of them are names",
-            row,
-        )
+    if not as_text:
+        try:
+            return NumberColumn.of(name, numbers(cells), normalize)
+        except ColumnError:
+            count = sum(number(cell) is not None for cell in there)
+            if count == len(there):
+                raise
+        if 2 * count >= len(there):
+            row, word = next((i, c) for i, c in enumerate(cells) if c is not None and number(c) is None)
+            raise ColumnError(
+                f"{word!r} is not a number, but {count} of {len(there)} cells of this column are; mend it, "
+                f"add it to data.na_values if it means missing, or say data.text=[{name}] if all of them are names",
+                row,
+            )
     words = sorted(set(there))
     if len(words) > MAX_WORDS:
         raise ColumnError(f"{len(words):,} different words, but at most {MAX_WORDS:,} become columns; {leave_out}")
