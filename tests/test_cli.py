@@ -76,7 +76,16 @@ def test_a_wrong_word_gets_one_line_with_value_allowed_and_key(
 @pytest.mark.parametrize("group", sorted(path.name for path in CONFIGS.iterdir() if path.is_dir()))
 def test_every_shipped_option_passes_the_check(group: str) -> None:
     for path in (CONFIGS / group).glob("*.yaml"):
-        fits = {"linear": ["data=synthetic_regression"], "synthetic_regression": ["model=linear"]}
+        houses = ["data.path=${shipped:docs/data/house_prices.csv}", "data.target=Price"]
+        fits = {
+            "linear": ["data=synthetic_regression"],
+            "mlp_regression": ["data=synthetic_regression"],
+            "neuron": ["data=truth_table"],
+            "synthetic_regression": ["model=linear"],
+            "truth_table": ["model=mlp_regression"],
+            "csv": houses,
+            "given": ["init.weights=[[[1.0]]]"],
+        }
         assert answer(f"{group}={path.stem}", *fits.get(path.stem, [])) is None, path
 
 
@@ -87,7 +96,12 @@ def test_every_rule_is_about_a_key_that_exists() -> None:
 def test_every_default_number_has_a_rule() -> None:
     free = ("trainer.num_sanity_val_steps", "callbacks.", "logger.", "hydra.")
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        for model, data in [("mlp", "fashion_mnist"), ("linear", "synthetic_regression")]:
+        for model, data in [
+            ("mlp", "fashion_mnist"),
+            ("linear", "synthetic_regression"),
+            ("mlp_regression", "csv"),
+            ("neuron", "truth_table"),
+        ]:
             cfg = hydra_compose("train", overrides=[f"model={model}", f"data={data}", "run_dir=x"])
             for group in ("data", "model", "init", "optimizer", "trainer"):
                 for name, value in cfg[group].items():

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from initlab.data.csv_file import check_columns
 from initlab.errors import UserError
 from initlab.rules import check, check_by_hand, did_you_mean
 
@@ -19,9 +20,11 @@ FIRST_CHOICE = {
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
 ROOT_KEYS = FIRST_CHOICE.keys() | {
-    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast", "steps_per_execution",
+    "seed", "init_seed", "lr", "threads", "steps_per_execution", "monitor", "mode", "run_dir", "resume", "forecast",
+    "expect", "picture",
 }  # fmt: skip
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)
 
 
 def run_name(override_dirname: str) -> str:
@@ -82,6 +85,9 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None
     devices, batch_size = plain["trainer"].get("devices", 1), plain["data"].get("batch_size", 0)
     if batch_size % devices:
         raise UserError(f"trainer.devices={devices}: it must divide data.batch_size={batch_size}")
+    data = plain["data"]
+    if data.get("_target_") == "initlab.data.CSVTable":
+        check_columns(data.get("path"), data.get("target"), data.get("drop", ()), data.get("text", ()))
 
 
 def _plain(cfg: Any, **how: Any) -> dict[str, Any]:

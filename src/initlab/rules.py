@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from initlab.errors import UserError
 
@@ -33,7 +33,7 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_list(value: object) -> bool:
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
@@ -57,6 +57,17 @@ def list_of(rule: Rule, words: str, length: int | None = None) -> Rule:
     return Rule(lambda v: _is_list(v) and len(v) > 0 and length in (None, len(v)) and all(map(rule.allows, v)), words)
 
 
+def _is_name(value: object) -> bool:
+    """Of a column: a column named 2020 comes from the command line as a number."""
+    return (isinstance(value, str) and value != "") or _is_whole(value)
+
+
+def _is_table(value: object) -> bool:
+    return (
+        _is_list(value) and len(value) > 0 and all(_is_list(row) and row and all(map(_is_number, row)) for row in value)
+    )
+
+
 TRUTH = Rule(lambda v: isinstance(v, bool), "true or false")
 POSITIVE = Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
 NOT_NEGATIVE = number(at_least=0, words="a number of at least 0")
@@ -64,6 +75,10 @@ SHARE = number(at_least=0, below=1, words="a number from 0 up to, but not includ
 SOME_BATCHES = Rule(
     lambda v: (_is_whole(v) and v >= 0) or (isinstance(v, float) and 0 <= v <= 1),
     "a number of batches (a whole number) or a share of them (0.0 to 1.0)",
+)
+SIZE = Rule(
+    lambda v: (_is_whole(v) and v >= 0) or (isinstance(v, float) and 0 <= v < 1),
+    "a share of the rows from 0.0 up to, but not including, 1.0, or a number of them (a whole number)",
 )
 
 RULES: dict[str, Rule] = {
@@ -90,6 +105,26 @@ RULES: dict[str, Rule] = {
     "data.noise": NOT_NEGATIVE,
     "data.num_train": whole(1),
     "data.num_test": whole(1),
+    "data.path": Rule(
+        lambda v: isinstance(v, str) and v != "" and "://" not in v,
+        "the path of a CSV file on this machine, such as data.path=houses.csv",
+    ),
+    "data.target": Rule(_is_name, "the name of the column to learn, such as data.target=Price"),
+    "data.na_values": Rule(
+        lambda v: _is_list(v) and all(isinstance(w, str) or _is_number(w) for w in v),
+        "a list of the cells that count as missing, such as [NA, '?']",
+    ),
+    "data.drop": Rule(lambda v: _is_list(v) and all(map(_is_name, v)), "a list of columns to leave out, such as [Id]"),
+    "data.text": Rule(lambda v: _is_list(v) and all(map(_is_name, v)), "a list of columns, such as [Postcode]"),
+    "data.val_size": SIZE,
+    "data.test_size": SIZE,
+    "data.inputs": Rule(_is_table, "a list of rows of numbers, such as [[0, 0], [0, 1], [1, 0], [1, 1]]"),
+    "data.outputs": Rule(
+        lambda v: _is_table(v) or (_is_list(v) and len(v) > 0 and all(map(_is_number, v))),
+        "a list of numbers, one for each row of data.inputs, or of lists of them",
+    ),
+    "data.ask": optional(list_of(number(), "a list of numbers, as long as a row of data.inputs"), "nothing is asked"),
+    "data.steps_per_epoch": whole(1),
     # model
     "model.num_hiddens": optional(
         list_of(
@@ -105,6 +140,8 @@ RULES: dict[str, Rule] = {
     "model.layers": choice("scratch", "torch"),
     "model.backward": choice("autograd", "manual"),
     "model.loss": choice("half_squared_error", "squared_error"),
+    "model.output_activation": choice(*ACTIVATION_NAMES),
+    "model.derivative": choice("correct", "published"),
     # init
     "init.value": number(),
     "init.sigma": NOT_NEGATIVE,
@@ -117,6 +154,17 @@ RULES: dict[str, Rule] = {
     "init.base_width": whole(1),
     "init.tolerance": Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1"),
     "init.max_iterations": whole(1),
+    "init.weights": Rule(
+        lambda v: _is_list(v) and len(v) > 0 and all(map(_is_table, v)),
+        "a list with the weight of every dense layer, each a list of rows, one for each of its outputs",
+    ),
+    "init.biases": optional(
+        Rule(
+            lambda v: _is_list(v) and len(v) > 0 and all(_is_list(b) and b and all(map(_is_number, b)) for b in v),
+            "a list with the bias of every dense layer, each a list of numbers",
+        ),
+        "zeros",
+    ),
     # optimizer and scheduler
     "optimizer.lr": NOT_NEGATIVE,
     "optimizer.momentum": SHARE,

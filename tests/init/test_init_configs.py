@@ -32,8 +32,16 @@ EXPECTED = {
     "identity": init.Identity(),
     "torch_default": init.TorchDefault(),
     "critical": init.Critical(activation="identity"),
+    "given": init.Given(weights=[[[0.5] * 6] * 4]),
     "lsuv": init.LSUV(),
     "mup": init.MuP(),
+}
+
+
+NEEDS = {
+    "given": [
+        "init.weights=[[[0.5,0.5,0.5,0.5,0.5,0.5],[0.5,0.5,0.5,0.5,0.5,0.5],[0.5,0.5,0.5,0.5,0.5,0.5],[0.5,0.5,0.5,0.5,0.5,0.5]]]"
+    ]
 }
 
 
@@ -48,7 +56,7 @@ def test_these_are_the_schemes() -> None:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_builds_the_scheme_with_the_defaults_of_its_class_and_fills_a_layer(name: str) -> None:
-    scheme = scheme_of(f"+init={name}")
+    scheme = scheme_of(f"+init={name}", *NEEDS.get(name, []))
     assert scheme == EXPECTED[name]
     weight = torch.full((4, 6), math.nan)
     scheme.weight_(weight, 1.0, torch.Generator().manual_seed(0))

@@ -12,6 +12,15 @@ from initlab.train import train
 
 MODELS = {
     "linear": ("model=linear", "data=synthetic_regression", "init=normal", "lr=0.03", "data.num_train=400"),
+    "mlp_regression": (
+        "model=mlp_regression",
+        "data=synthetic_regression",
+        "model.num_hiddens=[6]",
+        "model.activation=tanh",
+        "model.output_activation=sigmoid",
+        "model.loss=squared_error",
+        "data.num_train=200",
+    ),
     "mlp": ("model=mlp", "model.num_hiddens=[9,8]", "model.activation=gelu", "trainer.max_epochs=1", "lr=0.05"),
 }
 COMMON = ("trainer=cpu", "trainer.max_epochs=2", "callbacks.monitor.max_overhead=null", "optimizer.weight_decay=0.01")

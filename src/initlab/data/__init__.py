@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlab.data.batches import Batches
+    from initlab.data.csv_table import CSVTable
     from initlab.data.fashion_mnist import FashionMNIST
     from initlab.data.module import TensorDataModule
     from initlab.data.synthetic_regression import SyntheticRegression
+    from initlab.data.truth_table import TruthTable
 
-__all__ = ["Batches", "FashionMNIST", "SyntheticRegression", "TensorDataModule"]
+__all__ = ["Batches", "CSVTable", "FashionMNIST", "SyntheticRegression", "TensorDataModule", "TruthTable"]
 
 _MODULES = {
     "Batches": "batches",
+    "CSVTable": "csv_table",
     "FashionMNIST": "fashion_mnist",
     "SyntheticRegression": "synthetic_regression",
     "TensorDataModule": "module",
+    "TruthTable": "truth_table",
 }
 
 

@@ -33,8 +33,8 @@ def read_idx(path: Path, shape: tuple[int, ...], sha256: str, unpacked: Path | N
     its sha256 again (47 MB in 0.03 s with a processor that knows it; decompressing takes 0.5 s).
     """
     kept = unpacked / sha256 if unpacked and path.suffix == ".gz" else None
-    if kept and (content := _kept(kept, path, sha256)) is not None:
-        return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
+    if kept and (mapped := _kept(kept, path, sha256)) is not None:
+        return np.frombuffer(mapped, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
     content = _read(path)
     if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         raise CorruptFileError(f"{path} is no IDX file of bytes: it begins with 0x{content[:4].hex()}")

@@ -3,6 +3,7 @@
 from initlab.init.constant import Constant, Zeros
 from initlab.init.critical import Critical
 from initlab.init.fixed_scale import Normal, TruncatedNormal, Uniform
+from initlab.init.given import Given
 from initlab.init.identity import Identity
 from initlab.init.initialize import gain_of, initialize
 from initlab.init.lsuv import LSUV, Scaled
@@ -17,6 +18,7 @@ __all__ = [
     "LSUV",
     "Constant",
     "Critical",
+    "Given",
     "Identity",
     "Kaiming",
     "LeCun",

@@ -2,7 +2,18 @@
 
 from initlab.models.linear import LinearRegression
 from initlab.models.mlp import MLP
+from initlab.models.mlp_regression import MLPRegression
 from initlab.models.module import Classifier, Module, Regressor
+from initlab.models.neuron import Neuron
 from initlab.models.softmax import SoftmaxRegression
 
-__all__ = ["MLP", "Classifier", "LinearRegression", "Module", "Regressor", "SoftmaxRegression"]
+__all__ = [
+    "MLP",
+    "Classifier",
+    "LinearRegression",
+    "MLPRegression",
+    "Module",
+    "Neuron",
+    "Regressor",
+    "SoftmaxRegression",
+]

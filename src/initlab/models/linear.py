@@ -9,7 +9,6 @@ from torch.nn import Module
 
 from initlab.models.module import Regressor
 from initlab.models.parts import PARTS
-from initlab.nn import squared_error_gradient
 from initlab.rules import check
 
 
@@ -41,14 +40,6 @@ class LinearRegression(Regressor):
     def forward(self, X: Tensor) -> Tensor:
         """[batch, inputs] to [batch, outputs]."""
         return self.net(X)
-
-    def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        error = PARTS[self.hparams["layers"]].squared_error(y_hat, y)
-        return error / 2 if self.hparams["loss"] == "half_squared_error" else error
-
-    def loss_gradient(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        gradient = squared_error_gradient(y_hat, y)
-        return gradient / 2 if self.hparams["loss"] == "half_squared_error" else gradient
 
     def chain(self) -> list[Module]:
         return [self.net]

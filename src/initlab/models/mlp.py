@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, pairwise
 from typing import Any
 
 from torch import Tensor
-from torch.nn import Module, ModuleList
+from torch.nn import Module
 
+from initlab.models.dense_chain import dense_chain, one_after_the_other, through
 from initlab.models.module import Classifier
-from initlab.models.parts import PARTS
 from initlab.rules import check
 
 
@@ -45,16 +44,13 @@ class MLP(Classifier):
             "num_inputs", "num_outputs", "num_hiddens", "activation", "bias", "layers", logger=False
         )
         self.activation = activation
-        dense, phi = PARTS[layers].dense, PARTS[layers].phi
-        self.layers = ModuleList(dense(i, o, bias=bias) for i, o in pairwise([num_inputs, *num_hiddens, num_outputs]))
-        self.phi = ModuleList(phi(activation) for _ in num_hiddens)
+        self.layers, self.phi = dense_chain(
+            [num_inputs, *num_hiddens, num_outputs], activation, bias=bias, layers=layers
+        )
 
     def forward(self, X: Tensor) -> Tensor:
         """[batch, ...inputs] to logits [batch, outputs]."""
-        H = X.flatten(1)
-        for layer, phi in zip(self.layers, self.phi, strict=False):
-            H = phi(layer(H))
-        return self.layers[-1](H)
+        return through(X, self.layers, self.phi)
 
     def chain(self) -> list[Module]:
-        return [*chain.from_iterable(zip(self.layers, self.phi, strict=False)), self.layers[-1]]
+        return one_after_the_other(self.layers, self.phi)

@@ -204,9 +204,20 @@ class Module(L.LightningModule):
 
 
 class Regressor(Module):
-    """A model whose output is a number: y and y_hat are [batch, outputs]."""
+    """A model whose output is a number: y and y_hat are [batch, outputs]. Its hyper-parameters `loss` and `layers` say
+    which squared error it has."""
 
     task = "regression"
+
+    def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        return self._share * PARTS[self.hparams["layers"]].squared_error(y_hat, y)
+
+    def loss_gradient(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        return self._share * nn.squared_error_gradient(y_hat, y)
+
+    @property
+    def _share(self) -> float:
+        return 0.5 if self.hparams["loss"] == "half_squared_error" else 1.0
 
 
 class Classifier(Module):

@@ -1,0 +1,252 @@
+"""CSV files as data, against the published table, pandas, and rows changed by hand."""
+
+import csv
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from initlab.config import CONFIGS
+from initlab.data import CSVTable
+from initlab.errors import UserError
+
+HOUSES = CONFIGS.parent / "docs" / "data" / "house_prices.csv"
+ALL = {"val_size": 0, "test_size": 0}  # every row trains
+ROWS = "a,b,y\n" + "".join(f"{i},{'uvw'[i % 3]},{i * i}\n" for i in range(20))
+
+
+def table(tmp_path: Path, content: str | bytes, **more: Any) -> CSVTable:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return CSVTable(**({"path": path, "target": "y", "task": "regression"} | more))
+
+
+def by_pandas(frame: pd.DataFrame, train: list[int]) -> pd.DataFrame:
+    """d2l 2.2 with the means and the words of the training rows."""
+    numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
+    filled = frame[numeric].fillna(frame[numeric].iloc[train].mean())
+    dummies = []
+    for name in frame.columns.drop(numeric):
+        words = frame[name]
+        known = words.where(words.isin(set(words.iloc[train].dropna())) | words.isna(), "?")
+        dummies.append(pd.get_dummies(known, prefix=name, dummy_na=True).drop(columns=f"{name}_?", errors="ignore"))
+    return pd.concat([filled, *dummies], axis=1).astype("float64")
+
+
+def test_the_books_table_exactly() -> None:
+    data = CSVTable(path=HOUSES, target="Price", task="regression", normalize=False, **ALL)
+    X, y = data.splits.train
+    assert data.input_names == ("NumRooms", "RoofType_Slate", "RoofType_nan")
+    assert X.tolist() == [[3, 0, 1], [2, 0, 1], [4, 1, 0], [3, 0, 1]]
+    assert y.tolist() == [[127500], [106000], [178100], [140000]]
+    assert (X.dtype, y.dtype, data.num_inputs, data.num_outputs) == (torch.float32, torch.float32, 3, 1)
+    assert all(part is X or part.equal(X) for part, _ in data.splits)
+    # pandas, as the book calls it
+    frame = pd.read_csv(HOUSES)
+    theirs = pd.get_dummies(frame.iloc[:, :2], dummy_na=True)
+    theirs = theirs.fillna(theirs.mean())
+    assert tuple(theirs) == data.input_names
+    np.testing.assert_array_equal(X, theirs.to_numpy(float))
+    assert data.summary == (
+        "house_prices.csv: rows 4 train, 4 val, 4 test; target Price; "
+        "3 inputs from NumRooms (2 missing: mean 3); RoofType (Slate, missing)"
+    )
+
+
+NUMBER = st.floats(-1e6, 1e6, width=32).map(lambda x: round(x, 3))
+WORD = st.text(st.sampled_from("abcé ,;\"'\n#-"), min_size=1, max_size=4).map(lambda s: f"x{s}x")
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> pd.DataFrame:
+    rows = draw(st.integers(3, 12))
+    kinds = draw(st.lists(st.sampled_from("nt"), min_size=1, max_size=5))
+    columns: dict[str, Any] = {}
+    for i, kind in enumerate(kinds):
+        cells = draw(
+            st.lists(st.none() | (NUMBER if kind == "n" else WORD), min_size=rows, max_size=rows).filter(
+                lambda cells: any(cell is not None for cell in cells)
+            )
+        )
+        columns[f"c{i}"] = pd.Series(cells, dtype="float64" if kind == "n" else "str")
+    columns["y"] = pd.Series(draw(st.lists(NUMBER, min_size=rows, max_size=rows)), dtype="float64")
+    return pd.DataFrame(columns)
+
+
+@settings(max_examples=60, deadline=None)
+@given(frame=frames(), normalize=st.booleans(), val=st.sampled_from([0, 1, 0.3]), seed=st.integers(0, 5))
+def test_any_table_is_what_pandas_makes_of_it(
+    tmp_path_factory: pytest.TempPathFactory, frame: pd.DataFrame, normalize: bool, val: float, seed: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "random.csv"
+    frame.to_csv(path, index=False, na_rep="NA", quoting=csv.QUOTE_MINIMAL)
+    asked: dict[str, Any] = {"val_size": val, "test_size": 1, "split_seed": seed, "task": "regression"}
+    try:
+        plain = CSVTable(path=path, target="y", normalize=False, **asked)
+    except UserError as error:  # a column without a value in the few rows that train
+        assert "none of the" in str(error)  # noqa: PT017
+        return
+    # The target's rows tell which rows are where, unless two are equal; the split depends on their number alone.
+    frame_of_places = frame.assign(y=range(len(frame)))
+    frame_of_places.to_csv(path, index=False, na_rep="NA")
+    places = CSVTable(path=path, target="y", normalize=False, **asked).splits
+    where = [part[1].flatten().long().tolist() for part in places]
+    assert sorted(where[0] + where[2] + (where[1] if val else [])) == list(range(len(frame)))
+    frame.to_csv(path, index=False, na_rep="NA")
+
+    expected = by_pandas(frame.drop(columns="y"), where[0])
+    numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name]) and name != "y"]
+    target = frame[["y"]]
+    data = CSVTable(path=path, target="y", normalize=normalize, **asked)
+    assert tuple(expected) == data.input_names == plain.input_names
+    if normalize:
+        train = frame.iloc[where[0]]
+        std = lambda part: part.std().fillna(1).replace(0.0, 1)  # noqa: E731
+        expected[numeric] = (expected[numeric] - train[numeric].mean()) / std(train[numeric])
+        target = (target - train[["y"]].mean()) / std(train[["y"]])
+    for (X, y), rows in zip(data.splits, where, strict=True):
+        assert X.dtype == y.dtype == torch.float32
+        assert X.isfinite().all()
+        assert y.isfinite().all()
+        # pandas sums in another order: a few units of 2^-53, of numbers up to 1e6 whose differences may be 1e-3.
+        np.testing.assert_allclose(X, expected.iloc[rows].to_numpy(), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(y, target.iloc[rows].to_numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_rows_held_out_leave_no_trace_in_the_training_rows(tmp_path: Path, task: str) -> None:
+    lines = [f"{i},{'uvw'[i % 3]},{i % 2}" for i in range(20)]
+    before = table(tmp_path, "a,b,y\n" + "\n".join(lines) + "\n", task=task)
+    held_out = {round(x) for part in ("val", "test") for x in self_numbers(tmp_path, lines, task, part)}
+    assert len(held_out) == 8
+    for row in held_out:
+        lines[row] = f"{1e6 * row},never seen,{row % 2 if task == 'classification' else 1e9}"
+    after = table(tmp_path, "a,b,y\n" + "\n".join(lines) + "\n", task=task)
+    for one, other in zip(before.splits.train, after.splits.train, strict=True):
+        assert torch.equal(one, other)
+    assert before.columns == after.columns
+    X = after.splits.val[0]
+    assert not X[:, 1:].any()  # a word that no training row has is no word, and not missing
+
+
+def self_numbers(tmp_path: Path, lines: list[str], task: str, part: str) -> list[float]:
+    """The numbers of the rows of a part, read off column a."""
+    data = table(tmp_path, "a,b,y\n" + "\n".join(lines) + "\n", task=task, normalize=False)
+    return getattr(data.splits, part)[0][:, 0].tolist()
+
+
+def test_classes_are_named_sorted_and_split_alike(tmp_path: Path) -> None:
+    text = "a,y\n" + "".join(f"{i},{('no', 'yes', 'yes')[i % 3]}\n" for i in range(60))
+    data = table(tmp_path, text, task="classification", val_size=0.2, test_size=12, batch_size=7)
+    assert (data.class_names, data.num_outputs, data.task) == (("no", "yes"), 2, "classification")
+    assert [(len(y), int(y.sum())) for _, y in data.splits] == [(36, 24), (12, 8), (12, 8)]
+    X, y = next(iter(data.train_dataloader()))
+    assert (X.shape, y.shape, y.dtype) == ((7, 1), (7,), torch.int64)
+    numbers = table(tmp_path, "a,y\n" + "".join(f"{i},{i % 3 * 5}\n" for i in range(9)), task="classification", **ALL)
+    assert numbers.class_names == ("0", "5", "10")
+    assert numbers.splits.train[1].tolist() == [i % 3 for i in range(9)]
+
+
+def test_separators_quotes_marks_and_names(tmp_path: Path) -> None:
+    text = '\ufeffId;"a; b";;y\n1; 5;?;1\n2;"6"; x ;2\n\n3;-;y\tz;3\n'
+    data = table(tmp_path, text, na_values=["?", "-"], drop=["Id"], text=["a; b"], normalize=False, **ALL)
+    assert data.input_names == (
+        "a; b_5", "a; b_6", "a; b_nan", "column 3_x", "column 3_y\tz", "column 3_nan",
+    )  # fmt: skip
+    assert data.splits.train[0].tolist() == [[1, 0, 0, 0, 0, 1], [0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 1, 0]]
+    assert data.splits.train[1].flatten().tolist() == [1, 2, 3]
+    renamed = table(tmp_path, "2020\ty\n1\t1\n2\t2\n", target=2020, **ALL)
+    assert renamed.input_names == ("y",)
+
+
+def test_another_file_is_not_trained_further(tmp_path: Path) -> None:
+    first, second = table(tmp_path, ROWS), table(tmp_path, ROWS.replace("19", "18"))
+    first.load_state_dict(first.state_dict())
+    with pytest.raises(UserError, match="not the one that the run began with"):
+        second.load_state_dict(first.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "says"),
+    [
+        ("", {}, "this file has no line of names"),
+        ("\n \n", {}, "this file has no line of names"),
+        ("a,y\n", {}, "no row stands under the names"),
+        (b"a,y\ncaf\xe9,1\n", {}, "not UTF-8 text (byte 0xe9 in line 2)"),
+        ("a,y\n1,2\n1,2,3\n", {}, "line 3 has 3 cells, but there are 2 names of columns"),
+        ("a,y\n1\n", {}, "line 2 has 1 cell, but"),
+        ('a,y\n"1,2\n', {}, "line 2 is not CSV: "),
+        ("a,a,y\n1,2,3\n", {}, "two columns are called a;"),
+        ("y\n1\n2\n", {}, "beside the target, y, no column is left"),
+        ("a,Yield\n1,2\n", {"target": "yield"}, "data.target=yield: t.csv has no such column; did you mean Yield?"),
+        ("a,y\n1,2\n", {"drop": ["b"]}, "data.drop=b: t.csv has no such column (a, y)"),
+        ("a,y\n1,2\n", {"text": ["c"]}, "data.text=c: t.csv has no such column"),
+        ("a,y\n1,2\n", {"drop": ["y"]}, "data.drop=['y']: the target, y, cannot be left out"),
+        ("a,y\n1,2\n3,4\n", {}, "leave none to train on"),
+        ("a,y\n1,2\n3,NA\n", {}, "data.target=y: 1 of 2 rows have none, first line 3;"),
+        ("a,y\n1,2\n3,red\n", {}, "line 3: 'red' is not a number; this model learns numbers, words are for"),
+        ("a,y\n1,2\n3,inf\n", {}, "data.target=y: line 3: inf is not finite"),
+        ("a,y\n1,0.5\n3,1\n", {"task": "classification"}, "line 2: 0.5 is no class; if it is a quantity take"),
+        ("a,y\n1,x\n3,x\n", {"task": "classification"}, "every row has the same value, x;"),
+        ("a,y\n" + "".join(f"1,w{i}\n" for i in range(1001)), {"task": "classification"}, "1,001 different values"),
+        ("a,y\n" + "".join(f"w{i},1\n" for i in range(1001)), ALL, "column a: 1,001 different words, but"),
+        ("a,y\nNA,1\n,2\n", ALL, "column a: none of the 2 training rows has a value; leave it out with data.drop=[a]"),
+        ("a,y\n1,1\n1e39,2\n", ALL, "line 3, column a: 1e39 is not finite, or not in 32 bits"),
+        ("a,y\n1,1\n-inf,2\n", ALL, "line 3, column a: -inf is not finite"),
+        ("a,y\n1,1\n2,2\n?,3\n", ALL, "line 4, column a: '?' is not a number, but 2 of 3 cells of this column are"),
+        ("a,y\n1,1\n", {"val_size": 1.0}, "data.val_size=1.0: must be a share"),
+        ("a,y\n1,1\n", {"test_size": -1}, "data.test_size=-1: must be a share"),
+        ("a,y\n1,1\n", {"target": None}, "data.target=null: must be the name"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_said_in_one_sentence(
+    tmp_path: Path, text: str | bytes, more: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        table(tmp_path, text, **more)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_row_held_out_may_be_wrong_too(tmp_path: Path) -> None:
+    lines = ROWS.splitlines()
+    for word, says in (("much", "'much' is not a number"), ("3e38", "3e38 is too far from the training rows")):
+        held_out = int(table(tmp_path, ROWS, normalize=False).splits.test[0][0, 0])
+        wrong = [*lines]
+        wrong[held_out + 1] = f"{word},u,1"
+        tiny = [wrong[0], *(line if line.startswith(word) else f"1e-9{line}" for line in wrong[1:])]
+        with pytest.raises(UserError, match=f"line {held_out + 2}, column a: {says}"):
+            table(tmp_path, "\n".join(tiny))
+
+
+def test_paths(tmp_path: Path) -> None:
+    (tmp_path / "houses.csv").write_text(ROWS)
+    for path, says in (
+        (tmp_path / "house.csv", f"there is no such file; did you mean {tmp_path}/houses.csv?"),
+        (tmp_path / "nowhere" / "x.csv", "there is no such file (looked from"),
+        (tmp_path, f"this is a folder; name the file itself, such as data.path={tmp_path}/houses.csv"),
+        ("/dev/null", "this is neither a file nor a folder"),
+        ("https://example.org/houses.csv", "must be the path of a CSV file on this machine"),
+        ("file:///houses.csv", "must be the path of a CSV file on this machine"),
+    ):
+        with pytest.raises(UserError) as error:
+            CSVTable(path=path, target="y", task="regression")
+        assert str(error.value).startswith(f"data.path={path}: ")
+        assert says in str(error.value)
+
+
+def test_the_log_has_one_line(tmp_path: Path, fit: Any, caplog: pytest.LogCaptureFixture) -> None:
+    from initlab.models import LinearRegression
+
+    data = table(tmp_path, ROWS)
+    with caplog.at_level(logging.INFO, "initlab.data"):
+        fit(LinearRegression(data.num_inputs), data)
+    assert [record.message for record in caplog.records if record.name.startswith("initlab")] == [data.summary]
+    assert data.summary.startswith("t.csv: rows 12 train, 4 val, 4 test; target y, in units of ")
+    assert data.summary.endswith("; 5 inputs from a; b (u, v, w, missing)")
