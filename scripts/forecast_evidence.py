@@ -24,7 +24,7 @@ CSV = Path(__file__).parents[1] / "docs" / "forecast_evidence.csv"
 COLUMNS = ("init", "activation", "depth", "optimizer", "lr", "seed", "acc", "loss")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
 DEPTHS = (2, 5, 10, 20, 40)
-LRS = {"sgd": (0.1, 0.01), "adam": (0.003, 0.001)}
+LRS = {"sgd": (0.1, 0.01, 0.001), "adam": (0.003, 0.001, 0.0003)}
 SEEDS, WIDTH, STEPS, TRAIN, HELD_OUT = (0, 1), 128, 200, 20_000, 2_000
 
 
