@@ -28,7 +28,7 @@ def hydra() -> Iterator[None]:
 
 def config(*overrides: str) -> DictConfig:
     cfg = hydra_compose("forecast", overrides=[*overrides, "run_dir=x"])
-    check_config(cfg)
+    check_config(cfg, name="forecast")
     return cfg
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from initlab.limits import GAINED, LOST
 from initlab.monitor.evidence import CONFIRM, held_since, trend_along, values_of
 from initlab.monitor.finding import Finding
 from initlab.monitor.foretold import Foretold
@@ -21,10 +22,6 @@ DEAD_SHARE = 2 / 3
 # "Saturated" entries pass under 5 % of the gradient; where half of them do, a layer halves it at least, as the top
 # layers in Glorot and Bengio 2010, fig. 2. Xavier tanh nets have 0.001, N(0, 1) weights 0.84.
 SATURATED_SHARE = 0.5
-# log10(g_1 / g_L) between these trains, outside it does not, in 95 % of 175 runs with SGD (MLPs, 7 inits, 5
-# activations, depth 2 to 40, Fashion-MNIST); with Adam, whose step does not shrink with the gradient, 80 runs put the
-# lower limit at -5. The forward signal of such nets changes by the same factor a layer.
-DECADES_LOST, DECADES_LOST_SCALE_FREE, DECADES_GAINED = 2.5, 5.0, 1.5
 # Two decades to either side of 1e-3, the ratio of update to weight that trains (Karpathy, makemore 3). Half a decade
 # nearer, the output layer of d2l's own sigma=0.01 MLP, which trains well, would be a finding: 0.04.
 UPDATE_LARGE, UPDATE_SMALL = 1e-1, 1e-5
@@ -152,13 +149,13 @@ def _unforeseen(history: Rows, foretold: Sequence[Foretold]) -> Finding | None:
 
 
 def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
-    """The std of the output along the chain."""
+    """The std of the output along the chain: with weights that multiply the gradient by a factor a layer, so is this."""
     trend = trend_along(history, outline.chain, "std", until)
     if trend is None:
         return []
     steps, decades, factors = trend
-    lost = held_since(steps, -decades / DECADES_LOST, factors, over)
-    gained = held_since(steps, decades / DECADES_GAINED, factors, over)
+    lost = held_since(steps, decades / LOST["sgd"], factors, over)
+    gained = held_since(steps, decades / GAINED["sgd"], factors, over)
     says = "the std of the output changes by a factor {factor:.3g} a layer, {total:.2g} over {depth} layers"
     rescale = (
         "weights of variance gain^2 / fan_in (init=kaiming for ReLU, xavier for tanh), normalisation layers"
@@ -178,9 +175,9 @@ def _gradient(history: Rows, outline: Outline, until: float, over: bool) -> list
     if trend is None:
         return []
     steps, decades, factors = trend
-    limit = DECADES_LOST_SCALE_FREE if outline.scale_free else DECADES_LOST
-    lost = held_since(steps, -decades / limit, factors, over)
-    gained = held_since(steps, decades / DECADES_GAINED, factors, over)
+    kind = "adam" if outline.scale_free else "sgd"
+    lost = held_since(steps, decades / LOST[kind], factors, over)
+    gained = held_since(steps, decades / GAINED[kind], factors, over)
     says = "the gradient changes by a factor {factor:.3g} a layer on its way back, {total:.2g} over {depth} layers"
     rescale = (
         "weights that keep the signal (init=kaiming for ReLU, orthogonal for tanh), skip connections, fewer layers"

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from initlab.errors import UserError
+from initlab.limits import GAINED, LOST
 from initlab.nn import ActivationFunction
 from initlab.theory.elementwise import Elementwise, elementwise
 from initlab.theory.inputs import FASHION_MNIST, Inputs
 from initlab.theory.recursion import BATCH, Draw, Signal, propagate
-from initlab.theory.rule import GAINED, LOST, NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge
+from initlab.theory.rule import NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge
 
 Phi = str | ActivationFunction | Elementwise | Callable[..., Any]
 ROUNDING = 1e-6  # of the variance of a logarithm
