@@ -80,7 +80,7 @@ def show(csv: Path) -> None:
     from evidence.fit import read_cells, report
 
     from initlab.theory import forecast
-    from initlab.theory.rule import GAINED, LOST
+    from initlab.limits import GAINED, LOST
 
     drawn = schemes()
     cells = read_cells(csv, lambda init, phi, depth: forecast(drawn[init], phi, [784, *[WIDTH] * depth, 10]))

@@ -144,7 +144,9 @@ def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple
     depth = len(widths) - 2
     repelled = np.concatenate([[False], np.logical_or.accumulate(signal.growth > REPELS)])  # in some layer before
     lost = np.logical_or.accumulate((repelled | (signal.tails > TAILS)) & (np.sqrt(signal.spread) > UNSTABLE))
-    no_back = unit_signal or bool(lost.any())
+    # Where most of the gradient's chance is the signal's, the first order in it, all that is reckoned, says too little.
+    follows = (signal.spread_back > 2 * signal.own_back) & (np.sqrt(signal.spread_back) > UNSTABLE)
+    without = follows | unit_signal | bool(lost.any())
     found = []
     for i in range(depth + 1):
         V, unstable = float(signal.spread[i]), bool(lost[i])
@@ -163,8 +165,8 @@ def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple
                 mean_after=None if i == depth else float(signal.mean_after[i]),
                 similarity=1 - float(signal.distance[i]),
                 grad=grad,
-                grad_low=None if grad is None or no_back else middle * math.exp(-math.sqrt(back)),
-                grad_high=None if grad is None or no_back else middle * math.exp(math.sqrt(back)),
+                grad_low=None if grad is None or without[i] else middle * math.exp(-math.sqrt(back)),
+                grad_high=None if grad is None or without[i] else middle * math.exp(math.sqrt(back)),
             )
         )
     return tuple(found)

@@ -76,6 +76,7 @@ class Signal:
     gain_back:    E[g_l^2] / E[g_{l+1}^2], a factor for each layer but the last: its chi_1, where widths are equal.
     shift_back:   mean of log(g_l^2 / g_L^2) from draw to draw, less the logarithm of `backward`.
     spread_back:  variance of log(g_l^2 / g_L^2) from draw to draw.
+    own_back:     the part of it that is chance of the way back; the rest follows the signal's.
     growth:       d log q_{l+1} / d log q_l, for each layer but the last.
     backward:     E[g_l^2] / E[g_L^2], g_L that of the last layer before the output; [layers].
     """
@@ -89,6 +90,7 @@ class Signal:
     gain_back: Array
     shift_back: Array
     spread_back: Array
+    own_back: Array
     growth: Array
     backward: Array
 
@@ -163,7 +165,7 @@ def propagate(
             backward[count] = 1 / factors[count - 1].mean()
     column = {name: np.array([row.get(name, np.nan) for row in rows]) for name in rows[0].keys() | ROW}
     column["mean"][-1] = np.nan
-    shift_back, spread_back = _back(*(column[name] for name in ("own", "follows", "growth", "V", "added")))
+    shift_back, spread_back, own_back = _back(*(column[name] for name in ("own", "follows", "growth", "V", "added")))
     return Signal(
         square=column["square"],
         typical=column["typical"],
@@ -174,6 +176,7 @@ def propagate(
         gain_back=np.array([factor.mean() for factor in factors]),
         shift_back=shift_back,
         spread_back=spread_back,
+        own_back=own_back,
         growth=column["growth"][:-1],
         backward=backward,
     )
@@ -191,19 +194,20 @@ def _shown(square: float, spread: float, distance: float, units: int, draw: Draw
     return scale * math.exp(centre - spread / 2), spread + float(torch.special.polygamma(1, half)) - 2 / units
 
 
-def _back(own: Array, follows: Array, growth: Array, V: Array, added: Array) -> tuple[Array, Array]:
-    """Of log(g_l^2 / g_L^2) for each layer: how far its mean lies from the logarithm of the mean, and its variance."""
+def _back(own: Array, follows: Array, growth: Array, V: Array, added: Array) -> tuple[Array, Array, Array]:
+    """Of log(g_l^2 / g_L^2) for each layer: how far its mean lies from the logarithm of the mean, its variance, and the
+    part of it that is the layers' own."""
     count = len(own) - 1  # hidden layers
-    shift, spread = np.zeros(count + 1), np.zeros(count + 1)
+    shift, spread, its_own = np.zeros(count + 1), np.zeros(count + 1), np.zeros(count + 1)
     if count == 0:
-        return shift, spread
+        return shift, spread, its_own
     shift[-1] = (own[count - 1] + follows[count - 1] * V[count - 1]) / 2  # upwards: it is the last that is divided by
-    spread[-1] = own[count - 1] + follows[count - 1] ** 2 * V[count - 1]
+    spread[-1], its_own[-1] = own[count - 1] + follows[count - 1] ** 2 * V[count - 1], own[count - 1]
     owns = later = effect = down = 0.0
     for i in range(count - 2, -1, -1):
         owns += own[i]
         down += (own[i] + follows[i] * V[i]) / 2
         effect = follows[i] + growth[i] * effect  # of log q_i upon the factors from here on
-        shift[i], spread[i] = -down, owns + effect**2 * V[i] + later
+        shift[i], spread[i], its_own[i] = -down, owns + effect**2 * V[i] + later, owns
         later += effect**2 * added[i]
-    return shift, spread
+    return shift, spread, its_own
