@@ -33,12 +33,12 @@ def schemes() -> dict[str, Any]:
 
     return {
         "kaiming": init.Kaiming(), "xavier": init.Xavier(), "normal_0.01": init.Normal(sigma=0.01),
-        "normal_0.1": init.Normal(sigma=0.1), "orthogonal": init.Orthogonal(), "lsuv": init.LSUV(),
+        "normal_0.1": init.Normal(sigma=0.1), "normal_0.3": init.Normal(sigma=0.3), "orthogonal": init.Orthogonal(), "lsuv": init.LSUV(),
         "torch_default": init.TorchDefault(),
     }  # fmt: skip
 
 
-def run(csv: Path, only: list[str], steps: int) -> None:
+def run(csv: Path, only: list[str], steps: int, width: int) -> None:
     import torch
     from evidence.population import train_population
 
@@ -55,17 +55,21 @@ def run(csv: Path, only: list[str], steps: int) -> None:
     makers: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "sgd": partial(SGD, momentum=0.9), "adam": torch.optim.Adam,
     }  # fmt: skip
-    done = {tuple(line.split(",")[1:5]) for line in csv.read_text().splitlines()[1:]} if csv.exists() else set()
+    done = {tuple(line.split(",")[:6]) for line in csv.read_text().splitlines()[1:]} if csv.exists() else set()
     rows = RowWriter(csv, COLUMNS)
-    members = list(itertools.product(schemes().items(), SEEDS))
     for depth, optimizer, activation in itertools.product(DEPTHS, LRS, ACTIVATIONS):
         for lr in LRS[optimizer]:
             unit = (activation, str(depth), optimizer, str(lr))
-            if unit in done or (only and not set(only) & set(unit)):
+            members = [
+                ((name, scheme), seed)
+                for (name, scheme), seed in itertools.product(schemes().items(), SEEDS)
+                if (name, *unit, str(seed)) not in done
+            ]
+            if not members or (only and not set(only) & set(unit)):
                 continue
             began = time.perf_counter()
             acc, loss = train_population(
-                [(scheme, seed) for (_, scheme), seed in members], activation, [784, *[WIDTH] * depth, 10],
+                [(scheme, seed) for (_, scheme), seed in members], activation, [784, *[width] * depth, 10],
                 data, held_out, partial(makers[optimizer], lr=lr), steps,
             )  # fmt: skip
             found = zip(members, acc.tolist(), loss.tolist(), strict=True)
@@ -76,14 +80,14 @@ def run(csv: Path, only: list[str], steps: int) -> None:
             print(*unit, f"{time.perf_counter() - began:.1f} s", flush=True)
 
 
-def show(csv: Path) -> None:
+def show(csv: Path, width: int) -> None:
     from evidence.fit import read_cells, report
 
     from initlab.theory import forecast
     from initlab.limits import GAINED, LOST
 
     drawn = schemes()
-    cells = read_cells(csv, lambda init, phi, depth: forecast(drawn[init], phi, [784, *[WIDTH] * depth, 10]))
+    cells = read_cells(csv, lambda init, phi, depth: forecast(drawn[init], phi, [784, *[width] * depth, 10]))
     report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
 
 
@@ -93,11 +97,12 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, default=CSV)
     parser.add_argument("--only", nargs="*", default=[], help="activations, depths, optimisers")
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--width", type=int, default=WIDTH)
     args = parser.parse_args()
     if args.what == "run":
-        run(args.csv, args.only, args.steps)
+        run(args.csv, args.only, args.steps, args.width)
     else:
-        show(args.csv)
+        show(args.csv, args.width)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,10 @@ LOSS_MOVED = 0.01
 LOSS_STEPS = 100  # updates that a run must have before "it does not move" is said of it
 LOSS_STEPS_SO_FAR = 300  # ... and before it is said of a run that goes on: some begin on a plateau
 
+# A network that learns leaves the band where it began: hidden layers by a factor of up to 4.4 in 16 runs of two epochs
+# that train (7 schemes, SGD and Adam), in 6 that diverge or die by 18 to 1e31. From weights so small that the signal
+# had to grow it may grow to a std of 1 first.
+LEFT_BAND = 10.0
 UNFORESEEN = 2.0  # of the band of two sigma: four sigma, and of fifty layers none is there by chance
 
 ORDER = (  # causes before what follows from them
@@ -40,6 +44,7 @@ ORDER = (  # causes before what follows from them
     "exploding gradient",
     "non-finite",
     "unforeseen signal",
+    "left its band",
     "vanishing signal",
     "vanishing gradient",
     "saturated layer",
@@ -81,6 +86,7 @@ def find(
         broken,
         _symmetric(symmetric),
         _unforeseen(history, foretold),
+        _left_band(history, foretold, until, over),
         *_signal(history, outline, until, over),
         *_gradient(history, outline, until, over),
         *_shares(history, outline, until, over),
@@ -146,6 +152,30 @@ def _unforeseen(history: Rows, foretold: Sequence[Foretold]) -> Finding | None:
                 "unforeseen signal", (layer.name,), 0, "std", float(values[0]), f"{says} {layer.high:.3g}", advice
             )
     return None
+
+
+def _left_band(history: Rows, foretold: Sequence[Foretold], until: float, over: bool) -> Finding | None:
+    """Later on a hidden layer's std is ten times beyond its band: training, not the initialisation, took it there."""
+    gone: list[tuple[int, str, float, Foretold]] = []
+    for layer in foretold[:-1]:
+        steps, values = values_of(history, layer.name, "std", until)
+        if not len(steps) or not layer.low or not layer.high:
+            continue
+        with np.errstate(divide="ignore"):
+            beyond = np.maximum(np.log(values / max(layer.high, 1.0)), np.log(layer.low / values))
+        held = held_since(steps, beyond / math.log(LEFT_BAND), values, over)
+        if held and held[0] > 0:
+            gone.append((held[0], layer.name, held[1], layer))
+    if not gone:
+        return None
+    since, name, value, band = min(gone, key=lambda one: one[0])
+    others = f" ({name}, the first of them)" if len(gone) > 1 else ""
+    says = (
+        f"the std of the output{others} is {value:.3g}, the forecast for the initialisation was "
+        f"{band.low:.3g} to {band.high:.3g}"
+    )
+    names = tuple(layer.name for layer in foretold if layer.name in {one[1] for one in gone})
+    return Finding("left its band", names, since, "std", value, says, "a smaller lr, a warm-up, or gradient clipping")
 
 
 def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
