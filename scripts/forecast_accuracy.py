@@ -77,8 +77,8 @@ def show(path: Path) -> None:
             inside, error = (np.array([float(row[f"{what}{end}"]) for row in shown]) for end in ("inside", "error"))
             none = sum(float(row[f"{what}shown"] or 1) == 0 for row in here)
             print(
-                f"  {name:9} at least {PROMISE:.0%} in the band in {(inside >= PROMISE).sum()} of {len(shown)} cells, mean "
-                f"{inside.mean():.1%}; below by more than two standard errors: {(inside + 2 * error < PROMISE).sum()}; "
+                f"  {name:9} at least {PROMISE:.0%} in the band in {(inside >= PROMISE).sum()} of {len(shown)} cells, "
+                f"mean {inside.mean():.1%}; below it by two standard errors: {(inside + 2 * error < PROMISE).sum()}; "
                 f"no band at all in {none}"
             )
             for row, share in zip(shown, inside, strict=True):
@@ -87,7 +87,9 @@ def show(path: Path) -> None:
                     print(f"      {where:46}{share:.1%} +- {float(row[f'{what}error']):.1%}")
         for column, what in (("ten", "one draw"), ("ten_of_mean", "the mean of the draws")):
             share = [float(row[column]) for row in here if row[column]]
-            print(f"  gradient over ten layers within 10 %, of {what}: {np.mean(share):.1%}, worst cell {min(share):.1%}")
+            print(
+                f"  gradient over ten layers within 10 %, of {what}: {np.mean(share):.1%}, worst cell {min(share):.1%}"
+            )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Deep networks drawn many times over, and nothing else done with them: what the bands of the forecast are held against.
+"""Deep networks drawn many times over, and nothing else done with them: what the forecast's bands are held against.
 
 A draw of weights serves all activations at once: schemes that follow the activation's gain differ by a factor. Rows of
 all activations go through a layer as one matrix product; the way back is written out, and the gradient is scaled to 1
@@ -31,7 +31,8 @@ def draw_networks(
     """For the networks 784, depth x width, 10 with each activation, drawn by its scheme; all schemes of one class.
 
     Returns std [draws, activations, depth + 1] of each dense layer's output over units and one input of each group, and
-    log g [draws, activations, depth], the logarithm of the std of the gradient there, of a cross-entropy of random classes.
+    log g [draws, activations, depth], the logarithm of the std of the gradient there, of a cross-entropy of
+    random classes.
     """
     torch.set_flush_denormal(True)  # or the saturated units of a deep tanh cost ten times the rest
     dtype = torch.float64 if width <= NARROW else torch.float32

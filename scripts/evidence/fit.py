@@ -82,7 +82,9 @@ def held_out(cells: list[Cell], by: str) -> tuple[float, float]:
         inside = [cell for cell in cells if getattr(cell, by) == value]
         scores += [margin(cell, *limits) for cell in inside]
         trains += [cell.trains for cell in inside]
-    return float(np.mean([(score > 0) == label for score, label in zip(scores, trains, strict=True)])), auc(scores, trains)
+    return float(np.mean([(score > 0) == label for score, label in zip(scores, trains, strict=True)])), auc(
+        scores, trains
+    )
 
 
 def report(cells: list[Cell], limits: dict[str, tuple[float, float]]) -> None:

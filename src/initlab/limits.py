@@ -6,8 +6,9 @@ limits are those with the most runs right in docs/forecast_evidence.csv; `python
 fits them anew.
 """
 
-LOST = {"sgd": -2.5, "adam": -5.5}  # decades; SGD with momentum, and Adam for all whose step keeps its length
-GAINED = {"sgd": 1.0, "adam": 4.5}
+LOST = {"sgd": -2.25, "adam": -5.5}  # decades; SGD with momentum, and Adam for all whose step keeps its length
+GAINED = {"sgd": 1.75, "adam": 4.75}
+EDGE = 0.5  # decades to either side of a limit that are too near to call: no finding, and "on the edge" before the run
 
 # Optimisers whose step does not shrink with the gradient, by the beginning of the class's name in lower case.
 SCALE_FREE = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "muon", "sophia", "rprop", "lamb")

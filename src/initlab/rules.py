@@ -162,7 +162,9 @@ RULES: dict[str, Rule] = {
     # scripts/forecast.py
     "forecast.measure": whole(0),
     "forecast.rank": Rule(
-        lambda v: isinstance(v, bool) or v in ("init", "activation"), "true, false, init or activation", ("init", "activation")
+        lambda v: isinstance(v, bool) or v in ("init", "activation"),
+        "true, false, init or activation",
+        ("init", "activation"),
     ),
 }
 

@@ -75,7 +75,9 @@ def test_what_training_does_later_is_no_unforeseen_signal() -> None:
 def _later(value: float, frm: int = 20) -> list[str]:
     """Kinds of findings of a net whose middle layer goes to `value` at that step and stays."""
     values = mlp(3, std=lambda i: lambda step: value if i == 1 and step >= frm else 1.0)
-    return [f.sentence for f in find(history(values, range(50)), OUTLINE, foretold=FORETOLD) if f.kind == "left its band"]
+    return [
+        f.sentence for f in find(history(values, range(50)), OUTLINE, foretold=FORETOLD) if f.kind == "left its band"
+    ]
 
 
 @pytest.mark.parametrize("value", [1.5, 8.0, 0.15, 11.0])

@@ -189,7 +189,7 @@ def test_gradients_that_follow_the_signal_go_astray_together() -> None:
 
 
 def test_there_is_no_band_where_first_order_is_too_little() -> None:
-    """The gradient of critical GELU nets hangs on a signal that drifts; that of sparse narrow ReLU nets on few weights."""
+    """The gradient of critical GELU nets hangs on a signal that drifts; sparse narrow ReLU nets hang on few weights."""
     drifting = forecast(Critical(activation="gelu"), "gelu", [784, *[64] * 50, 10])
     assert drifting.layers[0].grad_low is None
     assert drifting.layers[48].grad_low is not None

@@ -63,7 +63,9 @@ class Critical(Scheme):
         from initlab.theory.reach import DEEPEST, reach
 
         xi = self.point.depth_scale
-        back = "stays at the size it has" if xi == math.inf else f"is back within xi = {xi:.2g} layers for 1/e of the way"
+        back = (
+            "stays at the size it has" if xi == math.inf else f"is back within xi = {xi:.2g} layers for 1/e of the way"
+        )
         deep = reach(self, elementwise(self.activation), max(widths[1:-1]), kind)
         carries = f"at least {DEEPEST}" if deep == DEEPEST else f"{deep}"
         return [

@@ -63,7 +63,9 @@ class MuP(Scheme):
             runs = [*runs[:-1], (factor, runs[-1][1] + 1)] if runs and runs[-1][0] == factor else [*runs, (factor, 1)]
         shown = ", ".join(factor if count == 1 else f"{factor} ({count} layers)" for factor, count in runs)
         optimizer = "Adam" if kind == "adam" else "SGD"
-        return [f"mup       lr of the weights, first layer to last, times {shown} ({optimizer}, base {self.base_width})"]
+        return [
+            f"mup       lr of the weights, first layer to last, times {shown} ({optimizer}, base {self.base_width})"
+        ]
 
     def __str__(self) -> str:
         return f"mup, base width {self.base_width}, {gain_label(self.gain)}"

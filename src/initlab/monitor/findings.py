@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from initlab.limits import GAINED, LOST
+from initlab.limits import EDGE, GAINED, LOST
 from initlab.monitor.evidence import CONFIRM, held_since, trend_along, values_of
 from initlab.monitor.finding import Finding
 from initlab.monitor.foretold import Foretold
@@ -179,13 +179,14 @@ def _left_band(history: Rows, foretold: Sequence[Foretold], until: float, over: 
 
 
 def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
-    """The std of the output along the chain: with weights that multiply the gradient by a factor a layer, so is this."""
+    """The std of the output along the chain: weights change it by the same factor a layer as the gradient."""
     trend = trend_along(history, outline.chain, "std", until)
     if trend is None:
         return []
     steps, decades, factors = trend
-    lost = held_since(steps, decades / LOST["sgd"], factors, over)
-    gained = held_since(steps, decades / GAINED["sgd"], factors, over)
+    kind = "adam" if outline.scale_free else "sgd"
+    lost = held_since(steps, decades / (LOST[kind] - EDGE), factors, over)
+    gained = held_since(steps, decades / (GAINED[kind] + EDGE), factors, over)
     says = "the std of the output changes by a factor {factor:.3g} a layer, {total:.2g} over {depth} layers"
     rescale = (
         "weights of variance gain^2 / fan_in (init=kaiming for ReLU, xavier for tanh), normalisation layers"
@@ -206,8 +207,8 @@ def _gradient(history: Rows, outline: Outline, until: float, over: bool) -> list
         return []
     steps, decades, factors = trend
     kind = "adam" if outline.scale_free else "sgd"
-    lost = held_since(steps, decades / LOST[kind], factors, over)
-    gained = held_since(steps, decades / GAINED[kind], factors, over)
+    lost = held_since(steps, decades / (LOST[kind] - EDGE), factors, over)
+    gained = held_since(steps, decades / (GAINED[kind] + EDGE), factors, over)
     says = "the gradient changes by a factor {factor:.3g} a layer on its way back, {total:.2g} over {depth} layers"
     rescale = (
         "weights that keep the signal (init=kaiming for ReLU, orthogonal for tanh), skip connections, fewer layers"

@@ -31,8 +31,8 @@ class NotCriticalError(ValueError):
 
 @dataclass(frozen=True)
 class Critical:
-    """sigma_w: sqrt(fan_in) times the std of a weight; sigma_b: std of a bias; q: the fixed point E[z^2]; chi: the factor
-    on E[g^2] a layer there; growth: d q_{l+1} / d q_l there."""
+    """sigma_w: sqrt(fan_in) times the std of a weight; sigma_b: std of a bias; q: the fixed point E[z^2]. There, chi is
+    the factor on E[g^2] a layer, growth d q_{l+1} / d q_l."""
 
     sigma_w: float
     sigma_b: float

@@ -22,7 +22,8 @@ The gradient likewise. A layer's factor on E[g^2] has a variance of its own, (3 
 already), so that layers whose q_l go astray together change their factors together:
 
     E log(g_i^2 / g_L^2) = log(E[g_i^2] / E[g_L^2]) - sum_{i <= l < L} (own_l + b_l V_l) / 2
-    Var log(g_i^2 / g_L^2) = sum_{i <= l < L} (own_l - 2 b_l^2 / n_l) + sum_k (sum_{l >= i, k} b_l a_k ... a_{l-1})^2 N_k
+    Var log(g_i^2 / g_L^2) = sum_{i <= l < L} (own_l - 2 b_l^2 / n_l)
+                             + sum_k N_k (sum_{l >= i, k} b_l a_k ... a_{l-1})^2
 
 N_k being what layer k adds to V. What one draw shows is the std, about the mean of its n units: of inputs that are all
 alike it lacks one of n degrees of freedom, and the logarithm of a mean of k squares has the variance trigamma(k / 2).
@@ -51,8 +52,11 @@ COHERENT = 0.1  # mean cosine of the gradients of two inputs; of ten classes at 
 class Draw(Protocol):
     """What is asked of a scheme in `initlab.init`."""
 
-    entries: str
-    unit_signal: bool
+    @property
+    def entries(self) -> str: ...
+
+    @property
+    def unit_signal(self) -> bool: ...
 
     def at(self, layer: int, layers: int) -> Draw: ...
 
