@@ -4,8 +4,8 @@ decades = log10(g_1 / g_L), predicted: how far the gradient of the first layer i
 output. Between the limits (`initlab.limits`) a network trains, with the best of three step sizes. The limits are those
 with the most runs right in docs/forecast_evidence.csv (8 initialisations, 5 activations, depth 2 to 40, 2 seeds, width
 128, 200 steps on Fashion-MNIST), and the hit rates are of runs whose initialisation, activation or depth took no part
-in the fit: `python scripts/forecast_evidence.py table`. No run of width 32 (docs/forecast_evidence_width_32.csv) had a part
-in it. Adam's step does not shrink with the gradient, so it has limits of its own.
+in the fit: `python scripts/forecast_evidence.py table`. Runs of width 32 (docs/forecast_evidence_width_32.csv) had no
+part in it at all. Adam's step does not shrink with the gradient, so it has limits of its own.
 """
 
 from __future__ import annotations
