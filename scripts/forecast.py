@@ -1,8 +1,15 @@
-"""Will it train? Said before the first step: `python scripts/forecast.py model=mlp init=normal model.depth=20`."""
+"""Will it train? Said before the first step: `python scripts/forecast.py model=mlp init=normal model.depth=20`.
+
+`init=all` ranks every initialisation for this network, `activation=all` every activation, both together every pair.
+"""
+
+import sys
 
 from omegaconf import DictConfig
 
 from initlab.cli import main
+
+ALL = {"init=all": "init", "activation=all": "activation", "model.activation=all": "activation"}
 
 
 @main("forecast", writes=False)
@@ -12,5 +19,15 @@ def forecast(cfg: DictConfig) -> None:
     report(cfg)
 
 
+def with_ranks(words: list[str]) -> list[str]:
+    """`all` is no option of a group: the words that ask for a ranking become the key that does."""
+    asked = {ALL[word] for word in words if word in ALL}
+    if not asked:
+        return words
+    rank = "true" if len(asked) == 2 else asked.pop()
+    return [word for word in words if word not in ALL] + [f"forecast.rank={rank}"]
+
+
 if __name__ == "__main__":
+    sys.argv[1:] = with_ranks(sys.argv[1:])
     forecast()

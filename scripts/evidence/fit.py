@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 TRAINS = 0.5  # held-out accuracy; chance is 0.1
-LOWS, HIGHS = np.arange(-12, 0.01, 0.25), np.arange(0.25, 6, 0.25)
+LOWS, HIGHS = np.arange(-12, 0.01, 0.25), np.arange(0.25, 8, 0.25)
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,27 @@ def fitted(cells: list[Cell]) -> tuple[float, float]:
     return float(LOWS[i]), float(HIGHS[j])
 
 
+def margin(cell: Cell, low: float, high: float) -> float:
+    """Decades to the nearer limit, positive inside: the score of the rule; above 0 it says that the run trains."""
+    return min(cell.decades - low, high - cell.decades)
+
+
 def accuracy(cells: list[Cell], low: float, high: float) -> float:
-    return float(np.mean([(low < cell.decades < high) == cell.trains for cell in cells]))
+    return float(np.mean([(margin(cell, low, high) > 0) == cell.trains for cell in cells]))
 
 
-def held_out(cells: list[Cell], by: str) -> float:
-    """Each value of `by` in turn is left out of the fit and judged by it."""
-    right = 0.0
+def held_out(cells: list[Cell], by: str) -> tuple[float, float]:
+    """Each value of `by` in turn is left out of the fit and judged by it: share right, and the AUC of all those margins
+    together, each to limits that its own run had no part in."""
+    scores, trains = [], []
     for value in sorted({getattr(cell, by) for cell in cells}):
+        limits = fitted([cell for cell in cells if getattr(cell, by) != value])
         inside = [cell for cell in cells if getattr(cell, by) == value]
-        right += len(inside) * accuracy(inside, *fitted([cell for cell in cells if getattr(cell, by) != value]))
-    return right / len(cells)
+        scores += [margin(cell, *limits) for cell in inside]
+        trains += [cell.trains for cell in inside]
+    return float(np.mean([(score > 0) == label for score, label in zip(scores, trains, strict=True)])), auc(
+        scores, trains
+    )
 
 
 def report(cells: list[Cell], limits: dict[str, tuple[float, float]]) -> None:
@@ -88,7 +98,7 @@ def report(cells: list[Cell], limits: dict[str, tuple[float, float]]) -> None:
         )
         for name, scores in {
             "-|decades|": [-abs(c.decades) for c in some],
-            "margin to the limits": [min(c.decades - low, high - c.decades) for c in some],
+            "margin to the limits": [margin(c, low, high) for c in some],
             "logit std": [c.logit_std for c in some],
             "depth alone": [-c.depth for c in some],
         }.items():
@@ -98,8 +108,9 @@ def report(cells: list[Cell], limits: dict[str, tuple[float, float]]) -> None:
         clear = [c for c in some if min(abs(c.decades - limit) for limit in limits[optimizer]) >= 0.5]
         print(f"  of them not on the edge {len(clear)}: {accuracy(clear, *limits[optimizer]):.3f} right")
         for by in ("init", "activation", "depth", "seed"):
-            print(f"  held out by {by:12}{held_out(some, by):.3f}")
-        wrong = [c for c in some if (limits[optimizer][0] < c.decades < limits[optimizer][1]) != c.trains]
+            right, area = held_out(some, by)
+            print(f"  held out by {by:12}{right:.3f} right, AUC of the margin {area:.3f}")
+        wrong = [c for c in some if (margin(c, *limits[optimizer]) > 0) != c.trains]
         for (init, activation), group in itertools.groupby(wrong, key=lambda c: (c.init, c.activation)):
             cells_wrong = ", ".join(f"{c.depth} ({c.decades:+.1f}: {c.acc:.2f})" for c in group)
             print(f"    wrong: {init} {activation}, depth (decades: accuracy) {cells_wrong}")

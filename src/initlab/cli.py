@@ -53,7 +53,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
             folder = Path(hydra_cfg.runtime.output_dir)
 
             def checked(cfg: DictConfig) -> Any:
-                check_config(cfg, choices=dict(hydra_cfg.runtime.choices))
+                check_config(cfg, choices=dict(hydra_cfg.runtime.choices), name=config_name)
                 if cfg.run_dir != hydra_cfg.runtime.output_dir:
                     raise UserError(f"run_dir={cfg.run_dir}: choose the folder of a run with hydra.run.dir=...")
                 if hydra_cfg.mode == RunMode.MULTIRUN and cfg.trainer.devices > 1:

@@ -20,8 +20,8 @@ FIRST_CHOICE = {
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
 ROOT_KEYS = FIRST_CHOICE.keys() | {
-    "seed", "init_seed", "lr", "threads", "steps_per_execution", "monitor", "mode", "run_dir", "resume", "forecast",
-    "expect", "picture",
+    "seed", "init_seed", "lr", "threads", "steps_per_execution", "monitor", "mode", "run_dir", "resume", "expect",
+    "picture",
 }  # fmt: skip
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)
@@ -65,13 +65,16 @@ def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
     return cfg
 
 
-def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None:
-    """Raise UserError for the first value that cannot work; `choices`: the options taken, as {"model": "mlp"}."""
+def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: str = "train") -> None:
+    """Raise UserError for the first value that cannot work; `choices`: the options taken, as {"model": "mlp"};
+    `name`: of the config, "forecast" has a key of its own."""
     for group in sorted(REQUIRED | OPTIONAL):
         if group not in cfg or (group in REQUIRED and cfg[group] is None):
             without = f"; {group}=none goes without" if group in OPTIONAL else ""
             raise UserError(f"{group}: a run needs one, such as {group}={FIRST_CHOICE[group]}{without}")
-    unknown = sorted(set(cfg) - ROOT_KEYS)
+    unknown = sorted(set(cfg) - ROOT_KEYS - ({"forecast"} if name == "forecast" else set()))
+    if unknown == ["forecast"]:
+        raise UserError("forecast: a run does not read this key; python scripts/forecast.py does")
     if unknown:
         hint = did_you_mean(unknown[0], sorted(ROOT_KEYS))
         raise UserError(f"{unknown[0]}: nothing reads this key{hint} ({', '.join(sorted(ROOT_KEYS))})")

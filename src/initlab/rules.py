@@ -211,7 +211,11 @@ RULES: dict[str, Rule] = {
     "callbacks.step_curve.every_n_steps": whole(1),
     # scripts/forecast.py
     "forecast.measure": whole(0),
-    "forecast.rank": TRUTH,
+    "forecast.rank": Rule(
+        lambda v: isinstance(v, bool) or v in ("init", "activation"),
+        "true, false, init or activation",
+        ("init", "activation"),
+    ),
 }
 
 

@@ -23,7 +23,8 @@ from initlab import console
 from initlab.build import build
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
-from initlab.init import initialize
+from initlab.init import dense_layers, initialize, with_step_sizes
+from initlab.limits import kind_of
 from initlab.models import Module
 from initlab.models.execution import possible
 from initlab.monitor import TensorBoardPage
@@ -99,6 +100,8 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
         else:
             _take_folder(run_dir, cfg, saved)  # only now that everything is known to work
         console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
+        for note in model.init_notes if saved is None else ():
+            console.CONSOLE.print(note, highlight=False, soft_wrap=True)
         if cfg.get("resume"):
             console.show_resumption(saved)
         if saved is None and trainer.is_global_zero:
@@ -210,7 +213,13 @@ def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
         scheduler=build(cfg, "scheduler"),
     )
     some = lambda: next(iter(data.train_dataloader()))[0]  # noqa: E731
-    initialize(model, build(cfg, "init"), generator=generator("init", cfg.init_seed), batch=some)
+    scheme = build(cfg, "init")
+    report = initialize(model, scheme, generator=generator("init", cfg.init_seed), batch=some)
+    shapes = [tuple(layer.weight.shape) for _, layer in dense_layers(model)]
+    kind = kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1])
+    model.init_notes = scheme.notes([shapes[0][1], *(fan_out for fan_out, _ in shapes)], kind, report)
+    if hasattr(model, "make_optimizer"):  # a model of somebody else's makes its own
+        model.make_optimizer = with_step_sizes(model.make_optimizer, model, scheme)
     return model
 
 

@@ -90,3 +90,15 @@ def test_mup_is_kaiming_but_for_the_last_layer() -> None:
     only = net("relu", 40, 10)  # one layer is the input's, not the readout
     initialize(only, MuP(base_width=16), generator=generator("init", 0))
     assert float(only[0].weight.detach().std()) == pytest.approx((1 / 40) ** 0.5, rel=0.1)
+
+
+def test_what_became_of_the_layers_is_said() -> None:
+    model, X = net("relu", 40, 50, 20, 5), inputs()
+    report = initialize(model, LSUV(), generator=generator("init", 0), batch=lambda: X)
+    (said,) = LSUV().notes([40, 50, 20, 5], "sgd", report)
+    for done in report:
+        assert f"{done.std_before:.3g}" in said
+        assert f"{done.factor:.3g}" in said
+    deep = net("relu", 40, *[10] * 9, 5)
+    (said,) = LSUV().notes([], "sgd", initialize(deep, LSUV(), generator=generator("init", 0), batch=lambda: X))
+    assert said.count("...") == 2

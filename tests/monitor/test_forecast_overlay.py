@@ -72,6 +72,39 @@ def test_what_training_does_later_is_no_unforeseen_signal() -> None:
     assert "unforeseen signal" not in {f.kind for f in find(history(values), OUTLINE, foretold=FORETOLD)}
 
 
+def _later(value: float, frm: int = 20) -> list[str]:
+    """Kinds of findings of a net whose middle layer goes to `value` at that step and stays."""
+    values = mlp(3, std=lambda i: lambda step: value if i == 1 and step >= frm else 1.0)
+    return [
+        f.sentence for f in find(history(values, range(50)), OUTLINE, foretold=FORETOLD) if f.kind == "left its band"
+    ]
+
+
+@pytest.mark.parametrize("value", [1.5, 8.0, 0.15, 11.0])
+def test_training_may_take_a_layer_some_way_from_where_it_began(value: float) -> None:
+    """Ten times beyond 1/1.2 to 1.2 is above 12 or below 0.083."""
+    assert _later(value) == []
+
+
+@pytest.mark.parametrize("value", [13.0, 0.08, 0.0])
+def test_a_layer_far_beyond_its_band_is_a_finding_with_its_step(value: float) -> None:
+    (said,) = _later(value)
+    assert said.startswith(
+        f"left its band, since step 20, by training: layers.1: the std of the output is {value:.3g}, the forecast for"
+    )
+
+
+def test_a_small_signal_may_grow_to_one() -> None:
+    small = [replace(f, std=1e-4, low=0.9e-4, high=1.1e-4) for f in FORETOLD]
+    grown = mlp(3, std=lambda i: lambda step: 1e-4 if step < 20 else 5.0)
+    assert "left its band" not in {f.kind for f in find(history(grown, range(50)), OUTLINE, foretold=small)}
+
+
+def test_the_output_may_go_where_it_likes() -> None:
+    values = mlp(3, std=lambda i: lambda step: 50.0 if i == 2 and step > 5 else 1.0)
+    assert find(history(values, range(50)), OUTLINE, foretold=FORETOLD) == []
+
+
 def test_the_picture_shows_line_band_and_dots() -> None:
     made = history(mlp(3, std=lambda i: 1.1 + i, grad_std=lambda i: 2.0**i))
     figure = forecast_figure(made, FORETOLD)

@@ -21,9 +21,10 @@ from initlab.init import (
     Xavier,
     Zeros,
 )
+from initlab.limits import EDGE, GAINED, LOST
 from initlab.theory import Forecast, forecast
 from initlab.theory.mend import changes
-from initlab.theory.rule import EDGE, GAINED, LOST, NOT, TRAINS, UNSURE, judge
+from initlab.theory.rule import NOT, TRAINS, UNSURE, judge
 
 
 def deep(scheme: Scheme, activation: str, depth: int, kind: str = "sgd", width: int = 256) -> Forecast:
@@ -63,10 +64,11 @@ def test_symmetric_weights_are_said_in_words() -> None:
 
 def test_the_layer_where_it_dies() -> None:
     found = deep(Normal(sigma=0.01), "relu", 12)
-    factor = 0.01 * math.sqrt(128)  # 0.113 a layer: 2.5 decades after 2.64 of them, on both ways
+    factor = 0.01 * math.sqrt(128)  # 0.113 a layer: 2.25 decades after 2.4 of them, on both ways
     steps = math.ceil(LOST["sgd"] / math.log10(factor))
-    assert f"two inputs apart is down to 1/316 at layers.{steps};" in found.dies
-    assert f"on its way back is down to 1/316 at layers.{11 - steps}" in found.dies
+    lost = round(10 ** -LOST["sgd"])
+    assert f"two inputs apart is down to 1/{lost} at layers.{steps};" in found.dies
+    assert f"on its way back is down to 1/{lost} at layers.{11 - steps}" in found.dies
     assert deep(Kaiming(), "relu", 12).dies == ""
 
 

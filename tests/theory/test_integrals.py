@@ -46,6 +46,7 @@ def test_erf() -> None:
     m = moments(elementwise(erf, kinks=()), Q)
     np.testing.assert_allclose(m.square, 2 / math.pi * np.arcsin(2 * Q / (1 + 2 * Q)), rtol=CLOSE)
     np.testing.assert_allclose(m.slope_square, 4 / math.pi / np.sqrt(1 + 4 * Q), rtol=CLOSE)
+    np.testing.assert_allclose(m.slope_sensitivity, -2 * Q / (1 + 4 * Q), rtol=CLOSE, atol=CLOSE)
 
 
 @settings(max_examples=60, deadline=None)

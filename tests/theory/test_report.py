@@ -28,7 +28,7 @@ def hydra() -> Iterator[None]:
 
 def config(*overrides: str) -> DictConfig:
     cfg = hydra_compose("forecast", overrides=[*overrides, "run_dir=x"])
-    check_config(cfg)
+    check_config(cfg, name="forecast")
     return cfg
 
 
@@ -62,6 +62,38 @@ def test_ranks(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     inits = [line.split()[0] for line in lines if line.strip()]
     assert inits.index("critical") < inits.index("kaiming") < inits.index("torch_default") < inits.index("normal")
+
+
+def test_ranks_of_one_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    report(config("forecast.rank=init", "model.depth=10", "model.activation=tanh"))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines[0] == ["init", "tanh"]
+    assert lines[2][0] == "critical"
+    report(config("forecast.rank=activation", "init=xavier", "model.depth=20"))
+    words = capsys.readouterr().out.split()
+    assert words[:2] == ["activation", "xavier"]
+    assert words.index("identity") < words.index("relu") < words.index("sigmoid")
+
+
+def test_all_is_a_word_for_a_ranking(tmp_path: Path) -> None:
+    words = ["init=all", "activation=all", "model.depth=3", "model.width=16"]
+    said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert said.returncode == 0, said.stderr
+    heading = said.stdout.split("\n")[1].split()
+    assert heading[:3] == ["init", "relu", "leaky_relu"]
+
+
+def test_only_the_forecast_reads_its_key() -> None:
+    with pytest.raises(UserError, match=r"forecast: a run does not read this key; python scripts/forecast\.py does"):
+        check_config(config())
+
+
+def test_a_scheme_says_what_it_came_to(capsys: pytest.CaptureFixture[str]) -> None:
+    report(config("init=critical", "model.activation=tanh", "model.depth=3"))
+    assert "chi_1 = 1.0000 at q* = 0.5; " in (said := capsys.readouterr().out)
+    assert "carries at least 300 layers of 256 units" in said
+    report(config("init=mup", "model.depth=3", "model.width=512"))
+    assert "times 2, 1 (2 layers), 0.5 (SGD, base 256)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from initlab.init.mup import MuP
 from initlab.init.orthogonal import Orthogonal
 from initlab.init.scheme import Scheme, dense_layers
 from initlab.init.sparse import Sparse
+from initlab.init.step_sizes import step_size_factors, with_step_sizes
 from initlab.init.torch_default import TorchDefault
 from initlab.init.variance_scaling import Kaiming, LeCun, Xavier
 
@@ -36,4 +37,6 @@ __all__ = [
     "dense_layers",
     "gain_of",
     "initialize",
+    "step_size_factors",
+    "with_step_sizes",
 ]

@@ -1,6 +1,7 @@
 """Weights and biases on the edge of chaos."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,6 +56,22 @@ class Critical(Scheme):
 
     def bias_std(self, fan_in: int) -> float:
         return self.point.sigma_b
+
+    def notes(self, widths: Sequence[int], kind: str, report: Sequence[object]) -> list[str]:
+        if len(widths) < 3:
+            return []
+        from initlab.theory.reach import DEEPEST, reach
+
+        xi = self.point.depth_scale
+        back = (
+            "stays at the size it has" if xi == math.inf else f"is back within xi = {xi:.2g} layers for 1/e of the way"
+        )
+        deep = reach(self, elementwise(self.activation), max(widths[1:-1]), kind)
+        carries = f"at least {DEEPEST}" if deep == DEEPEST else f"{deep}"
+        return [
+            f"critical  chi_1 = {self.point.chi:.4f} at q* = {self.point.q:.3g}; a signal of another size {back}; "
+            f"carries {carries} layers of {max(widths[1:-1])} units"
+        ]
 
     def __str__(self) -> str:
         name = self.activation if isinstance(self.activation, str) else self.activation.name

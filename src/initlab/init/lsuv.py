@@ -1,6 +1,7 @@
 """Weights scaled until real data come out of every layer with std 1."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,6 +13,8 @@ from initlab.errors import UserError
 from initlab.init.orthogonal import Orthogonal
 from initlab.init.scheme import Scheme, dense_layers
 from initlab.rules import check
+
+SHOWN = 6  # layers in the line about them
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,25 @@ class LSUV(Scheme):
                 handle.remove()
         return report
 
+    def notes(self, widths: Sequence[int], kind: str, report: Sequence[object]) -> list[str]:
+        done = [one for one in report if isinstance(one, Scaled)]
+        if not done:
+            return []
+        shown = done if len(done) <= SHOWN else [*done[: SHOWN - 1], done[-1]]
+        cut = ["..."] if len(done) > SHOWN else []
+        before, factors = ([f"{getattr(one, field):.3g}" for one in shown] for field in ("std_before", "factor"))
+        off = max(abs(one.std - 1) for one in done)
+        return [
+            f"lsuv      std of the layers' outputs as drawn {_row(before, cut)}; weights times {_row(factors, cut)}; "
+            f"now within {off:.1%} of 1"
+        ]
+
     def __str__(self) -> str:
         return "lsuv"
+
+
+def _row(words: list[str], cut: list[str]) -> str:
+    return ", ".join([*words[:-1], *cut, words[-1]])
 
 
 def _std(name: str, z: Tensor) -> float:

@@ -53,6 +53,15 @@ class Scheme(ABC):
         apart."""
         return self
 
+    def step_size(self, layer: int, layers: int, fan_in: int, fan_out: int, kind: str, *, bias: bool) -> float:
+        """Factor on lr for a weight or bias of layer number `layer`; `kind`: "adam" for an optimiser whose step does
+        not shrink with the gradient, else "sgd"."""
+        return 1.0
+
+    def notes(self, widths: Sequence[int], kind: str, report: Sequence[object]) -> list[str]:
+        """What it came to in a network of these widths, a line each for the terminal; `report`: what `fit_` gave."""
+        return []
+
     def fit_(self, model: nn.Module, X: Tensor) -> Sequence[object]:
         """Look at inputs X and set right what was drawn, if the scheme does that; a report, a line a layer."""
         return ()

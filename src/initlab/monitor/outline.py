@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from initlab.limits import kind_of
+
 if TYPE_CHECKING:
     import torch
 
 # Their derivative goes to 0 on both sides, so a far input of either sign passes no gradient. ReLU, GELU and SiLU are
 # flat on one side only: that is how they work, and a trained transformer leaves most entries of a GELU there.
 BOUNDED = ("tanh", "sigmoid", "hardtanh", "hardsigmoid", "softsign")
-# Optimisers whose step does not shrink with the gradient.
-SCALE_FREE = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "muon", "sophia", "rprop", "lamb")
 
 COMPILED = "_orig_mod."  # what torch.compile puts into names; rows go without
 
@@ -53,7 +53,7 @@ def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] 
     activations = history.layers("saturated")
     bounded = [name for name in activations if function_name(modules.get(name.split("#")[0])) in BOUNDED]
     matrices = [name.replace(COMPILED, "") for name, parameter in model.named_parameters() if parameter.ndim >= 2]
-    scale_free = any(type(o).__name__.lower().startswith(SCALE_FREE) for o in optimizers)
+    scale_free = any(kind_of(type(o).__name__) == "adam" for o in optimizers)
     return Outline(tuple(weighted[:-1]), tuple(activations), tuple(bounded), tuple(matrices), scale_free)
 
 

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from initlab.errors import UserError
+from initlab.limits import GAINED, LOST
 from initlab.nn import ActivationFunction
 from initlab.theory.elementwise import Elementwise, elementwise
 from initlab.theory.inputs import FASHION_MNIST, Inputs
 from initlab.theory.recursion import BATCH, Draw, Signal, propagate
-from initlab.theory.rule import GAINED, LOST, NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge
+from initlab.theory.rule import NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge
 
 Phi = str | ActivationFunction | Elementwise | Callable[..., Any]
 ROUNDING = 1e-6  # of the variance of a logarithm
 UNSTABLE = 2 * math.log(1.5)  # of sqrt(V): one sigma of the std is a factor 1.5
+TAILS = 2.0  # excess kurtosis of z above which units differ too much for Gaussian integrals (sparse and narrow)
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
 
 
@@ -141,14 +143,17 @@ def forecast(
 def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple[Layer, ...]:
     depth = len(widths) - 2
     repelled = np.concatenate([[False], np.logical_or.accumulate(signal.growth > REPELS)])  # in some layer before
-    lost = np.logical_or.accumulate(repelled & (np.sqrt(signal.spread) > UNSTABLE))
-    no_back = unit_signal or bool(lost.any())
+    lost = np.logical_or.accumulate((repelled | (signal.tails > TAILS)) & (np.sqrt(signal.spread) > UNSTABLE))
+    # Where most of the gradient's chance is the signal's, the first order in it, all that is reckoned, says too little.
+    follows = (signal.spread_back > 2 * signal.own_back) & (np.sqrt(signal.spread_back) > UNSTABLE)
+    without = follows | unit_signal | bool(lost.any())
     found = []
     for i in range(depth + 1):
         V, unstable = float(signal.spread[i]), bool(lost[i])
-        std = math.sqrt(signal.square[i]) * math.exp(-V / 4)
+        std = math.sqrt(signal.typical[i])
         grad = math.sqrt(signal.backward[i]) if depth else None
-        back = ROUNDING + float(signal.spread_back[i : depth - 1].sum() if i < depth else signal.spread_back[-1:].sum())
+        back = ROUNDING + float(signal.spread_back[i])
+        middle = (grad or 0.0) * math.exp(signal.shift_back[i] / 2)
         found.append(
             Layer(
                 name=f"layers.{i}" if depth else "net",
@@ -160,8 +165,8 @@ def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple
                 mean_after=None if i == depth else float(signal.mean_after[i]),
                 similarity=1 - float(signal.distance[i]),
                 grad=grad,
-                grad_low=None if grad is None or no_back else grad * math.exp(-back / 4 - math.sqrt(back)),
-                grad_high=None if grad is None or no_back else grad * math.exp(-back / 4 + math.sqrt(back)),
+                grad_low=None if grad is None or without[i] else middle * math.exp(-math.sqrt(back)),
+                grad_high=None if grad is None or without[i] else middle * math.exp(math.sqrt(back)),
             )
         )
     return tuple(found)

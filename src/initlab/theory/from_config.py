@@ -8,13 +8,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
+from initlab.limits import kind_of
 from initlab.theory.forecast import Forecast, forecast
 from initlab.theory.inputs import FASHION_MNIST, FASHION_MNIST_RAW, STANDARD_NORMAL, Inputs, inputs_of
 
 CHAINS = ("initlab.models.MLP", "initlab.models.MLPRegression")
 NO_HIDDEN = ("initlab.models.LinearRegression", "initlab.models.SoftmaxRegression")
 READ = ("initlab.data.CSVTable", "initlab.data.TruthTable")
-KEEPS_ITS_STEP = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "rprop")  # when the gradient shrinks
 
 
 def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
@@ -36,14 +36,13 @@ def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
             "for one of your own call initlab.theory.forecast"
         )
     inputs, num_inputs, num_outputs, batch = _data(cfg, data)
-    optimizer = plain["optimizer"]["_target_"].rsplit(".", 1)[-1].lower()
     asked: dict[str, Any] = {
         "activation": model.get("activation", "identity"),
         "widths": [num_inputs, *hidden, num_outputs],
         "inputs": inputs,
         "batch": batch,
         "bias": model.get("bias", True),
-        "kind": "adam" if optimizer.startswith(KEEPS_ITS_STEP) else "sgd",
+        "kind": kind_of(plain["optimizer"]["_target_"].rsplit(".", 1)[-1]),
     }
     if "scheme" not in instead:
         asked["scheme"] = instantiate(cfg.init, _convert_="all")

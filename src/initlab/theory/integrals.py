@@ -32,6 +32,7 @@ class Moments:
     slope_square:    E[phi'(u)^2]
     slope_kurtosis:  E[phi'(u)^4] / E[phi'(u)^2]^2
     sensitivity:     d log E[phi(u)^2] / d log q
+    slope_sensitivity: d log E[phi'(u)^2] / d log q
     """
 
     mean: Array
@@ -40,6 +41,7 @@ class Moments:
     slope_square: Array
     slope_kurtosis: Array
     sensitivity: Array
+    slope_sensitivity: Array
 
 
 def moments(phi: Elementwise, q: Array) -> Moments:
@@ -51,12 +53,9 @@ def moments(phi: Elementwise, q: Array) -> Moments:
     square, kurtosis, power = _square_and_kurtosis(value, density)
     beyond = (power * density * (np.abs(z) > TAIL)).sum(-1) > 1e-6 * (power * density).sum(-1)
     square = np.where(beyond, np.nan, square)  # phi grows so fast that most of the integral lies outside
-    slope_square, slope_kurtosis, _ = _square_and_kurtosis(slope, density)
-    # d/dlog q of E[phi^2] = E[phi^2 (z^2 - 1)] / 2 (Stein), which needs no derivative of phi
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity = (power * (z * z - 1) * density).sum(-1) / (2 * (power * density).sum(-1))
-    sensitivity = np.where(np.isfinite(sensitivity), sensitivity, 0.0)
-    return Moments((value * density).sum(-1), square, kurtosis, slope_square, slope_kurtosis, sensitivity)
+    slope_square, slope_kurtosis, slope_power = _square_and_kurtosis(slope, density)
+    by_size = _sensitivity(power, z, density), _sensitivity(slope_power, z, density)
+    return Moments((value * density).sum(-1), square, kurtosis, slope_square, slope_kurtosis, *by_size)
 
 
 def decorrelation(phi: Elementwise, q: float, d: float) -> float:
@@ -118,3 +117,11 @@ def _square_and_kurtosis(x: Array, density: Array) -> tuple[Array, Array, Array]
         square = (power * density).sum(-1)
         kurtosis = np.where(square > 0, (power * power * density).sum(-1) / square**2, 1.0)
         return square * largest[:, 0] ** 2, kurtosis, power
+
+
+def _sensitivity(power: Array, z: Array, density: Array) -> Array:
+    """d log E[f(sqrt(q) z)^2] / d log q = E[f^2 (z^2 - 1)] / 2 E[f^2] (Stein), which needs no derivative of f; 0 where
+    f is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sensitivity = (power * (z * z - 1) * density).sum(-1) / (2 * (power * density).sum(-1))
+    return np.where(np.isfinite(sensitivity), sensitivity, 0.0)

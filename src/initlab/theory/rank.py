@@ -20,11 +20,17 @@ ORDER = (TRAINS, UNSURE, NOT)
 
 
 def rank(cfg: DictConfig) -> dict[str, dict[str, Forecast | str]]:
-    """By option of the group init, best first, and by activation: the forecast, or why there is none."""
+    """By option of the group init, best first, and by activation: the forecast, or why there is none. With
+    `cfg.forecast.rank` "init" or "activation" the other of the two stays as it was chosen."""
+    options, activations = _options(), list(ACTIVATION_NAMES)
+    if cfg.forecast.rank == "activation":
+        options = _chosen(cfg, options)
+    if cfg.forecast.rank == "init":
+        activations = [cfg.model.get("activation", "identity")]
     table: dict[str, dict[str, Forecast | str]] = {}
-    for name, node in _options().items():
+    for name, node in options.items():
         row: dict[str, Forecast | str] = {}
-        for activation in ACTIVATION_NAMES:
+        for activation in activations:
             try:
                 row[activation] = forecast_run(cfg, scheme=_scheme(node, activation), activation=activation)
             except Exception as error:
@@ -32,7 +38,7 @@ def rank(cfg: DictConfig) -> dict[str, dict[str, Forecast | str]]:
                     raise
                 row[activation] = str(explain(error))
         table[name] = row
-    return dict(sorted(table.items(), key=lambda item: _badness(item[1])))
+    return dict(sorted(table.items(), key=lambda item: badness(item[1])))
 
 
 def _scheme(node: dict[str, Any], activation: str) -> Scheme:
@@ -49,7 +55,16 @@ def _options() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _badness(row: dict[str, Forecast | str]) -> tuple[float, ...]:
+def _chosen(cfg: DictConfig, options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The option that was chosen, by its name where it is as it stands in its file."""
+    node: Any = OmegaConf.to_container(cfg.init, resolve=True)
+    for name, option in options.items():
+        if node | {"activation": ""} == option | {"activation": ""}:
+            return {name: option}
+    return {str(instantiate(node)): node}
+
+
+def badness(row: dict[str, Forecast | str]) -> tuple[float, ...]:
     """Few that train, then far from an even gradient."""
     words = [cell.verdict.word for cell in row.values() if isinstance(cell, Forecast)]
     far = [min(abs(cell.decades), 99.0) for cell in row.values() if isinstance(cell, Forecast) and cell.layers]

@@ -35,6 +35,8 @@ def report(cfg: DictConfig) -> None:
     shape = f"{found.widths[0]}, {_shape(found.widths[1:-1])}{found.widths[-1]}"
     CONSOLE.print(f"[bold]{shape}[/], {found.phi.name}, init {found.scheme}, {found.kind.upper()}", highlight=False)
     CONSOLE.print(f"inputs: {found.inputs.source}", highlight=False)
+    for note in found.scheme.notes(found.widths, found.kind, ()):  # type: ignore[attr-defined]
+        CONSOLE.print(note, highlight=False, soft_wrap=True)
     measured = _measured(found, cfg.forecast.measure, cfg.seed) if cfg.forecast.measure else None
     if found.layers or measured:
         CONSOLE.print(_table(found, measured))
@@ -129,15 +131,19 @@ def _short_number(x: float | None) -> str:
 
 
 def _show_ranks(cfg: DictConfig) -> None:
-    from initlab.theory.rank import rank
+    from initlab.theory.rank import badness, rank
 
     ranks = rank(cfg)
-    table = _new_table("init", *next(iter(ranks.values())))
+    heading = "init"
+    if len(ranks) == 1:  # of one initialisation, a line an activation
+        ((heading, row),) = ranks.items()
+        ranks = dict(sorted(((name, {heading: cell}) for name, cell in row.items()), key=lambda item: badness(item[1])))
+    table = _new_table("activation" if heading != "init" else "init", *next(iter(ranks.values())))
     shown: dict[tuple[str, ...], str] = {}
     same = []
     for name, row in ranks.items():
         cells = tuple(_cell(cell) for cell in row.values())
-        if cells in shown:
+        if cells in shown and heading == "init":
             same.append(f"{name} as {shown[cells]}")
             continue
         shown[cells] = name
@@ -146,7 +152,7 @@ def _show_ranks(cfg: DictConfig) -> None:
     legend = (
         "log10 of the first layer's gradient over the last one's; x: will not train, ?: on the edge, -: no forecast"
     )
-    CONSOLE.print(f"{legend}\n{', '.join(same)}", highlight=False, soft_wrap=True)
+    CONSOLE.print("\n".join([legend, *([", ".join(same)] if same else [])]), highlight=False, soft_wrap=True)
 
 
 def _cell(cell: Forecast | str) -> str:

@@ -1,0 +1,46 @@
+"""Step sizes that belong to an initialisation: one for each layer, as a factor on the optimiser's lr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from initlab.init.scheme import Scheme, dense_layers
+from initlab.limits import kind_of
+
+MakeOptimizer = Callable[[Iterable[Any]], torch.optim.Optimizer]
+
+
+def step_size_factors(model: nn.Module, scheme: Scheme, kind: str) -> dict[str, float]:
+    """By name of a parameter of a dense layer, the factor that `scheme` asks of its step; `kind`: "sgd" or "adam"."""
+    layers = list(dense_layers(model))
+    found: dict[str, float] = {}
+    for i, (name, layer) in enumerate(layers):
+        fan_out, fan_in = layer.weight.shape
+        here = scheme.at(i, len(layers))
+        found[f"{name}.weight"] = here.step_size(i, len(layers), fan_in, fan_out, kind, bias=False)
+        if layer.bias is not None:
+            found[f"{name}.bias"] = here.step_size(i, len(layers), fan_in, fan_out, kind, bias=True)
+    return found
+
+
+def with_step_sizes(make: MakeOptimizer, model: nn.Module, scheme: Scheme) -> MakeOptimizer:
+    """`make` with a parameter group for each step size, the one of factor 1 first; `make` as it is where all are 1."""
+
+    def made(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
+        wanted = list(parameters)
+        plain = make(wanted)
+        factors = step_size_factors(model, scheme, kind_of(type(plain).__name__))
+        named = {id(parameter): factors.get(name, 1.0) for name, parameter in model.named_parameters()}
+        groups: dict[float, list[Tensor]] = {1.0: []}
+        for parameter in wanted:
+            groups.setdefault(named.get(id(parameter), 1.0), []).append(parameter)
+        if len(groups) == 1:
+            return plain
+        lr = plain.defaults["lr"]
+        return make([{"params": some, "lr": factor * lr} for factor, some in groups.items() if some])
+
+    return made
