@@ -46,11 +46,11 @@ def _scheme(node: dict[str, Any], activation: str) -> Scheme:
 
 
 def _options() -> dict[str, dict[str, Any]]:
-    """The files of configs/init; of files that say the same (kaiming, kaiming_normal) the first."""
+    """The files of configs/init that draw; of files that say the same (kaiming, kaiming_normal) the first."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted((CONFIGS / "init").glob("*.yaml")):
         node: Any = OmegaConf.to_container(compose(overrides=[f"+init={path.stem}"]).init, resolve=True)
-        if node not in found.values():
+        if node not in found.values() and path.stem != "given":
             found[path.stem] = node
     return found
 
