@@ -10,6 +10,8 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
+from initlab.pages.claim import read_claims
+from initlab.pages.picture import read_picture
 from initlab.rules import check, did_you_mean
 
 FIRST_CHOICE = {
@@ -19,7 +21,7 @@ FIRST_CHOICE = {
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
 ROOT_KEYS = FIRST_CHOICE.keys() | {
-    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast",
+    "seed", "init_seed", "lr", "threads", "monitor", "mode", "run_dir", "resume", "forecast", "expect", "picture",
 }  # fmt: skip
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -37,7 +39,13 @@ def mode_of(metric: str) -> str:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+def repeat(value: Any, times: int) -> list[Any]:
+    """A list too long to write down: the 200 weights of d2l 3.7 are `${repeat:0.01,200}`."""
+    return [value] * times
+
+
 OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
+OmegaConf.register_new_resolver("repeat", repeat, replace=True)
 
 
 def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
@@ -75,6 +83,10 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None) -> None
     plain = _plain(cfg, resolve=True, throw_on_missing=True)
     for key, value in _leaves(plain):
         check(key, value)
+    if "expect" in plain:
+        read_claims(plain["expect"])
+    if "picture" in plain:
+        read_picture(plain["picture"])
     _check_task(plain, choices or {})
     devices, batch_size = plain["trainer"].get("devices", 1), plain["data"].get("batch_size", 0)
     if batch_size % devices:
