@@ -11,9 +11,9 @@ from initlab.pages.claim import OF_LAYERS
 from initlab.rules import did_you_mean
 
 DRAWS = {  # kind -> the keys it has
-    "curve": ("draw", "figure", "title", "caption", "log", "panels", "mark"),
-    "depth": ("draw", "quantity", "step", "layers", "title", "caption", "log", "panels", "mark"),
-    "time": ("draw", "quantity", "layers", "title", "caption", "log", "mark"),
+    "curve": ("draw", "figure", "title", "caption", "log", "limits", "panels", "mark"),
+    "depth": ("draw", "quantity", "step", "layers", "title", "caption", "log", "limits", "panels", "mark"),
+    "time": ("draw", "quantity", "layers", "title", "caption", "log", "limits", "mark"),
 }
 
 
@@ -23,7 +23,7 @@ class Picture:
 
     figures:   of a curve: columns of metrics.csv, the first solid, the second dashed.
     quantity:  of depth and time; step: a number, "first" or "last"; layers: a pattern, empty: those that have it.
-    log:       logarithmic y.
+    log:       logarithmic y; limits: its lower and upper end, empty: what there is to show.
     panels:    a swept key with a panel for each of its values; empty: one panel (time: one a setting).
     mark:      names of horizontal lines and where they lie.
     """
@@ -36,6 +36,7 @@ class Picture:
     step: int | str = 0
     layers: str = ""
     log: bool = False
+    limits: tuple[float, ...] = ()
     panels: str = ""
     mark: Mapping[str, float] = field(default_factory=dict)
 
@@ -75,6 +76,7 @@ def read_picture(picture: Any) -> Picture:
         quantity="" if draw == "curve" else _quantity(picture.get("quantity")),
         step=step,
         log=log,
+        limits=_limits(picture.get("limits"), log),
         mark={str(name): float(at) for name, at in mark.items()},
         **given,
     )
@@ -85,6 +87,16 @@ def _figures(given: Any) -> tuple[str, ...]:
     if not 1 <= len(names) <= 2 or not all(isinstance(name, str) and name for name in names):
         raise UserError(f"picture.figure={given}: must be a column of metrics.csv, such as val/loss, or a list of two")
     return tuple(names)
+
+
+def _limits(given: Any, log: bool) -> tuple[float, ...]:
+    if given is None:
+        return ()
+    numbers = isinstance(given, list) and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in given)
+    if not numbers or len(given) != 2 or not given[0] < given[1] or (log and given[0] <= 0):
+        above = ", both above 0 where log: true" if log else ""
+        raise UserError(f"picture.limits={given}: must be two numbers, the smaller first{above}, such as [0.01, 100]")
+    return (float(given[0]), float(given[1]))
 
 
 def _quantity(given: Any) -> str:
