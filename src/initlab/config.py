@@ -39,6 +39,8 @@ def mode_of(metric: str) -> str:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+
+
 def repeat(value: Any, times: int) -> list[Any]:
     """A list too long to write down: the 200 weights of d2l 3.7 are `${repeat:0.01,200}`."""
     return [value] * times

@@ -12,6 +12,7 @@ from initlab.rules import check
 
 MOST_ERRORS = 10  # weights whose errors have a column each in metrics.csv and a chart in TensorBoard
 
+
 class LinearRegression(Regressor):
     """y_hat = X w + b.
 

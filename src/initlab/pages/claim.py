@@ -88,7 +88,7 @@ class Claim:
             parts.append(f"{self.value:g}")
             parts.append(f"± {self.within:g}" if self.within is not None else f"± 4 · {self.spread:g} / √n")
         words = [f"{w} {_limit(v)}" for w, v in (("above", self.above), ("below", self.below)) if v is not None]
-        return " ".join(parts + [" and ".join(words)] if words else parts)
+        return " ".join([*parts, " and ".join(words)] if words else parts)
 
     def tolerance(self, n: int) -> float:
         """How far the mean of n runs may lie from `value`."""
@@ -122,11 +122,11 @@ def _claim(at: str, entry: Any) -> Claim:
     texts = {key: _text(f"{at}.{key}", entry[key]) for key in ("published", "why") if key in entry}
     if kinds != ["figure"]:
         return Claim(**{kinds[0]: _finding(f"{at}.{kinds[0]}", entry[kinds[0]])}, where=where, **texts)  # type: ignore[arg-type]
-    numbers = {key: _number(f"{at}.{key}", entry[key]) for key in ("is", "within", "spread") if key in entry}
+    numbers = {key: number_of(f"{at}.{key}", entry[key]) for key in ("is", "within", "spread") if key in entry}
     for key in ("within", "spread"):
         if numbers.get(key, 1.0) <= 0:
             raise UserError(f"{at}.{key}={numbers[key]:g}: must be above 0")
-    if ("is" in numbers) != (len(numbers) == 2):
+    if numbers and ("is" not in numbers or len(numbers) != 2):
         raise UserError(f"{at}: is needs one of within and spread beside it, and they need it")
     limits = {key: _limit_of(f"{at}.{key}", entry[key]) for key in ("above", "below") if key in entry}
     if not numbers and not limits:
@@ -138,8 +138,10 @@ def _claim(at: str, entry: Any) -> Claim:
         value=numbers.get("is"),
         within=numbers.get("within"),
         spread=numbers.get("spread"),
-        **limits,
-        **texts,  # type: ignore[arg-type]
+        above=limits.get("above"),
+        below=limits.get("below"),
+        published=texts.get("published", ""),
+        why=texts.get("why", ""),
     )
 
 
@@ -174,18 +176,21 @@ def word_of(value: Any) -> str:
 def _finding(at: str, kind: Any) -> str:
     allowed = (*FINDINGS, "any") if at.endswith("no_finding") else FINDINGS
     if kind not in allowed:
-        raise UserError(f"{at}={kind}: no such kind of finding{did_you_mean(str(kind), allowed)} ({', '.join(allowed)})")
+        raise UserError(
+            f"{at}={kind}: no such kind of finding{did_you_mean(str(kind), allowed)} ({', '.join(allowed)})"
+        )
     return str(kind)
 
 
-def _number(at: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+def number_of(at: str, value: Any) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
         raise UserError(f"{at}={value}: must be a number")
     return float(value)
 
 
 def _limit_of(at: str, value: Any) -> float | dict[str, str]:
-    return settings(at, value) if isinstance(value, dict) else _number(at, value)
+    return settings(at, value) if isinstance(value, dict) else number_of(at, value)
 
 
 def _text(at: str, value: Any) -> str:

@@ -32,9 +32,9 @@ WIDTH, PANEL, DPI = 8.2, 3.3, 130  # inches: the whole, the height of a row of p
 MOST_NAMES = 12  # layers named below a picture against depth, or beside one against time
 SMALL, TEXT, HEAD = 9.5, 10.5, 12.5  # points
 NAMES = {  # of a quantity, on its axis
-    "std": "std of the output", "mean": "mean of the output", "saturated": "share saturated", "dead": "share of dead units",
-    "grad_std": "std of the gradient", "weight_norm": "norm of the weights", "update_ratio": "update : weight",
-    "grad_norm": "norm of the gradient", "active": "share active", "loss": "cross-entropy", "acc": "accuracy",
+    "std": "std of the output", "mean": "mean of the output", "saturated": "share saturated", "active": "share active",
+    "dead": "share of dead units", "grad_std": "std of the gradient", "grad_norm": "norm of the gradient",
+    "weight_norm": "norm of the weights", "update_ratio": "update : weight",
 }  # fmt: skip
 Setting = tuple[tuple[str, str], ...]
 

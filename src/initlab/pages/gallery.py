@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from initlab.config import CONFIGS
@@ -20,11 +19,12 @@ SOURCES = {  # the parts of the gallery: what the names of a part's pages begin 
 }
 HEAD = """# The gallery
 
-Every page of the textbooks as an experiment that checks itself: what it asks, the command that runs it, what came out and what had
-to. `python scripts/pages.py` runs them all, checks every claim and writes this file; nothing in the tables is typed by hand.
+Every page of the textbooks as an experiment that checks itself: what it asks, the command that runs it, what came out
+and what had to. `python scripts/pages.py` runs them all, checks every claim and writes this file; nothing in the tables
+is typed by hand.
 
-`±` is one standard deviation over n seeds; `expected ... ± 4 · s / √n` lies four standard errors around what was derived, s being the
-spread of one run. *Published* is what the book, lecture or paper prints.
+`±` is one standard deviation over n seeds. Where `4 · s / √n` is expected around a number, it was derived, and s
+is the spread of one run: four standard errors of a mean over n. *Published* is what the book, lecture or paper prints.
 """
 
 

@@ -81,7 +81,7 @@ def read_page(name: str) -> Page:
         del whole["hydra"]
     check_config(whole)
     assert isinstance(params, dict)
-    axes = {str(key): _values(name, f"{key}={value}") for key, value in params.items()}
+    axes = {str(key): _values(name, f"{key!s}={value}") for key, value in params.items()}
     claims = read_claims(OmegaConf.to_container(whole.expect)) if "expect" in whole else []
     picture = read_picture(OmegaConf.to_container(whole.picture)) if "picture" in whole else None
     page = Page(name, read_header((FOLDER / f"{name}.yaml").read_text()), tuple(claims), picture, axes)

@@ -1,4 +1,4 @@
-"""What a page's picture shows: its `picture:`, read and refused where it cannot be understood. Nothing is drawn here."""
+"""What a page's picture shows: its `picture:`, read and refused where it cannot be understood. It draws nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from initlab.errors import UserError
-from initlab.pages.claim import OF_LAYERS
+from initlab.pages.claim import OF_LAYERS, number_of
 from initlab.rules import did_you_mean
 
 DRAWS = {  # kind -> the keys it has
@@ -50,7 +50,7 @@ def read_picture(picture: Any) -> Picture:
     if not isinstance(picture, dict):
         raise UserError(f"picture={picture}: must be keys such as draw: curve, figure: val/loss")
     draw = picture.get("draw")
-    if draw not in DRAWS:
+    if not isinstance(draw, str) or draw not in DRAWS:
         raise UserError(f"picture.draw={draw}: must be one of {', '.join(DRAWS)}{did_you_mean(str(draw), [*DRAWS])}")
     keys = DRAWS[draw]
     for key in picture:
@@ -65,10 +65,10 @@ def read_picture(picture: Any) -> Picture:
     if not isinstance(log, bool):
         raise UserError(f"picture.log={log}: must be true or false")
     mark = picture.get("mark", {})
-    if not isinstance(mark, dict) or any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in mark.values()):
+    if not isinstance(mark, dict):
         raise UserError(f"picture.mark={mark}: must be names and numbers, such as {{chance: 0.1}}")
     step = picture.get("step", 0)
-    if isinstance(step, bool) or not (isinstance(step, int) and step >= 0) and step not in ("first", "last"):
+    if isinstance(step, bool) or (not (isinstance(step, int) and step >= 0) and step not in ("first", "last")):
         raise UserError(f"picture.step={step}: must be a step, a whole number of at least 0, or first or last")
     return Picture(
         draw,
@@ -77,7 +77,7 @@ def read_picture(picture: Any) -> Picture:
         step=step,
         log=log,
         limits=_limits(picture.get("limits"), log),
-        mark={str(name): float(at) for name, at in mark.items()},
+        mark={str(name): number_of(f"picture.mark.{name}", at) for name, at in mark.items()},
         **given,
     )
 
@@ -92,15 +92,15 @@ def _figures(given: Any) -> tuple[str, ...]:
 def _limits(given: Any, log: bool) -> tuple[float, ...]:
     if given is None:
         return ()
-    numbers = isinstance(given, list) and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in given)
-    if not numbers or len(given) != 2 or not given[0] < given[1] or (log and given[0] <= 0):
+    ends = [number_of("picture.limits", v) for v in given] if isinstance(given, list) else []
+    if len(ends) != 2 or not ends[0] < ends[1] or (log and ends[0] <= 0):
         above = ", both above 0 where log: true" if log else ""
         raise UserError(f"picture.limits={given}: must be two numbers, the smaller first{above}, such as [0.01, 100]")
-    return (float(given[0]), float(given[1]))
+    return (ends[0], ends[1])
 
 
 def _quantity(given: Any) -> str:
-    if given not in OF_LAYERS:
+    if not isinstance(given, str) or given not in OF_LAYERS:
         hint = did_you_mean(str(given), sorted(OF_LAYERS))
         raise UserError(f"picture.quantity={given}: must be one of {', '.join(sorted(OF_LAYERS))}{hint}")
     return str(given)
