@@ -10,11 +10,13 @@ Exit status 1 where a claim does not hold; the claims are named. A page whose ru
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +58,23 @@ def run_all(pages: list[Page], folder: Path, seeds: int | None, jobs: int) -> It
     from initlab.pages.running import run_one
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = {
-            page.name: [
-                pool.submit(run_one, page.name, page.watched, job, folder / page.name / str(i))
-                for i, job in enumerate(page.jobs(seeds))
-            ]
-            for page in pages
-        }
-        for page in pages:
-            yield page, [future.result() for future in futures[page.name]]
+        try:
+            futures = {
+                page.name: [
+                    pool.submit(run_one, page.name, page.watched, job, folder / page.name / str(i))
+                    for i, job in enumerate(page.jobs(seeds))
+                ]
+                for page in pages
+            }
+            for page in pages:
+                yield page, [future.result() for future in futures[page.name]]
+        except BrokenProcessPool:
+            raise UserError("a process was killed, for lack of memory it may be: --jobs=1 needs half as much") from None
+        except BaseException:  # Ctrl-C, SIGTERM: what waits is not begun, what runs is ended
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in active_children():
+                child.terminate()
+            raise
 
 
 def finish(page: Page, ran: list[Any], write: bool) -> list[str]:
@@ -88,5 +98,10 @@ def finish(page: Page, ran: list[Any], write: bool) -> list[str]:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
-        sys.exit(main())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with one_line_errors():
+            sys.exit(main())
+    except KeyboardInterrupt:
+        print("stopped; pages that were finished before are written", file=sys.stderr)
+        sys.exit(130)

@@ -136,5 +136,6 @@ def known_keys() -> list[str]:
         text = path.read_text()
         group = path.relative_to(CONFIGS).parent.as_posix().replace("/", ".")
         prefix = "" if group == "." or "@package _global_" in text else f"{group}."
-        keys.update(f"{prefix}{key}" for key, _ in _leaves(_plain(OmegaConf.create(text))))
+        found = (f"{prefix}{key}" for key, _ in _leaves(_plain(OmegaConf.create(text))))
+        keys.update(key for key in found if prefix or key.split(".")[0] not in ("hydra", "expect", "picture"))
     return sorted(key for key in keys if not key.endswith("_") and ".defaults" not in f".{key}")

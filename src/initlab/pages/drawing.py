@@ -30,7 +30,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH, PANEL, DPI = 8.2, 3.3, 130  # inches: the whole, the height of a row of panels; dots an inch
 MOST_NAMES = 12  # layers named below a picture against depth, or beside one against time
-SMALL, TEXT, HEAD = 9.5, 10.5, 12.5  # points
+SMALL, TEXT, HEAD = 9.5, 10.5, 11.5  # points
 NAMES = {  # of a quantity, on its axis
     "std": "std of the output", "mean": "mean of the output", "saturated": "share saturated", "active": "share active",
     "dead": "share of dead units", "grad_std": "std of the gradient", "grad_norm": "norm of the gradient",
@@ -189,7 +189,7 @@ def _finish(
                 handles, labels, loc="outside lower center", ncols=min(len(labels), 6), fontsize=SMALL, frameon=False,
                 labelcolor=INK, handlelength=1.6, columnspacing=1.4,
             )  # fmt: skip
-    title = "\n".join(textwrap.wrap(picture.title, 78))
+    title = "\n".join(textwrap.wrap(picture.title, 88))
     figure.suptitle(title, x=0.01, ha="left", fontsize=HEAD, weight="bold", color=INK)
     return figure
 

@@ -22,6 +22,7 @@ def record(page: Page, ran: Sequence[Ran], verdicts: Sequence[Verdict]) -> dict[
 
     return {
         "page": page.name,
+        "command": f"python scripts/pages.py {page.name}",
         "date": time.strftime("%Y-%m-%d"),
         "torch": torch.__version__.split("+")[0],
         "python": platform.python_version(),
