@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from initlab.cli import explain
 from initlab.config import CONFIGS, compose
 from initlab.errors import UserError
 from initlab.monitor.findings import ORDER
@@ -173,6 +175,15 @@ defaults:
     assert header.question == "Does it? A question of two lines. (a book)"
     assert header.commands == ("python scripts/train.py experiment=x lr=3", "python scripts/train.py -m experiment=x")
     assert header.prose == ("First, then more.", "Second.")
+
+
+def test_a_file_that_is_not_yaml_gets_one_sentence() -> None:
+    with pytest.raises(yaml.YAMLError) as error:
+        yaml.safe_load("expect:\n  - {figure: a,\n")
+    said = explain(error.value)
+    assert said is not None
+    assert said.startswith("a config file is not YAML: while parsing")
+    assert "\n" not in said
 
 
 def test_a_page_that_is_not_there_gets_one_sentence_and_no_import() -> None:

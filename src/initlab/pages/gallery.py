@@ -56,7 +56,10 @@ def _contents(pages: Mapping[str, Page], records: Mapping[str, Any]) -> str:
                 f"| {one['runs']} | {one['seconds']:.0f} |"
             )
     total = sum(one["seconds"] for one in records.values())
-    lines.append(f"\nIn all {total / 60:.0f} minutes of one core; imports are paid once.\n")
+    lines.append(
+        f"\nIn all {total / 60:.0f} minutes. Seconds are wall time, summed over a page's runs of one thread each; beside "
+        "other work they are several times as long. Two processes take half, and imports are paid once.\n"
+    )
     return "\n".join(lines)
 
 
@@ -69,7 +72,7 @@ def _page(page: Page, one: Mapping[str, Any]) -> str:
     parts.append(_table(one["claims"]))
     parts += [f"{paragraph}\n" for paragraph in page.header.prose]
     parts.append(
-        f"<sub>{one['date']}, torch {one['torch']}, {_count(one['runs'], 'run')}, {one['seconds']:.0f} s of one core; "
+        f"<sub>{one['date']}, torch {one['torch']}, {_count(one['runs'], 'run')}, {one['seconds']:.0f} s; "
         f"[{page.name}.yaml](../configs/experiment/{page.name}.yaml)</sub>\n"
     )
     return "\n".join(parts)

@@ -27,7 +27,7 @@ def record(page: Page, ran: Sequence[Ran], verdicts: Sequence[Verdict]) -> dict[
         "torch": torch.__version__.split("+")[0],
         "python": platform.python_version(),
         "runs": len(ran),
-        "seconds": round(sum(one.seconds for one in ran), 1),  # of one process and one thread, without imports
+        "seconds": round(sum(one.seconds for one in ran), 1),  # wall time, of one thread, without imports
         "claims": [
             {
                 "about": verdict.claim.subject,
