@@ -41,12 +41,14 @@ def main() -> int:
     folder = ROOT / "outputs" / "pages" / time.strftime("%Y-%m-%d_%H-%M-%S")
     started = time.perf_counter()
     failing = []
-    for page, ran in run_all(pages, folder, args.seeds, args.jobs):
-        failing += finish(page, ran, write=not args.dry)
-    if not args.dry:
-        from initlab.pages.gallery import DOCS, render
+    try:
+        for page, ran in run_all(pages, folder, args.seeds, args.jobs):
+            failing += finish(page, ran, write=not args.dry)
+    finally:
+        if not args.dry:  # of the pages that were finished, where it is stopped
+            from initlab.pages.gallery import DOCS, render
 
-        (DOCS / "gallery.md").write_text(render())
+            (DOCS / "gallery.md").write_text(render())
     print(f"{len(pages)} pages in {time.perf_counter() - started:.0f} s; runs in {folder.relative_to(ROOT)}")
     for sentence in failing:
         print(sentence, file=sys.stderr)
@@ -73,7 +75,7 @@ def run_all(pages: list[Page], folder: Path, seeds: int | None, jobs: int) -> It
         except BaseException:  # Ctrl-C, SIGTERM: what waits is not begun, what runs is ended
             pool.shutdown(wait=False, cancel_futures=True)
             for child in active_children():
-                child.terminate()
+                child.kill()  # SIGTERM would let a run save itself first
             raise
 
 
