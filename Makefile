@@ -1,6 +1,7 @@
 # make train [ARGS="model=softmax"]   set up, then scripts/train.py
 # make test                           set up, then the tests
 # make check                          format, lint, types
+# make pages [ARGS="he_2015"]         set up, then run the textbook's pages, check what they claim, write docs/gallery.md
 # make lock                           resolve the dependencies anew (needs uv)
 
 PYTHON ?= python3
@@ -9,13 +10,17 @@ ARGS   ?= model=mlp init=kaiming
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: train test check format lock clean
+.PHONY: train test pages check format lock clean
 
 train: $(READY)
 	$(BIN)/python scripts/train.py $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# ARGS is a run's unless somebody gave it.
+pages: $(READY)
+	$(BIN)/python scripts/pages.py $(if $(filter command line,$(origin ARGS)),$(ARGS))
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ from hydra.errors import (
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from initlab.config import CONFIGS, check_config, known_keys
 from initlab.errors import UserError
@@ -135,6 +136,8 @@ def explain(error: BaseException) -> str | None:
         return _no_such_key(error)
     if isinstance(error, ValueError) and "Config group override must be" in str(error):
         return "a group cannot be null: choose one of its options (--help lists them), none where it has that"
+    if isinstance(error, YAMLError):
+        return f"a config file is not YAML: {' '.join(str(error).split())}"
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return " ".join(str(error).split())
     if type(error).__name__ == "MisconfigurationException":  # Lightning's; not imported here

@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from initlab.data.csv_file import check_columns
 from initlab.errors import UserError
+from initlab.pages.claim import read_claims
+from initlab.pages.picture import read_picture
 from initlab.rules import check, check_by_hand, did_you_mean
 
 FIRST_CHOICE = {
@@ -40,7 +42,15 @@ def mode_of(metric: str) -> str:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+
+
+def repeat(value: Any, times: int) -> list[Any]:
+    """A list too long to write down: the 200 weights of d2l 3.7 are `${repeat:0.01,200}`."""
+    return [value] * times
+
+
 OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
+OmegaConf.register_new_resolver("repeat", repeat, replace=True)
 
 
 def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
@@ -81,6 +91,10 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
     plain = _plain(cfg, resolve=True, throw_on_missing=True)
     for key, value in _leaves(plain):
         check(key, value)
+    if "expect" in plain:
+        read_claims(plain["expect"])
+    if "picture" in plain:
+        read_picture(plain["picture"])
     _check_task(plain, choices or {})
     if plain["model"].get("backward") == "manual":
         trainer = plain["trainer"]
@@ -134,5 +148,6 @@ def known_keys() -> list[str]:
         text = path.read_text()
         group = path.relative_to(CONFIGS).parent.as_posix().replace("/", ".")
         prefix = "" if group == "." or "@package _global_" in text else f"{group}."
-        keys.update(f"{prefix}{key}" for key, _ in _leaves(_plain(OmegaConf.create(text))))
+        found = (f"{prefix}{key}" for key, _ in _leaves(_plain(OmegaConf.create(text))))
+        keys.update(key for key in found if prefix or key.split(".")[0] not in ("hydra", "expect", "picture"))
     return sorted(key for key in keys if not key.endswith("_") and ".defaults" not in f".{key}")

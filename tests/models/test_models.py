@@ -188,6 +188,17 @@ def test_linear_regression_shrinks_the_error_as_derived(fit: Callable[..., Any],
     torch.testing.assert_close(torch.tensor(errors).mean(0), expected, atol=tolerance, rtol=0)
 
 
+def test_of_many_weights_only_the_distance_from_the_truth_is_reported(fit: Callable[..., Any]) -> None:
+    for num_inputs, named in [(10, True), (11, False)]:
+        data = SyntheticRegression(w=[0.5] * num_inputs, b=2.0, num_train=4)
+        model = LinearRegression(num_inputs, optimizer=partial(nn.SGD, lr=0.01))
+        fit(model, data)
+        left = torch.cat([0.5 - model.net.weight.detach().flatten(), 2 - model.net.bias.detach()])
+        assert model.latest["error/distance"] == pytest.approx(left.norm().item(), rel=1e-5)  # float32 sums
+        assert model.latest["error/b"] == pytest.approx(left[-1].item())
+        assert ("error/w0" in model.latest) == named
+
+
 def test_width_and_depth() -> None:
     assert [layer.weight.shape[0] for layer in MLP(4, 3, depth=2, width=7).layers] == [7, 7, 3]
     with pytest.raises(UserError, match=r"model.num_hiddens=\[\]"):

@@ -11,6 +11,8 @@ from initlab.models.module import Regressor
 from initlab.models.parts import PARTS
 from initlab.rules import check
 
+MOST_ERRORS = 10  # weights whose errors have a column each in metrics.csv and a chart in TensorBoard
+
 
 class LinearRegression(Regressor):
     """y_hat = X w + b.
@@ -46,7 +48,7 @@ class LinearRegression(Regressor):
 
     def epoch_figures(self) -> dict[str, float]:
         """How far the learned w and b are from the truth, where the data know it: truth minus learned, and the
-        Euclidean distance of both together."""
+        Euclidean distance of both together; of more than ten weights the distance alone, and b."""
         truth = getattr(getattr(self.trainer, "datamodule", None), "truth", None)
         if truth is None:
             return {}
@@ -54,4 +56,5 @@ class LinearRegression(Regressor):
         learned = {name: p.detach().cpu().flatten() for name, p in self.net.named_parameters()}
         errors = {f"error/w{i}": e for i, e in enumerate((w - learned["weight"]).tolist())}
         errors["error/b"] = b - (learned["bias"].item() if "bias" in learned else 0.0)
-        return errors | {"error/distance": sum(e**2 for e in errors.values()) ** 0.5}
+        distance = {"error/distance": sum(e**2 for e in errors.values()) ** 0.5}
+        return (errors if len(errors) <= MOST_ERRORS + 1 else {"error/b": errors["error/b"]}) | distance

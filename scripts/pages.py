@@ -1,0 +1,109 @@
+"""Do the textbook's pages show what they claim? Runs them, checks every claim, writes docs/pages/ and docs/gallery.md.
+
+    python scripts/pages.py                        every page, two processes of one thread each
+    python scripts/pages.py he_2015 d2l_softmax    these alone
+    python scripts/pages.py --seeds 1 --dry        a quick look: one seed a setting, nothing written
+
+Exit status 1 where a claim does not hold; the claims are named. A page whose runs fail leaves the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from typing import Any
+
+from initlab.cli import one_line_errors
+from initlab.errors import UserError
+from initlab.pages.page import Page, page_names, read_page
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pages", nargs="*", metavar="page", help=f"of {', '.join(page_names())}; default: all")
+    parser.add_argument("--seeds", type=int, help="at most so many of each setting; default: what the page sweeps")
+    parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each; default 2")
+    parser.add_argument("--dry", action="store_true", help="check alone: write nothing under docs")
+    args = parser.parse_args()
+    for name, value in (("seeds", args.seeds), ("jobs", args.jobs)):
+        if value is not None and value < 1:
+            raise UserError(f"--{name}={value}: must be a whole number of at least 1")
+    pages = [read_page(name) for name in args.pages or page_names()]  # a mistake in any is found before the first run
+    folder = ROOT / "outputs" / "pages" / time.strftime("%Y-%m-%d_%H-%M-%S")
+    started = time.perf_counter()
+    failing = []
+    try:
+        for page, ran in run_all(pages, folder, args.seeds, args.jobs):
+            failing += finish(page, ran, write=not args.dry)
+    finally:
+        if not args.dry:  # of the pages that were finished, where it is stopped
+            from initlab.pages.gallery import DOCS, render
+
+            (DOCS / "gallery.md").write_text(render())
+    print(f"{len(pages)} pages in {time.perf_counter() - started:.0f} s; runs in {folder.relative_to(ROOT)}")
+    for sentence in failing:
+        print(sentence, file=sys.stderr)
+    return 1 if failing else 0
+
+
+def run_all(pages: list[Page], folder: Path, seeds: int | None, jobs: int) -> Iterator[tuple[Page, list[Any]]]:
+    """Each page with its runs, as soon as the last of them has ended."""
+    from initlab.pages.running import run_one
+
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            futures = {
+                page.name: [
+                    pool.submit(run_one, page.name, page.watched, job, folder / page.name / str(i))
+                    for i, job in enumerate(page.jobs(seeds))
+                ]
+                for page in pages
+            }
+            for page in pages:
+                yield page, [future.result() for future in futures[page.name]]
+        except BrokenProcessPool:
+            raise UserError("a process was killed, for lack of memory it may be: --jobs=1 needs half as much") from None
+        except BaseException:  # Ctrl-C, SIGTERM: what waits is not begun, what runs is ended
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in active_children():
+                child.kill()  # SIGTERM would let a run save itself first
+            raise
+
+
+def finish(page: Page, ran: list[Any], write: bool) -> list[str]:
+    """Check, draw and record one page; the sentences of the claims that do not hold."""
+    from initlab.pages.checking import check_page
+    from initlab.pages.drawing import draw_page
+    from initlab.pages.gallery import PAGES
+    from initlab.pages.record import record
+    from initlab.pages.record import write as keep
+
+    verdicts = check_page(page, ran)
+    seconds = sum(one.seconds for one in ran)
+    holding = sum(verdict.holds for verdict in verdicts)
+    print(f"{page.name:24}{holding:>3} of {len(verdicts)} claims hold, {len(ran)} runs, {seconds:.0f} s", flush=True)
+    if write:
+        PAGES.mkdir(parents=True, exist_ok=True)
+        keep(record(page, ran, verdicts), PAGES / f"{page.name}.json")
+        if page.picture and any(not one.error for one in ran):
+            draw_page(page, ran, PAGES / f"{page.name}.png")
+    return [f"{page.name}: {verdict.sentence}" for verdict in verdicts if not verdict.holds]
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with one_line_errors():
+            sys.exit(main())
+    except KeyboardInterrupt:
+        print("stopped; pages that were finished before are written", file=sys.stderr)
+        sys.exit(130)

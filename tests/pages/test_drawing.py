@@ -1,0 +1,87 @@
+"""What the pictures draw is what the folders hold."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import write_run
+from PIL import Image
+
+from initlab.errors import UserError
+from initlab.pages import drawing
+from initlab.pages.page import Header, Page
+from initlab.pages.picture import read_picture
+from initlab.pages.running import Ran
+
+LOSSES = {("kaiming", 0): [1.0, 0.5], ("kaiming", 1): [4.0, 0.5], ("zeros", 0): [2.0, 2.0], ("zeros", 1): [2.0, 2.0]}
+
+
+def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **picture: Any) -> Any:
+    """The matplotlib figure of a page of two settings, two seeds and two layers."""
+    ran = []
+    for (init, seed), losses in LOSSES.items():
+        rows = [(step, f"layers.{i}", "std", 10.0**seed * (i + 1) * (step + 1)) for step in (0, 9) for i in (0, 1)]
+        rows += [(0, "phi.0", "std", 7.0), (0, "phi.0", "saturated", 0.5)]
+        ran.append(write_run(tmp_path / f"{init}{seed}", {"init": init}, {"val/loss": losses}, rows))
+    page = Page(
+        "p",
+        Header("", (), ()),
+        (),
+        read_picture(picture | {"title": "t", "caption": "c"}),
+        {"init": ("kaiming", "zeros"), "seed": ("0", "1")},
+    )
+    kept = []
+    finish = drawing._finish
+    monkeypatch.setattr(drawing, "_finish", lambda *args, **more: kept.append(finish(*args, **more)) or kept[-1])
+    drawing.draw_page(page, ran, tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as image:
+        assert image.width == round(drawing.WIDTH * drawing.DPI)
+    return kept[0]
+
+
+def lines(ax: Any) -> dict[str, tuple[list[float], list[float]]]:
+    return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}
+
+
+def test_a_curve_is_the_mean_over_the_seeds_and_its_band_one_std(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ax,) = drawn(tmp_path, monkeypatch, draw="curve", figure="val/loss").axes
+    assert lines(ax) == {"init=kaiming": ([1, 2], [2.5, 0.5]), "init=zeros": ([1, 2], [2.0, 2.0])}
+    low, high = (
+        ax.collections[0].get_paths()[0].vertices[:, 1].min(),
+        ax.collections[0].get_paths()[0].vertices[:, 1].max(),
+    )
+    assert (low, high) == pytest.approx((2.5 - np.std([1, 4], ddof=1), 2.5 + np.std([1, 4], ddof=1)))
+
+
+def test_on_a_logarithmic_axis_the_mean_is_geometric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ax,) = drawn(tmp_path, monkeypatch, draw="curve", figure="val/loss", log=True).axes
+    assert lines(ax)["init=kaiming"][1] == pytest.approx([2.0, 0.5])  # sqrt(1 * 4)
+
+
+def test_depth_shows_the_dense_layers_at_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ax,) = drawn(tmp_path, monkeypatch, draw="depth", quantity="std", step=9).axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["layers.0", "layers.1"]
+    assert lines(ax)["init=zeros"][1] == pytest.approx([10 * 10**0.5, 20 * 10**0.5])  # geometric: 10 and 100
+
+
+def test_time_has_a_panel_a_setting_and_a_line_a_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = drawn(tmp_path, monkeypatch, draw="time", quantity="std", layers="layers.*").axes
+    assert [ax.get_title(loc="left") for ax in axes] == ["init=kaiming", "init=zeros"]
+    steps, values = lines(axes[0])["layers.1"]
+    assert steps == pytest.approx([0, 1])  # log10(1 + step)
+    assert values == pytest.approx([(2 + 20) / 2, (20 + 200) / 2])
+
+
+def test_what_cannot_be_drawn_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"picture\.figure=val/bcc: the runs report no such figure \(val/loss\)"):
+        drawn(tmp_path / "a", monkeypatch, draw="curve", figure="val/bcc")
+    with pytest.raises(UserError, match=r"picture: no layer conv\.\* has std \(layers\.0, layers\.1, phi\.0\)"):
+        drawn(tmp_path / "b", monkeypatch, draw="time", quantity="std", layers="conv.*")
+    page = Page(
+        "p", Header("", (), ()), (), read_picture({"draw": "curve", "figure": "a", "title": "t", "caption": "c"}), {}
+    )
+    with pytest.raises(UserError, match="no run ended well"):
+        drawing.draw_page(page, [Ran({}, tmp_path, 1.0, error="no")], tmp_path / "p.png")

@@ -1,0 +1,120 @@
+"""Every page of configs/experiment is run, cut to one seed, and shows what it claims."""
+
+import dataclasses
+import json
+import re
+import runpy
+from pathlib import Path
+
+import children
+import pytest
+import torch
+
+from initlab.config import CONFIGS, compose
+from initlab.pages.checking import check_page
+from initlab.pages.drawing import draw_page
+from initlab.pages.gallery import DOCS, PAGES, render
+from initlab.pages.page import page_names, read_page, same
+from initlab.pages.running import run_one, run_page
+from initlab.sweeps.folder import SEEDS
+from initlab.train import train
+
+SLOW = {  # over three seconds on a quiet core
+    "d2l_lr_study", "d2l_mlp", "d2l_mlp_torch", "d2l_softmax", "d2l_softmax_torch", "d2l_variance_1000_mlp",
+    "d2l_zero_init", "fastai_init", "fastai_std", "fifty_layers", "glorot_2010_sigmoid", "glorot_2010_tanh", "he_2015",
+    "lsuv", "makemore_tanh",
+}  # fmt: skip
+ALL = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in page_names()]
+
+
+@pytest.mark.parametrize("name", page_names())
+def test_a_page_asks_is_typed_and_says_what_it_must_show(name: str) -> None:
+    page = read_page(name)
+    assert re.search(r"\?.*\(.+\)$", page.header.question), "a question, and where it is from in brackets"
+    assert page.header.commands
+    assert all(f"experiment={name}" in command for command in page.header.commands)  # tests/test_readme.py types them
+    assert any(" -m " in command for command in page.header.commands) == bool(page.axes)
+    assert page.header.prose
+    assert page.claims
+    assert page.picture
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
+    page = read_page(name)
+    ran = run_page(page, tmp_path, seeds=1)
+    assert [verdict.sentence for verdict in check_page(page, ran) if not verdict.holds] == []
+    draw_page(page, ran, tmp_path / "page.png")
+
+
+def test_a_page_with_the_wrong_step_size_is_caught(tmp_path: Path) -> None:
+    page = read_page("d2l_linear")
+    ran = run_page(page, tmp_path, seeds=1, more=["lr=0.02"])  # leaves 0.98^96 = .14 of the error instead of .05
+    assert not any(verdict.holds for verdict in check_page(page, ran))
+
+
+def test_a_page_with_the_wrong_initialisation_is_caught(tmp_path: Path) -> None:
+    whole = read_page("fifty_layers")
+    page = dataclasses.replace(whole, axes={"init.sigma": ("0.01",), "model.activation": ("relu",)})
+    page = dataclasses.replace(page, claims=tuple(c for c in whole.claims if c.where == {"init.sigma": "0.01"}))
+    right, wrong = (run_page(page, tmp_path / str(i), more=more) for i, more in enumerate([[], ["model.depth=1"]]))
+    assert [verdict.holds for verdict in check_page(page, right)] == [True, True]
+    assert [verdict.holds for verdict in check_page(page, wrong)] == [False, False]
+
+
+def test_a_page_that_cannot_run_says_why(tmp_path: Path) -> None:
+    ran = run_one("d2l_linear", False, {"seed": "0"}, tmp_path / "0", more=["lr=-1"])
+    assert ran.error == "lr=-1: must be a number of at least 0"
+    assert json.loads((tmp_path / "0" / "failed.json").read_text())["error"] == ran.error
+    finish = runpy.run_path(str(CONFIGS.parent / "scripts" / "pages.py"))["finish"]
+    failing = finish(read_page("d2l_linear"), [ran], False)
+    assert len(failing) == len(read_page("d2l_linear").claims)
+    assert failing[0].startswith("d2l_linear: error/w0: a run failed: lr=-1")
+
+
+def test_what_a_page_expects_and_what_is_left_out_change_no_bit(tmp_path: Path) -> None:
+    words = ["experiment=d2l_linear", "trainer=cpu", "threads=1", "logger.tensorboard=null"]
+    plain = train(compose(*words, "~expect", "~picture", run_dir=tmp_path / "plain"))
+    page = train(compose(*words, run_dir=tmp_path / "page"))
+    for name, weight in plain.model.state_dict().items():
+        assert torch.equal(weight, page.model.state_dict()[name])
+    ran = run_one("d2l_linear", True, {"seed": "0"}, tmp_path / "ran")
+    tables = [(folder / "metrics.csv").read_text() for folder in (plain.run_dir, page.run_dir, ran.folder)]
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_the_real_command_runs_one_job_or_sweeps_and_its_words_win(tmp_path: Path) -> None:
+    """`-m` sweeps what the page says; a key on the command line replaces the page's; without -m it is one run."""
+    words = ["experiment=d2l_lr_study", "trainer.max_epochs=1", "callbacks=none", "logger=none"]
+    one = children.start([*words, "hydra.run.dir=one"], tmp_path)
+    many = children.start(["-m", *words, "seed=3,5", "hydra.sweep.dir=many"], tmp_path)
+    for process in (one, many):
+        process.join()
+    assert (one.exitcode, many.exitcode) == (0, 0), (tmp_path / "said").read_text()
+    assert (tmp_path / "one" / "summary.json").exists()
+    sweep = json.loads((tmp_path / "many" / "sweep.json").read_text())
+    assert sweep["axes"] == {"lr": ["0.001", "0.01", "0.03", "0.1"], "seed": ["3", "5"]}
+    assert len(list((tmp_path / "many").glob("*/summary.json"))) == len(sweep["jobs"]) == 8
+
+
+@pytest.mark.parametrize("name", page_names())
+def test_the_record_of_a_page_is_of_the_page_as_it_stands(name: str) -> None:
+    """`python scripts/pages.py <page>` makes it anew."""
+    page = read_page(name)
+    record = json.loads((PAGES / f"{name}.json").read_text())
+    kept = [(c["about"], c["setting"], c["published"], c["why"]) for c in record["claims"]]
+    asked = [
+        (claim.subject, setting, claim.published, claim.why)
+        for claim in page.claims
+        for setting in page.settings
+        if same(claim.where, setting)
+    ]
+    assert kept == asked
+    assert all(c["holds"] for c in record["claims"])
+    assert record["runs"] == len(page.jobs())
+    assert (PAGES / f"{name}.png").stat().st_size > 5000
+
+
+def test_the_gallery_is_what_its_records_say() -> None:
+    assert (DOCS / "gallery.md").read_text() == render()
+    assert set(SEEDS) >= {"seed"}  # what makes n
