@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from initlab.config import compose
+from initlab.data import SyntheticRegression
 from initlab.train import train
 
 WORDS = (
@@ -87,5 +88,16 @@ def test_callbacks_weights_and_files_are_those_of_one_update_a_call(
 def test_what_lightning_does_for_single_updates_is_left_to_it(words: tuple[str, ...], tmp_path: Path) -> None:
     weights, diary = run(tmp_path / "many", *words)
     again, other = run(tmp_path / "one", *words, "steps_per_execution=1")
+    assert other.calls == diary.calls
+    assert all(torch.equal(again[name], weights[name]) for name in weights)
+
+
+def test_a_loader_that_hands_out_single_batches_is_trained_on_too(
+    one_by_one: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of a data module which derives from ours and makes its own loader."""
+    weights, diary, _ = one_by_one
+    monkeypatch.setattr(SyntheticRegression, "train_dataloader", lambda self: self.train_batches())
+    again, other = run(tmp_path / "run")
     assert other.calls == diary.calls
     assert all(torch.equal(again[name], weights[name]) for name in weights)

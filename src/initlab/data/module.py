@@ -66,9 +66,13 @@ class TensorDataModule(LightningDataModule):
         device = self.trainer.strategy.root_device
         self._splits = Splits(*((X.to(device), y.to(device)) for X, y in self.splits))
 
-    def train_dataloader(self) -> Batches | Executions:
+    def train_batches(self) -> Batches:
+        """Of an epoch, those of this process."""
         process, num_processes = self._process
-        batches = Batches(*self.splits.train, self.batch_size, self.seed, self.transform, process, num_processes)
+        return Batches(*self.splits.train, self.batch_size, self.seed, self.transform, process, num_processes)
+
+    def train_dataloader(self) -> Batches | Executions:
+        batches = self.train_batches()
         return batches if self.steps_per_execution == 1 else Executions(batches, self.steps_per_execution)
 
     def val_dataloader(self) -> Batches:

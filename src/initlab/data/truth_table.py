@@ -51,7 +51,7 @@ class TruthTable(TensorDataModule):
     def make_splits(self) -> Splits:
         return Splits(*[(self._X, self._y)] * 3)
 
-    def train_dataloader(self) -> Batches:
+    def train_batches(self) -> Batches:
         process, num_processes = self._process
         X, y = (part.repeat(self.steps_per_epoch, 1) for part in self.splits.train)
         return Batches(X, y, self.batch_size, None, self.transform, process, num_processes)

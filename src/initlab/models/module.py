@@ -81,8 +81,9 @@ class Module(L.LightningModule):
         return ("loss",)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
-        if isinstance(batch, Execution):
-            return self._steps.run(batch, batch_idx)
+        if not self.automatic_optimization:
+            execution = batch if isinstance(batch, Execution) else Execution.of(batch, iter(()))
+            return self._steps.run(execution, batch_idx)
         y_hat, loss = self.try_on(batch)
         self.count("train", loss.detach()[None], [len(y_hat)], y_hat.detach(), batch[1])
         return loss
