@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import torch
 
 DATA = Path(__file__).parents[1] / "data"
+hypothesis.settings.register_profile("house", deadline=None)  # other jobs may hold the cores
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,6 @@ def numbers(batches: Batches, num_epochs: int) -> list[list[int]]:
     return [X.tolist() for _ in range(num_epochs) for X, _ in batches]
 
 
-@settings(deadline=None)  # other jobs may hold the cores
 @given(**sizes, seed=st.one_of(st.none(), st.integers(0, 3)))
 def test_an_epoch_serves_every_row_once(num_rows: int, batch_size: int, seed: int | None) -> None:
     batches = rows(num_rows, batch_size, seed)
@@ -49,7 +48,6 @@ def test_the_order_is_a_function_of_seed_and_epoch_alone() -> None:
     assert list(itertools.chain(*numbers(rows(100, 25, seed=0), 3))) == flat  # whatever the batch size
 
 
-@settings(deadline=None)  # other jobs may hold the cores
 @given(**sizes, num_done=st.integers(1, 60), ask_for_more=st.booleans())
 def test_resume_goes_on_where_it_stopped(num_rows: int, batch_size: int, num_done: int, ask_for_more: bool) -> None:
     """As a trainer does it: stop at the last batch of an epoch, with or without asking for one more."""
@@ -110,7 +108,7 @@ def test_batches_on_a_gpu_are_those_of_the_cpu() -> None:
         torch.testing.assert_close(y_gpu.cpu(), y_cpu)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     num_rows=st.integers(4, 60),
     num_processes=st.integers(1, 4),

@@ -79,7 +79,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frame=frames(), normalize=st.booleans(), val=st.sampled_from([0, 1, 0.3]), seed=st.integers(0, 5))
 def test_any_table_is_what_pandas_makes_of_it(
     tmp_path_factory: pytest.TempPathFactory, frame: pd.DataFrame, normalize: bool, val: float, seed: int

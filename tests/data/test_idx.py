@@ -6,7 +6,7 @@ from pathlib import Path
 import fake_fashion
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -21,7 +21,6 @@ def read(path: Path, content: bytes, array: np.ndarray = IMAGES) -> np.ndarray:
     return read_idx(path, *fake_fashion.content(array))
 
 
-@settings(deadline=None)  # other jobs may hold the cores
 @given(array=hnp.arrays(np.uint8, hnp.array_shapes(max_dims=4, max_side=6)), zipped=st.booleans())
 def test_round_trip(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, zipped: bool) -> None:
     folder = tmp_path_factory.mktemp("idx")

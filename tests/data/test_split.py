@@ -1,12 +1,11 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from initlab.data.split import stratified_split
 
 
-@settings(deadline=None)  # other jobs may hold the cores
 @given(labels=st.lists(st.integers(0, 4), min_size=2, max_size=60), data=st.data())
 def test_shares_are_kept_and_totals_exact(labels: list[int], data: st.DataObject) -> None:
     y = torch.tensor(labels)

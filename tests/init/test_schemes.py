@@ -126,7 +126,7 @@ def test_truncated_normal_follows_its_distribution_function() -> None:
     assert math.sqrt(len(z)) * (sampled - expected).abs().max().item() < 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(fan_out=st.integers(1, 40), fan_in=st.integers(1, 40), gain=st.floats(0.1, 3))
 def test_orthogonal_has_equal_singular_values(fan_out: int, fan_in: int, gain: float) -> None:
     weight = draw(Orthogonal(), (fan_out, fan_in), gain).double()
@@ -146,7 +146,6 @@ def test_orthogonal_is_uniform_over_rotations() -> None:
     assert 150 < int((Q[:, 0, 0] > 0).sum()) < 250  # of 400, five standard deviations of 10
 
 
-@settings(deadline=None)
 @given(fan_out=st.integers(1, 60), fan_in=st.integers(1, 20), sparsity=st.floats(0, 1))
 def test_every_column_of_a_sparse_weight_has_its_zeros(fan_out: int, fan_in: int, sparsity: float) -> None:
     weight = draw(Sparse(sparsity=sparsity, sigma=1.0), (fan_out, fan_in))
@@ -177,7 +176,7 @@ def test_torch_default_draws_biases_too_and_the_others_zero_them() -> None:
 SCALED = [Normal(sigma=0.3), Uniform(bound=0.3), LeCun(), Xavier(), Kaiming(), Orthogonal(), TorchDefault()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     scheme=st.sampled_from(SCALED),
     fan_out=st.integers(16, 80),

@@ -59,7 +59,7 @@ def steps(model: Module, X: torch.Tensor, y: torch.Tensor, num_steps: int = 50) 
     return losses
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     activation=st.sampled_from(sorted(ACTIVATIONS)),
     hiddens=st.lists(st.integers(1, 24), min_size=1, max_size=4),

@@ -31,7 +31,7 @@ def target(loss: str, batch: int, num_outputs: int) -> Tensor:
     return torch.randn(batch, num_outputs, dtype=torch.float64)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 7), min_size=2, max_size=6),
     activation=st.sampled_from(sorted(ACTIVATIONS)),

@@ -9,7 +9,7 @@ from initlab.nn import Linear
 sizes = st.integers(1, 40)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes, sizes, sizes, st.booleans(), st.integers(0, 2**32))
 def test_values_and_gradients_equal_torchs(
     batch: int, num_inputs: int, num_outputs: int, bias: bool, seed: int
@@ -31,7 +31,6 @@ def test_values_and_gradients_equal_torchs(
         torch.testing.assert_close(ours_p.grad, torchs_p.grad, rtol=0, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(num_inputs=st.integers(1, 1000), seed=st.integers(0, 2**32))
 def test_a_fresh_layer_holds_the_numbers_of_a_fresh_torch_layer(num_inputs: int, seed: int) -> None:
     torch.manual_seed(seed)

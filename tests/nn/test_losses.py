@@ -14,7 +14,7 @@ scales = st.sampled_from([0.01, 1.0, 100.0])
 seeds = st.integers(0, 2**32)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shapes, scales, seeds)
 def test_softmax_and_its_logarithm_equal_torchs(shape: tuple[int, int], scale: float, seed: int) -> None:
     torch.manual_seed(seed)
@@ -25,7 +25,7 @@ def test_softmax_and_its_logarithm_equal_torchs(shape: tuple[int, int], scale: f
     torch.testing.assert_close(softmax(X).sum(dim=1), torch.ones(shape[0], dtype=X.dtype), rtol=0, atol=4e-15)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shapes, scales, seeds)
 def test_cross_entropy_and_its_gradient_equal_torchs(shape: tuple[int, int], scale: float, seed: int) -> None:
     torch.manual_seed(seed)
@@ -79,7 +79,7 @@ def test_per_model_gradients_under_vmap() -> None:
     torch.testing.assert_close(stacked, torch.stack([grad(cross_entropy)(one, y) for one in logits]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shapes, seeds)
 def test_squared_errors(shape: tuple[int, int], seed: int) -> None:
     torch.manual_seed(seed)

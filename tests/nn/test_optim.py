@@ -23,7 +23,7 @@ def give_gradients(params: list[torch.nn.Parameter], generator: torch.Generator)
         p.grad = torch.randn(p.shape, generator=generator) + p.detach()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     lr=st.floats(1e-4, 0.5),
     momentum=st.just(0.0) | st.floats(0.01, 0.99),

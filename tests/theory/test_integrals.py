@@ -49,7 +49,7 @@ def test_erf() -> None:
     np.testing.assert_allclose(m.slope_sensitivity, -2 * Q / (1 + 4 * Q), rtol=CLOSE, atol=CLOSE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(q=sizes, c=correlations)
 def test_pairs_through_relu(q: float, c: float) -> None:
     """Cho and Saul (2009): q / (2 pi) (sin t + (pi - t) cos t), cos t = c."""
@@ -58,7 +58,7 @@ def test_pairs_through_relu(q: float, c: float) -> None:
     assert pair(elementwise("relu"), q, c) == pytest.approx(exact, rel=CLOSE, abs=CLOSE * q)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(q=sizes, c=correlations)
 def test_pairs_through_erf(q: float, c: float) -> None:
     exact = 2 / math.pi * math.asin(2 * q * c / (1 + 2 * q))

@@ -34,7 +34,7 @@ from initlab.theory.recursion import propagate
 LOG_CHI_SQUARED_100 = math.pi**2 / 6 - sum(1 / k**2 for k in range(1, 50))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(scale=st.floats(0.2, 5), depth=st.integers(1, 12))
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "identity"])
 def test_scaling_every_weight_by_a_scales_q_by_a_to_the_2l(activation: str, scale: float, depth: int) -> None:
