@@ -1,7 +1,8 @@
 # make train [ARGS="model=softmax"]   set up, then scripts/train.py
 # make test                           set up, then the tests
 # make check                          format, lint, types
-# make pages [ARGS="he_2015"]         set up, then run the textbook's pages, check what they claim, write docs/gallery.md
+# make pages [PAGES="he_2015"]        set up, then run the textbook's pages, check what they claim, write docs/gallery.md;
+#                                     without PAGES all of them, and docs/foundations.md
 # make lock                           resolve the dependencies anew (needs uv)
 
 PYTHON ?= python3
@@ -18,9 +19,9 @@ train: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
-# ARGS is a run's unless somebody gave it.
 pages: $(READY)
-	$(BIN)/python scripts/pages.py $(if $(filter command line,$(origin ARGS)),$(ARGS))
+	$(BIN)/python scripts/pages.py $(PAGES)
+	$(if $(PAGES),,$(BIN)/python scripts/foundations.py --docs)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

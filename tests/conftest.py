@@ -10,7 +10,9 @@ import pytest
 import torch
 
 DATA = Path(__file__).parents[1] / "data"
-hypothesis.settings.register_profile("house", deadline=None)  # other jobs may hold the cores
+hypothesis.settings.register_profile(  # other jobs may hold the cores
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("house")
 
 

@@ -114,7 +114,7 @@ def test_the_forecast_of_truth_tables(capsys: pytest.CaptureFixture[str]) -> Non
 
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = hydra_compose("forecast", overrides=["experiment=xor", "run_dir=x"])
-    check_config(cfg)
+    check_config(cfg, name="forecast")
     report(cfg)
     assert "2, 10, 10, 1, sigmoid" in capsys.readouterr().out
     for words, says in (

@@ -95,7 +95,9 @@ def forecast_figure(history: Rows, foretold: Sequence[Foretold]) -> Figure:
     forward.set(title="std of each layer's output, before the first step", xlabel="dense layer")
     hidden = foretold[:-1]
     gradients = np.array([_first(history, layer.name, "grad_std") for layer in hidden])
-    _panel(backward, hidden, ("grad", "grad_low", "grad_high"), gradients / gradients[-1])
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a network that has left float32: drawn as gaps
+        shares = gradients / gradients[-1]
+    _panel(backward, hidden, ("grad", "grad_low", "grad_high"), shares)
     backward.set(title="std of the gradient there, over that of the last hidden layer", xlabel="dense layer")
     forward.legend(loc="best", frameon=False, fontsize="small")
     return figure
