@@ -32,6 +32,7 @@ from initlab.rules import did_you_mean
 from initlab.runs import RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
 from initlab.runs.exact_steps import ExactSteps
+from initlab.runs.no_profile import NoProfile
 from initlab.runs.stopping import Stopped, Stopping
 from initlab.seeds import generator
 from initlab.theory.in_run import forecast_before
@@ -249,6 +250,7 @@ def _trainer(cfg: DictConfig, callbacks: list[L.Callback], step: int | None) -> 
         return instantiate(
             cfg.trainer,
             _convert_="all",
+            **({} if cfg.trainer.get("profiler") else {"profiler": NoProfile()}),
             callbacks=callbacks,
             logger=loggers or False,
             enable_checkpointing=True,  # not Lightning's own, as `Stopping` is a Checkpoint too

@@ -12,8 +12,8 @@ from initlab import nn
 from initlab.nn import ACTIVATIONS
 
 LOSSES = {
-    "cross_entropy": (nn.cross_entropy, nn.cross_entropy_gradient),
-    "squared_error": (nn.squared_error, nn.squared_error_gradient),
+    "cross_entropy": (nn.cross_entropy, nn.cross_entropy_and_gradient),
+    "squared_error": (nn.squared_error, nn.squared_error_and_gradient),
 }
 
 
@@ -45,7 +45,7 @@ def test_gradients_are_autograds(
 ) -> None:
     net = torch.nn.Sequential(*network(sizes, activation, bias, seed)).double()
     X, y = torch.randn(batch, sizes[0], dtype=torch.float64), target(loss, batch, sizes[-1])
-    value, gradient = LOSSES[loss]
+    value, both = LOSSES[loss]
     value(net(X), y).backward()
     expected = {name: p.grad for name, p in net.named_parameters()}
 
@@ -54,7 +54,9 @@ def test_gradients_are_autograds(
         chain = nn.Chain(list(net))
         for _ in range(times):
             y_hat = chain.forward(X)
-            chain.backward(gradient(y_hat, y))
+            loss_by_hand, gradient = both(y_hat, y)
+            assert torch.equal(loss_by_hand, value(y_hat, y))
+            chain.backward(gradient)
         for name, p in net.named_parameters():
             torch.testing.assert_close(p.grad, times * expected[name], rtol=1e-11, atol=1e-13)  # float64 rounding
 
@@ -66,7 +68,7 @@ def test_gradients_are_the_differences(activation: str, loss: str) -> None:
     chain = nn.Chain(network([4, 5, 3], activation, True, seed=0))
     parameters = [p for module in chain.modules for p in module.double().parameters()]
     X, y = torch.randn(6, 4, dtype=torch.float64), target(loss, 6, 3)
-    value, gradient = LOSSES[loss]
+    value, both = LOSSES[loss]
 
     class ByHand(torch.autograd.Function):
         @staticmethod
@@ -79,7 +81,7 @@ def test_gradients_are_the_differences(activation: str, loss: str) -> None:
         def backward(ctx: object, *upstream: Tensor) -> tuple[Tensor, ...]:
             for p in parameters:
                 p.grad = None
-            chain.backward(gradient(chain.forward(X), y))
+            chain.backward(both(chain.forward(X), y)[1])
             return tuple(upstream[0] * p.grad for p in parameters if p.grad is not None)
 
     assert torch.autograd.gradcheck(ByHand.apply, [p.detach().clone().requires_grad_() for p in parameters])
@@ -89,7 +91,7 @@ def test_a_frozen_parameter_gets_no_gradient_and_what_lies_before_it_does() -> N
     chain = nn.Chain(network([3, 4, 2], "tanh", True, seed=1))
     first, last = chain.modules[0], chain.modules[-1]
     last.weight.requires_grad_(False)
-    chain.backward(nn.squared_error_gradient(chain.forward(torch.randn(5, 3)), torch.randn(5, 2)))
+    chain.backward(nn.squared_error_and_gradient(chain.forward(torch.randn(5, 3)), torch.randn(5, 2))[1])
     assert last.weight.grad is None
     assert first.weight.grad is not None
 
@@ -106,6 +108,6 @@ def test_gradients_stay_in_the_same_memory() -> None:
     for _ in range(2):
         for module in chain.modules:
             module.zero_grad(set_to_none=True)
-        chain.backward(nn.cross_entropy_gradient(chain.forward(X), y))
+        chain.backward(nn.cross_entropy_and_gradient(chain.forward(X), y)[1])
         where.append([p.grad.data_ptr() for m in chain.modules for p in m.parameters()])
     assert where[0] == where[1]

@@ -10,7 +10,7 @@ from initlab.data.batches import Batches
 from initlab.data.executions import Executions
 from initlab.errors import UserError
 
-EVAL_BATCH_SIZE = 2048  # rows; metrics are exact sums over rows, so only speed and memory depend on it
+EVAL_BATCH_SIZE = 1024  # rows; metrics are exact sums over rows, so only speed and memory depend on it
 
 
 class Splits(NamedTuple):

@@ -63,6 +63,7 @@ class StepsOfExecution:
         model = self.model
         optimizer: Any = model.optimizers()  # Lightning's, which counts
         schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         for batch in execution.batches():
             if outputs:
@@ -70,7 +71,8 @@ class StepsOfExecution:
                 self._call("on_train_batch_start", batch, batch_idx)
             y_hat, loss = model.try_on(batch)
             self._call("on_before_zero_grad", optimizer.optimizer)
-            optimizer.zero_grad()
+            for parameter in parameters:  # as zero_grad, which takes 30 us
+                parameter.grad = None
             self._call("on_before_backward", loss)
             model.backward(loss)
             self._call("on_after_backward")

@@ -63,8 +63,8 @@ class Module(L.LightningModule):
         """The mean loss over the batch, a 0-d tensor."""
         raise NotImplementedError
 
-    def loss_gradient(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        """d loss / d y_hat, for the backward pass by hand; the shape of y_hat."""
+    def loss_and_gradient(self, y_hat: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss and, for the backward pass by hand, d loss / d y_hat, of the shape of y_hat."""
         raise NotImplementedError
 
     def chain(self) -> Sequence[torch.nn.Module]:
@@ -111,15 +111,16 @@ class Module(L.LightningModule):
         X, y = batch
         y_hat = self._chain.forward(X.flatten(1))
         with torch.no_grad():
-            self._gradient = self.loss_gradient(y_hat, y)
-            return y_hat, self.loss(y_hat, y)
+            loss, self._gradient = self.loss_and_gradient(y_hat, y)
+        return y_hat, loss
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Put the gradients of the loss that `try_on` gave into `.grad`."""
         if self._chain is None:
             super().backward(loss, *args, **kwargs)
         else:
-            self._chain.backward(self._gradient / self.trainer.accumulate_grad_batches)
+            parts = self.trainer.accumulate_grad_batches
+            self._chain.backward(self._gradient if parts == 1 else self._gradient / parts)
 
     @property
     def gradient_hooks(self) -> list[Callable[[torch.nn.Module, Tensor], None]] | None:
@@ -213,8 +214,9 @@ class Regressor(Module):
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
         return self._share * PARTS[self.hparams["layers"]].squared_error(y_hat, y)
 
-    def loss_gradient(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        return self._share * nn.squared_error_gradient(y_hat, y)
+    def loss_and_gradient(self, y_hat: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        error, gradient = nn.squared_error_and_gradient(y_hat, y)
+        return self._share * error, self._share * gradient
 
     @property
     def _share(self) -> float:
@@ -229,8 +231,8 @@ class Classifier(Module):
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
         return PARTS[self.hparams["layers"]].cross_entropy(y_hat, y)
 
-    def loss_gradient(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        return nn.cross_entropy_gradient(y_hat, y)
+    def loss_and_gradient(self, y_hat: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return nn.cross_entropy_and_gradient(y_hat, y)
 
     def figures(self, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
         return {"acc": (y_hat.argmax(dim=1) == y).sum()}

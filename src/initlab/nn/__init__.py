@@ -6,12 +6,12 @@ from initlab.nn.backward import Chain
 from initlab.nn.layers import Linear
 from initlab.nn.losses import (
     cross_entropy,
-    cross_entropy_gradient,
+    cross_entropy_and_gradient,
     half_squared_error,
     log_softmax,
     softmax,
     squared_error,
-    squared_error_gradient,
+    squared_error_and_gradient,
 )
 from initlab.nn.optim import SGD
 
@@ -24,11 +24,11 @@ __all__ = [
     "Linear",
     "activation_function",
     "cross_entropy",
-    "cross_entropy_gradient",
+    "cross_entropy_and_gradient",
     "half_squared_error",
     "log_softmax",
     "schedule",
     "softmax",
     "squared_error",
-    "squared_error_gradient",
+    "squared_error_and_gradient",
 ]

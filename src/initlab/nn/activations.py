@@ -109,7 +109,7 @@ def _identity(x: Tensor) -> Tensor:
 ACTIVATIONS: dict[str, ActivationFunction] = {
     phi.name: phi
     for phi in (
-        ActivationFunction("relu", torch.relu, _relu_derivative, math.sqrt(2), nn.ReLU, kinks=(0.0,)),
+        ActivationFunction("relu", torch.relu, _relu_derivative, math.sqrt(2), nn.ReLU, (0.0,), torch.sign),
         ActivationFunction(
             "leaky_relu",
             _leaky_relu,

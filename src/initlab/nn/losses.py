@@ -47,15 +47,21 @@ def half_squared_error(y_hat: Float[Tensor, "*outputs"], y: Float[Tensor, "*targ
     return squared_error(y_hat, y) / 2
 
 
-def cross_entropy_gradient(
+def cross_entropy_and_gradient(
     logits: Float[Tensor, "batch classes"], y: Int[Tensor, "batch"]
-) -> Float[Tensor, "batch classes"]:
-    """d cross_entropy / d logits: (softmax(logits) - one-hot(y)) / batch (d2l 4.1.2.2)."""
-    gradient = softmax(logits)
+) -> tuple[Float[Tensor, ""], Float[Tensor, "batch classes"]]:
+    """`cross_entropy` and its gradient in the logits, (softmax(logits) - one-hot(y)) / batch (d2l 4.1.2.2)."""
+    Z = _shifted(logits)
+    exp_Z = Z.exp()
+    total = exp_Z.sum(dim=1, keepdim=True)
+    loss = (total.log() - Z.gather(1, y[:, None])).mean()
+    gradient = exp_Z.div_(total)
     gradient.scatter_add_(1, y[:, None], gradient.new_full((len(y), 1), -1.0))
-    return gradient.div_(len(y))
+    return loss, gradient.div_(len(y))
 
 
-def squared_error_gradient(y_hat: Float[Tensor, "*outputs"], y: Float[Tensor, "*outputs"]) -> Float[Tensor, "*outputs"]:
-    """d squared_error / d y_hat: 2 (y_hat - y) / number of entries."""
-    return (y_hat - y) * (2 / y.numel())
+def squared_error_and_gradient(
+    y_hat: Float[Tensor, "*outputs"], y: Float[Tensor, "*targets"]
+) -> tuple[Float[Tensor, ""], Float[Tensor, "*outputs"]]:
+    """`squared_error` and its gradient in y_hat, 2 (y_hat - y) / number of entries."""
+    return squared_error(y_hat, y), (y_hat - y) * (2 / y.numel())
