@@ -4,15 +4,17 @@ import dataclasses
 import json
 import re
 import runpy
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import children
 import pytest
 import torch
+from page_child import claims_that_do_not_hold
 
 from initlab.config import CONFIGS, compose
 from initlab.pages.checking import check_page
-from initlab.pages.drawing import draw_page
 from initlab.pages.gallery import DOCS, PAGES, render
 from initlab.pages.page import page_names, read_page, same
 from initlab.pages.running import run_one, run_page
@@ -22,7 +24,7 @@ from initlab.train import train
 SLOW = {  # over three seconds on a quiet core
     "d2l_lr_study", "d2l_mlp", "d2l_mlp_torch", "d2l_softmax", "d2l_softmax_torch", "d2l_variance_1000_mlp",
     "d2l_zero_init", "fastai_init", "fastai_std", "fifty_layers", "glorot_2010_sigmoid", "glorot_2010_tanh", "he_2015",
-    "lsuv", "makemore_tanh",
+    "lsuv", "makemore_tanh", "neuron",
 }  # fmt: skip
 ALL = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in page_names()]
 
@@ -39,12 +41,22 @@ def test_a_page_asks_is_typed_and_says_what_it_must_show(name: str) -> None:
     assert page.picture
 
 
+@pytest.fixture(scope="module")
+def pages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future]]:
+    """Those that are asked for, run by two processes."""
+    tests = [item for item in request.session.items if getattr(item, "originalname", "") == SHOWS]
+    folder = tmp_path_factory.mktemp("pages")
+    with ProcessPoolExecutor(2, mp_context=children.CONTEXT) as pool:
+        names = [item.callspec.params["name"] for item in tests]
+        yield {name: pool.submit(claims_that_do_not_hold, name, folder / name) for name in names}
+
+
 @pytest.mark.parametrize("name", ALL)
-def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
-    page = read_page(name)
-    ran = run_page(page, tmp_path, seeds=1)
-    assert [verdict.sentence for verdict in check_page(page, ran) if not verdict.holds] == []
-    draw_page(page, ran, tmp_path / "page.png")
+def test_a_page_shows_what_it_claims(name: str, pages: dict[str, Future]) -> None:
+    assert pages[name].result() == []
+
+
+SHOWS = test_a_page_shows_what_it_claims.__name__
 
 
 def test_a_page_with_the_wrong_step_size_is_caught(tmp_path: Path) -> None:
