@@ -94,8 +94,10 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
         at_the_end.callback(run_dir.let_go)
         if isinstance(model, Module) and isinstance(data, TensorDataModule) and possible(trainer):
-            data.steps_per_execution = cfg.steps_per_execution
-            model.automatic_optimization = cfg.steps_per_execution == 1
+            steps = cfg.get(
+                "steps_per_execution", 1
+            )  # a run from before there was the key: its checkpoints count batches
+            data.steps_per_execution, model.automatic_optimization = steps, steps == 1
         if not trainer.is_global_zero:
             console.CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
         else:

@@ -7,6 +7,7 @@ import lightning as L
 import pandas as pd
 import pytest
 import torch
+from omegaconf import open_dict
 
 from initlab.config import compose
 from initlab.data import SyntheticRegression
@@ -101,3 +102,17 @@ def test_a_loader_that_hands_out_single_batches_is_trained_on_too(
     again, other = run(tmp_path / "run")
     assert other.calls == diary.calls
     assert all(torch.equal(again[name], weights[name]) for name in weights)
+
+
+def test_a_run_whose_config_is_from_before_there_was_the_key_makes_single_updates(
+    one_by_one: Any, tmp_path: Path
+) -> None:
+    """Its checkpoints count batches."""
+    weights, diary, _ = one_by_one
+    cfg, other = compose(*WORDS, run_dir=tmp_path), Diary()
+    with open_dict(cfg):
+        del cfg["steps_per_execution"]
+    model = train(cfg, [other]).model
+    assert model.automatic_optimization
+    assert other.calls == diary.calls
+    assert all(torch.equal(model.state_dict()[name], weights[name]) for name in weights)

@@ -81,7 +81,8 @@ class StepsOfExecution:
                 scheduler.step()
             outputs.append((loss.detach(), y_hat.detach(), batch[1]))
         losses, y_hats, ys = zip(*outputs, strict=True)
-        model.count("train", torch.stack(losses), [len(y) for y in ys], torch.cat(y_hats), torch.cat(ys))
+        summed = torch.stack([loss * len(y) for loss, y in zip(losses, ys, strict=True)])
+        model.count("train", summed, torch.cat(y_hats), torch.cat(ys))
         return {"loss": losses[-1]}
 
     def _hooks_of(self, callbacks: Iterable[L.Callback], name: str) -> list[Hook]:

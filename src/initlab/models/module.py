@@ -85,7 +85,7 @@ class Module(L.LightningModule):
             execution = batch if isinstance(batch, Execution) else Execution.of(batch, iter(()))
             return self._steps.run(execution, batch_idx)
         y_hat, loss = self.try_on(batch)
-        self.count("train", loss.detach()[None], [len(y_hat)], y_hat.detach(), batch[1])
+        self.count("train", loss.detach() * len(y_hat), y_hat.detach(), batch[1])
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -96,7 +96,7 @@ class Module(L.LightningModule):
 
     def _evaluate(self, split: str, batch: Batch) -> None:
         y_hat, loss = self.predict(batch)
-        self.count(split, loss[None], [len(y_hat)], y_hat, batch[1])
+        self.count(split, loss * len(y_hat), y_hat, batch[1])
 
     def predict(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """y_hat and the mean loss, a 0-d tensor."""
@@ -128,10 +128,9 @@ class Module(L.LightningModule):
         return None if self._chain is None else self._chain.hooks
 
     @torch.no_grad()
-    def count(self, split: str, losses: Tensor, num_examples: list[int], y_hat: Tensor, y: Tensor) -> None:
-        """Add batches to the epoch's sums: mean loss [batches] and size of each, y_hat and y of all together."""
-        sizes = torch.tensor(num_examples, dtype=losses.dtype).to(losses.device, non_blocking=True)
-        self._sums[split].add(sum(num_examples), loss=losses * sizes, **self.figures(y_hat, y))
+    def count(self, split: str, losses: Tensor, y_hat: Tensor, y: Tensor) -> None:
+        """Add batches to the epoch's sums: the summed loss of each, of any shape, y_hat and y of all together."""
+        self._sums[split].add(len(y_hat), loss=losses, **self.figures(y_hat, y))
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and self._by_hand:
