@@ -16,7 +16,8 @@ from initlab.train import train
 WORDS = (
     "data=synthetic_regression", "model=linear", "init=normal", "lr=0.03", "data.num_train=290", "data.batch_size=16",
     "trainer=cpu", "trainer.max_epochs=3", "callbacks.last.every_n_steps=7", "callbacks.step_curve.every_n_steps=3",
-    "scheduler=cosine", "optimizer.momentum=0.9",
+    "scheduler=cosine", "optimizer.momentum=0.9", "callbacks.monitor.dense_steps=11", "callbacks.monitor.every_n_steps=4",
+    "callbacks.monitor.max_overhead=null",
 )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ class Batches:
         X, y, transform = self.X, self.y, self.transform
         for of_all in self.order(self.epoch)[: self._num_rows].split(self.batch_size)[self._handed_out :]:
             self._handed_out += 1
-            index = of_all.chunk(self.num_processes)[self.process]
+            index = of_all if self.num_processes == 1 else of_all.chunk(self.num_processes)[self.process]
             rows = X.index_select(0, index)
             yield (rows if transform is None else transform(rows)), y.index_select(0, index)
 

@@ -138,7 +138,8 @@ class Module(L.LightningModule):
             self._chain = nn.Chain(self.chain())
 
     def on_fit_start(self) -> None:
-        self._steps = StepsOfExecution(self, self.trainer)
+        if not self.automatic_optimization:
+            self._steps = StepsOfExecution(self, self.trainer)
 
     def on_train_epoch_start(self) -> None:
         self._sums["train"] = Sums()

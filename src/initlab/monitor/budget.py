@@ -59,9 +59,9 @@ class Cadence:
         previous, self._previous = self._previous, step
         return self._level(step, previous)
 
-    def looks_at_next(self) -> bool:
-        """Whether the step after the latest is looked at too."""
-        return self._previous is not None and self._level(self._previous + 1, self._previous) is not None
+    def looks_at(self, step: int) -> bool:
+        """Whether `look` would give a level for this step, were it asked for next."""
+        return self._level(step, self._previous) is not None
 
     def _level(self, step: int, previous: int | None) -> str | None:
         if step < self._dense:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from initlab.console import CONSOLE
 
-REFRESH_EVERY = 20  # batches; a refresh takes about a millisecond
+REFRESH_EVERY = 16  # batches; a refresh takes about a millisecond
 
 
 class ProgressBar(LightningProgressBar):
@@ -23,6 +23,7 @@ class ProgressBar(LightningProgressBar):
         super().__init__()
         self._progress: Progress | None = None
         self._task: TaskID
+        self._shown = 0  # batches of this epoch
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not CONSOLE.is_terminal or not trainer.is_global_zero:
@@ -33,9 +34,13 @@ class ProgressBar(LightningProgressBar):
         self._progress.start()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._shown = 0
         if self._progress:
             description = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             self._progress.reset(self._task, total=self._num_batches(trainer), description=description)
+
+    def sees(self, step: int) -> bool:
+        return False  # enough where Lightning itself calls
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -43,8 +48,9 @@ class ProgressBar(LightningProgressBar):
         if self._progress is None:
             return
         done = getattr(_batches(trainer), "done", None) or batch_idx + 1
-        if done % REFRESH_EVERY == 0 or batch_idx + 1 == self.total_train_batches:
+        if done - self._shown >= REFRESH_EVERY or batch_idx + 1 == self.total_train_batches:
             self._progress.update(self._task, completed=done)
+            self._shown = done
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._stop()

@@ -189,6 +189,10 @@ class SignalMonitor(L.Callback):
 
     # a step
 
+    def sees(self, step: int) -> bool:
+        """Whether this step must not go by without a call; it may where several updates are made in one go."""
+        return self.stop_on_nonfinite or self._sample is not None or self._cadence.looks_at(step)
+
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
@@ -236,7 +240,7 @@ class SignalMonitor(L.Callback):
             with self._watch:
                 if not self._sample.forward_done:  # the first micro-batch ends
                     self._sample.forward_done = True
-                    if trainer.accumulate_grad_batches == 1 and self._cadence.looks_at_next():
+                    if trainer.accumulate_grad_batches == 1 and self._cadence.looks_at(self._step + 1):
                         self._layer_probe.rest()
                     else:
                         self._layer_probe.detach()
@@ -245,7 +249,8 @@ class SignalMonitor(L.Callback):
             if trainer.global_step != self._step:
                 self._finish(trainer, pl_module)
         own = self._watch.seconds - self._seconds_before
-        self._cadence.trained(time.perf_counter() - self._batch_started - own)
+        batches = max(1, trainer.global_step - self._step)  # also those that it was not called for
+        self._cadence.trained((time.perf_counter() - self._batch_started - own) / batches)
         if self._wanted or time.perf_counter() - self._written > WRITE_AFTER:
             self._wanted = False
             with self._watch:

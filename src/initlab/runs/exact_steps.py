@@ -31,18 +31,21 @@ class ExactSteps(L.Callback):
         self._knows_its_place = hasattr(self._loader, "done") and hasattr(self._loader, "state_dict")
         if self._knows_its_place:
             self._loader.done = self._loader.state_dict()["done"]  # from here on it is told; 0 with each epoch
+            self._num_batches = len(self._loader)
+        self._rank, self._device = trainer.global_rank, pl_module.device.type
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        number = trainer.fit_loop.total_batch_idx
         if self._knows_its_place:
-            number = self._loader.epoch * len(self._loader) + self._loader.done
-        seed = batch_seed(self.seed, number, trainer.global_rank)
+            number = self._loader.epoch * self._num_batches + self._loader.done
+        else:
+            number = trainer.fit_loop.total_batch_idx
+        seed = batch_seed(self.seed, number, self._rank)
         torch.default_generator.manual_seed(seed)
-        if pl_module.device.type == "cuda":
+        if self._device == "cuda":
             torch.cuda.manual_seed(seed)
-        elif pl_module.device.type == "mps":
+        elif self._device == "mps":
             torch.mps.manual_seed(seed)
 
     def on_train_batch_end(
