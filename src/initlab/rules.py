@@ -87,6 +87,7 @@ RULES: dict[str, Rule] = {
     "lr": NOT_NEGATIVE,
     "threads": optional(whole(1), "all cores"),
     "steps_per_execution": whole(1),
+    "cuda_graph": TRUTH,
     "monitor": Rule(lambda v: isinstance(v, str), "the name of a metric, such as val/loss or val/acc"),
     "mode": choice("min", "max"),
     # data

@@ -26,7 +26,7 @@ from initlab.errors import UserError
 from initlab.init import dense_layers, initialize, with_step_sizes
 from initlab.limits import kind_of
 from initlab.models import Module
-from initlab.models.execution import possible
+from initlab.models.execution import obstacle
 from initlab.monitor import TensorBoardPage
 from initlab.rules import did_you_mean
 from initlab.runs import RunDir
@@ -93,11 +93,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     with Stopping() as stopping, contextlib.ExitStack() as at_the_end:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
         at_the_end.callback(run_dir.let_go)
-        if isinstance(model, Module) and isinstance(data, TensorDataModule) and possible(trainer):
-            steps = cfg.get(
-                "steps_per_execution", 1
-            )  # a run from before there was the key: its checkpoints count batches
-            data.steps_per_execution, model.automatic_optimization = steps, steps == 1
+        _several_updates_a_call(cfg, trainer, model, data)
         if not trainer.is_global_zero:
             console.CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
         else:
@@ -178,6 +174,21 @@ def _finish(
     for logger in trainer.loggers:
         logger.finalize("success")
     return Result(metrics, score, run_dir.path, model, data, tested_best=best is not None)
+
+
+def _several_updates_a_call(
+    cfg: DictConfig, trainer: L.Trainer, model: L.LightningModule, data: L.LightningDataModule
+) -> None:
+    """Where it can be done; a run from before there was the key goes on without, as its checkpoints count batches."""
+    steps, graph = cfg.get("steps_per_execution", 1), cfg.get("cuda_graph", False)
+    reason = f"steps_per_execution={steps}" if steps == 1 else obstacle(trainer)
+    if isinstance(model, Module) and isinstance(data, TensorDataModule):
+        if reason is None:
+            data.steps_per_execution, model.automatic_optimization, model.cuda_graph = steps, False, graph
+    else:
+        reason = f"{cfg.model._target_} on {cfg.data._target_}"
+    if graph and reason:
+        log.warning("cuda_graph=true: with %s Lightning makes one update a call, so none is replayed", reason)
 
 
 def _check_monitor(monitor: str, model: L.LightningModule) -> None:

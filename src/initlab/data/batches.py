@@ -53,6 +53,15 @@ class Batches:
         return -(-self._num_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return map(self.take, self.rows())
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch of these row numbers, int64 [batch]."""
+        X = self.X.index_select(0, rows)
+        return (X if self.transform is None else self.transform(X)), self.y.index_select(0, rows)
+
+    def rows(self) -> Iterator[Tensor]:
+        """The row numbers of each batch of the epoch that begins here, or of what is left of it."""
         # A generator: nothing below runs before the first batch is asked for.
         if not (self._resumed and self._handed_out < len(self)):
             self.epoch += 1
@@ -60,12 +69,9 @@ class Batches:
         self._resumed = False
         if self.done is not None:
             self.done = self._handed_out
-        X, y, transform = self.X, self.y, self.transform
         for of_all in self.order(self.epoch)[: self._num_rows].split(self.batch_size)[self._handed_out :]:
             self._handed_out += 1
-            index = of_all if self.num_processes == 1 else of_all.chunk(self.num_processes)[self.process]
-            rows = X.index_select(0, index)
-            yield (rows if transform is None else transform(rows)), y.index_select(0, index)
+            yield of_all if self.num_processes == 1 else of_all.chunk(self.num_processes)[self.process]
 
     def order(self, epoch: int) -> Tensor:
         """Row numbers in the order of that epoch, int64 [n], on the device of the data."""

@@ -1,9 +1,10 @@
 """Batches that are trained on in one go."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from initlab.data.batches import Batches
@@ -12,21 +13,24 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Execution(tuple[Tensor, Tensor]):
-    """The first of several batches, (X, y), which brings the others along: iterated over once, it gives all of them,
-    each made when it is asked for."""
+    """The first of one or more batches, (X, y), which knows the others: `rows` yields the row numbers of each, int64
+    [batch], the first one's too, once; ask for the next when the batch before is done with. `take` makes a batch of
+    row numbers."""
 
-    _others: Iterator[Batch]
+    rows: Iterator[Tensor]
+    take: Callable[[Tensor], Batch]
 
     @classmethod
-    def of(cls, first: Batch, others: Iterator[Batch]) -> "Execution":
-        execution = cls(first)
-        execution._others = others
+    def of(cls, rows: Iterator[Tensor], take: Callable[[Tensor], Batch]) -> "Execution":
+        first = next(rows)
+        execution = cls(take(first))
+        execution.rows, execution.take = chain((first,), rows), take
         return execution
 
-    def batches(self) -> Iterator[Batch]:
-        """All of them, once; ask for the next when the one before is done with."""
-        yield (self[0], self[1])
-        yield from self._others
+    @classmethod
+    def alone(cls, batch: Batch) -> "Execution":
+        """Of one batch, whose row numbers nobody knows."""
+        return cls.of(iter([torch.empty(0, dtype=torch.int64)]), lambda rows: batch)
 
 
 class Executions:
@@ -44,9 +48,9 @@ class Executions:
         return -(-len(self.batches) // self.steps_per_execution)
 
     def __iter__(self) -> Iterator[Execution]:
-        batches = iter(self.batches)
-        for first in batches:
-            yield Execution.of(first, islice(batches, self.steps_per_execution - 1))
+        rows = self.batches.rows()
+        for first in rows:
+            yield Execution.of(chain((first,), islice(rows, self.steps_per_execution - 1)), self.batches.take)
 
     def state_dict(self) -> dict[str, Any]:
         return self.batches.state_dict()

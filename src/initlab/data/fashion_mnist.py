@@ -83,8 +83,8 @@ class FashionMNIST(TensorDataModule):
         return torch.nn.functional.interpolate(X, self.resize, mode="bilinear", antialias=True)
 
     def transform(self, X: Tensor) -> Tensor:
-        """uint8 pixels -> float32, X * scale + shift. Cast first: `torch.add` of both types at once takes twice as long."""
-        X = X.float()
+        """uint8 pixels -> float32, X * scale + shift."""
+        X = X.float()  # first, as `torch.add` of both types at once takes twice as long
         return torch.add(self._shift, X, alpha=self._scale, out=X)
 
     def text_labels(self, indices: Iterable[int]) -> list[str]:

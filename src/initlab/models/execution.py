@@ -6,7 +6,9 @@ is 0.7 ms. Keras calls the number of updates of one call `steps_per_execution`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,35 +19,46 @@ from lightning.pytorch.plugins import Precision
 from torch import Tensor
 
 from initlab.data.executions import Execution
+from initlab.models.cuda_graph import GraphedUpdate, recorder_for
+from initlab.runs.exact_steps import ExactSteps
 
 if TYPE_CHECKING:
     from initlab.models.module import Module
 
+log = logging.getLogger(__name__)
 Hook = Callable[..., Any]
+Batch = tuple[Tensor, Tensor]
 BETWEEN = ("on_train_batch_start", "on_train_batch_end")  # two updates
 WITHIN = ("on_before_zero_grad", "on_before_backward", "on_after_backward", "on_before_optimizer_step")  # an update
 
 
-def possible(trainer: L.Trainer) -> bool:
-    """Whether nothing is asked of Lightning that it does for one update a call only: one device, float32, each batch of
-    an epoch an update, gradients as they come."""
-    return (
-        trainer.world_size == 1
-        and trainer.precision == "32-true"
-        and trainer.accumulate_grad_batches == 1
-        and not trainer.gradient_clip_val
-        and trainer.limit_train_batches == 1.0
-        and isinstance(trainer.limit_train_batches, float)
-        and not trainer.overfit_batches
-        and not trainer.fast_dev_run
-        and trainer.max_steps == -1
-        and trainer.val_check_interval == 1.0
-    )
+def obstacle(trainer: L.Trainer) -> str | None:
+    """The setting, `key=value`, that asks for something which Lightning does for one update a call only; None: none."""
+    fits = {
+        "devices": trainer.world_size == 1,
+        "precision": trainer.precision in ("32-true", "bf16-mixed"),
+        "accumulate_grad_batches": trainer.accumulate_grad_batches == 1,
+        "gradient_clip_val": not trainer.gradient_clip_val,
+        "limit_train_batches": isinstance(trainer.limit_train_batches, float) and trainer.limit_train_batches == 1.0,
+        "overfit_batches": not trainer.overfit_batches,
+        "fast_dev_run": not trainer.fast_dev_run,
+        "max_steps": trainer.max_steps == -1,
+        "val_check_interval": trainer.val_check_interval == 1.0,
+    }
+    values = {"devices": trainer.world_size}
+    return next((f"trainer.{k}={values.get(k) or getattr(trainer, k)}" for k, good in fits.items() if not good), None)
 
 
 class CountedUpdates(Precision):
-    """Leaves an update to its closure, and to Lightning the count; its own calls around one take 0.13 ms, 4 % of a step
-    of the MLP."""
+    """A precision's casts, but an update itself is somebody else's: Lightning counts it. Its own calls around one take
+    0.13 ms, 4 % of a step of the MLP."""
+
+    def __init__(self, precision: Precision) -> None:
+        self.precision = precision.precision
+        self.forward_context = precision.forward_context
+
+    def train_step_context(self) -> AbstractContextManager[None]:
+        return nullcontext()  # each update has its own: one of several would keep the weights cast as they were
 
     def optimizer_step(self, optimizer: Any, model: Any, closure: Callable[[], Any], **kwargs: Any) -> Any:
         return closure()
@@ -61,64 +74,125 @@ class StepsOfExecution:
     from here, with the same `batch_idx`, the number of the execution. Callbacks that save (`Checkpoint`s) are left out
     there, as Lightning would take the execution up again from its beginning. The model optimises manually, in
     Lightning's word, with one optimiser.
+
+    With `cuda_graph` the updates that go by are replayed as a CUDA graph, on a device that has them.
     """
 
-    def __init__(self, model: Module, trainer: L.Trainer) -> None:
+    def __init__(self, model: Module, trainer: L.Trainer, cuda_graph: bool = False) -> None:
         self.model, self.trainer = model, trainer
+        self._optimizer = trainer.optimizers[0]
+        self._parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        self._schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+        precision = trainer.precision_plugin
+        self._cast = nullcontext if trainer.precision == "32-true" else precision.forward_context
+        trainer.strategy.precision_plugin = CountedUpdates(precision)
+
         callbacks: list[Any] = trainer.callbacks
-        between = [callback for callback in callbacks if not isinstance(callback, Checkpoint)]
+        others = [callback for callback in callbacks if not hasattr(callback, "sees")]
         self._sees = [callback.sees for callback in callbacks if hasattr(callback, "sees")]
-        self._of_all = {name: self._hooks(callbacks, name) for name in WITHIN}
-        self._of_all |= {name: self._hooks(between, name) for name in BETWEEN}
-        self._of_others = {name: self._hooks((c for c in callbacks if not hasattr(c, "sees")), name) for name in WITHIN}
-        self._of_others |= {name: self._hooks((c for c in between if not hasattr(c, "sees")), name) for name in BETWEEN}
-        trainer.strategy.precision_plugin = CountedUpdates()
+        self._of_all, self._of_others = self._hooks(callbacks), self._hooks(others)
+        self._hooks_now = self._of_all
+        self._graph = self._graphed(others) if cuda_graph else None
 
-    def run(self, execution: Execution, batch_idx: int) -> dict[str, Tensor]:
-        """The loss of the last batch, a 0-d tensor; those of all, and their figures, go to the epoch's sums."""
-        model = self.model
-        optimizer: Any = model.optimizers()  # Lightning's, which counts
-        update = partial(self._update, optimizer.optimizer)
-        schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        outputs: list[tuple[Tensor, Tensor, Tensor]] = []
-        for step, batch in enumerate(execution.batches(), self.trainer.global_step):
-            if outputs:
-                self._call("on_train_batch_end", {"loss": outputs[-1][0]}, execution, batch_idx)
-            self._hooks_now = self._of_all if any(sees(step) for sees in self._sees) else self._of_others
-            if outputs:
+    def run(self, execution: Execution | Batch, batch_idx: int) -> dict[str, Tensor]:
+        """The loss of the last batch, a 0-d tensor; those of all, and their figures, go to the epoch's sums. A batch
+        that is no execution, of a loader of somebody else's, counts as one by itself."""
+        if not isinstance(execution, Execution):
+            execution = Execution.alone(execution)
+        counter: Any = self.model.optimizers()  # Lightning's
+        outputs: list[tuple[Tensor, Tensor, Tensor]] = []  # of the updates that were not replayed
+        loss: Tensor
+        for i, rows in enumerate(execution.rows):
+            if i > 0:
+                self._call("on_train_batch_end", {"loss": loss}, execution, batch_idx)
+            seen = any(sees(self.trainer.global_step) for sees in self._sees)
+            self._hooks_now = self._of_all if seen else self._of_others
+            graph = self._graph if self._graph and not seen and self._graph.fits(rows) else None
+            batch = execution if i == 0 or graph else execution.take(rows)
+            if i > 0:
                 self._call("on_train_batch_start", batch, batch_idx)
-            y_hat, loss = model.try_on(batch)
-            self._call("on_before_zero_grad", optimizer.optimizer)
-            for parameter in parameters:  # as zero_grad, which takes 30 us
-                parameter.grad = None
-            self._call("on_before_backward", loss)
-            model.backward(loss)
-            self._call("on_after_backward")
-            optimizer.step(update)
-            for scheduler in schedulers:
+            if graph:
+                loss = graph.update(rows, execution.take)
+            else:
+                outputs.append(self._update(batch))
+                loss = outputs[-1][0]
+            counter.step(_nothing)
+            for scheduler in self._schedulers:
                 scheduler.step()
-            outputs.append((loss.detach(), y_hat.detach(), batch[1]))
-        losses, y_hats, ys = zip(*outputs, strict=True)
-        summed = torch.stack([loss * len(y) for loss, y in zip(losses, ys, strict=True)])
-        model.count("train", summed, torch.cat(y_hats), torch.cat(ys))
-        return {"loss": losses[-1]}
+        self._count(outputs)
+        return {"loss": loss}
 
-    def _update(self, optimizer: torch.optim.Optimizer) -> None:
-        self._call("on_before_optimizer_step", optimizer)
-        optimizer.step()
+    def _update(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, y_hat and y."""
+        model = self.model
+        with self._cast():
+            y_hat, loss = model.try_on(batch)
+        self._call("on_before_zero_grad", self._optimizer)
+        for parameter in self._parameters:  # as zero_grad, which takes 30 us
+            parameter.grad = None
+        self._call("on_before_backward", loss)
+        model.backward(loss)
+        self._call("on_after_backward")
+        self._call("on_before_optimizer_step", self._optimizer)
+        self._optimizer.step()
+        return loss.detach(), y_hat.detach(), batch[1]
 
-    def _hooks(self, callbacks: Iterable[L.Callback], name: str) -> list[Hook]:
-        """Of those who do anything there; the model's own comes last."""
-        hooks: list[Hook] = [
-            partial(getattr(callback, name), self.trainer, self.model)
-            for callback in callbacks
-            if getattr(type(callback), name) is not getattr(L.Callback, name)
-        ]
-        if getattr(type(self.model), name) is not getattr(L.LightningModule, name):
-            hooks.append(getattr(self.model, name))
+    def _count(self, outputs: list[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """Add the figures of all updates to the epoch's sums."""
+        if outputs:
+            losses, y_hats, ys = zip(*outputs, strict=True)
+            summed = torch.stack([loss * len(y) for loss, y in zip(losses, ys, strict=True)])
+            y = torch.cat(ys)
+            self.model.count("train", len(y), self.model.summed(summed, torch.cat(y_hats), y))
+        if self._graph is not None:
+            self.model.count("train", *self._graph.drain())
+
+    def _graphed(self, others: list[L.Callback]) -> GraphedUpdate | None:
+        """None, with a sentence, where no update can be replayed."""
+        device = self.model.device
+        recorder = recorder_for(device)
+        watchers = [type(c).__name__ for c in others if not isinstance(c, ExactSteps) and _listens(c)]
+        if recorder is None:
+            log.warning("cuda_graph=true: there are none on the device %s; updates are made kernel by kernel", device)
+        elif watchers:
+            log.warning("cuda_graph=true: %s looks at every update, so none is replayed", watchers[0])
+        else:
+            for group in self._optimizer.param_groups:
+                if "capturable" in group:  # Adam's count of steps, on the device
+                    group["capturable"] = device.type == "cuda"
+            return GraphedUpdate(self._update, self.model.summed, self._settings, recorder)
+        return None
+
+    def _settings(self) -> list[dict[str, Any]]:
+        groups = self._optimizer.param_groups
+        return [{name: value for name, value in group.items() if name != "params"} for group in groups]
+
+    def _hooks(self, callbacks: list[L.Callback]) -> dict[str, list[Hook]]:
+        """By name, of those who do anything there; the model's own comes last."""
+        hooks: dict[str, list[Hook]] = {}
+        for name in (*BETWEEN, *WITHIN):
+            calls = [c for c in callbacks if _overrides(c, L.Callback, name)]
+            if name in BETWEEN:
+                calls = [c for c in calls if not isinstance(c, Checkpoint)]
+            hooks[name] = [partial(getattr(c, name), self.trainer, self.model) for c in calls]
+            if _overrides(self.model, L.LightningModule, name):
+                hooks[name].append(getattr(self.model, name))
         return hooks
 
     def _call(self, name: str, *args: Any) -> None:
         for hook in self._hooks_now[name]:
             hook(*args)
+
+
+def _overrides(thing: object, base: type, name: str) -> bool:
+    return getattr(type(thing), name) is not getattr(base, name)
+
+
+def _listens(callback: L.Callback) -> bool:
+    """Whether it does anything at an update."""
+    names = WITHIN if isinstance(callback, Checkpoint) else (*BETWEEN, *WITHIN)
+    return any(_overrides(callback, L.Callback, name) for name in names)
+
+
+def _nothing() -> None:
+    pass

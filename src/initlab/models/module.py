@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from initlab import nn
-from initlab.data.executions import Execution, Executions
+from initlab.data.executions import Executions
 from initlab.models.execution import StepsOfExecution
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
@@ -39,6 +39,7 @@ class Module(L.LightningModule):
     """
 
     task: ClassVar[str]
+    cuda_graph: bool = False  # several updates a call, and those that nobody looks at replayed
     activation: str = "identity"  # between the layers; the gain of an initialisation follows it
 
     def __init__(
@@ -82,10 +83,9 @@ class Module(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
         if not self.automatic_optimization:
-            execution = batch if isinstance(batch, Execution) else Execution.of(batch, iter(()))
-            return self._steps.run(execution, batch_idx)
+            return self._steps.run(batch, batch_idx)
         y_hat, loss = self.try_on(batch)
-        self.count("train", loss.detach() * len(y_hat), y_hat.detach(), batch[1])
+        self.count("train", len(y_hat), self.summed(loss.detach() * len(y_hat), y_hat.detach(), batch[1]))
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -96,7 +96,7 @@ class Module(L.LightningModule):
 
     def _evaluate(self, split: str, batch: Batch) -> None:
         y_hat, loss = self.predict(batch)
-        self.count(split, loss * len(y_hat), y_hat, batch[1])
+        self.count(split, len(y_hat), self.summed(loss * len(y_hat), y_hat, batch[1]))
 
     def predict(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """y_hat and the mean loss, a 0-d tensor."""
@@ -128,9 +128,13 @@ class Module(L.LightningModule):
         return None if self._chain is None else self._chain.hooks
 
     @torch.no_grad()
-    def count(self, split: str, losses: Tensor, y_hat: Tensor, y: Tensor) -> None:
-        """Add batches to the epoch's sums: the summed loss of each, of any shape, y_hat and y of all together."""
-        self._sums[split].add(len(y_hat), loss=losses, **self.figures(y_hat, y))
+    def summed(self, losses: Tensor, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """What batches add to an epoch, by name: the summed loss of each, of any shape, and the figures of all."""
+        return {"loss": losses, **self.figures(y_hat, y)}
+
+    def count(self, split: str, num_examples: int, sums: dict[str, Tensor]) -> None:
+        """Add to the epoch's sums."""
+        self._sums[split].add(num_examples, **sums)
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and self._by_hand:
@@ -139,7 +143,7 @@ class Module(L.LightningModule):
 
     def on_fit_start(self) -> None:
         if not self.automatic_optimization:
-            self._steps = StepsOfExecution(self, self.trainer)
+            self._steps = StepsOfExecution(self, self.trainer, self.cuda_graph)
 
     def on_train_epoch_start(self) -> None:
         self._sums["train"] = Sums()
