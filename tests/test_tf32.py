@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
@@ -38,7 +38,13 @@ ENDS = st.integers(0, 2**13 - 1) | st.sampled_from([0, 1, 0xFFF, 0x1000, 0x1001,
 PATTERNS = st.builds(lambda kept, end: kept << 13 | end, st.integers(0, 2**19 - 1), ENDS)
 
 
-@given(st.lists(PATTERNS | st.sampled_from([0x7F800000, 0xFF800000, 0x7FC00000, 0x7F7FFFFF, 0x80000000]), min_size=1))
+SPECIAL = [  # inf, nan that carrying would make inf or 0, the largest, -0, the smallest
+    0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0x7FFFFFFF, 0xFFFFFFFF, 0x7F7FFFFF, 0x80000000, 1
+]  # fmt: skip
+
+
+@example(SPECIAL)
+@given(st.lists(PATTERNS | st.sampled_from(SPECIAL), min_size=1))
 def test_a_number_becomes_the_nearest_that_tf32_has(patterns: list[int]) -> None:
     """Of any sign and size, subnormal, inf and nan; to the bit."""
     from benchmarks.tf32 import rounded
@@ -47,9 +53,9 @@ def test_a_number_becomes_the_nearest_that_tf32_has(patterns: list[int]) -> None
     got = rounded(torch.from_numpy(x.copy())).numpy()
     with np.errstate(over="ignore"):
         expected = np.where(np.isfinite(x), [nearest(float(number)) for number in x], x).astype(np.float32)
-    finite = ~np.isnan(x)
-    assert np.array_equal(got.view(np.uint32)[finite], expected.view(np.uint32)[finite])
-    assert np.isnan(got[~finite]).all()
+    numbers = ~np.isnan(x)
+    assert np.array_equal(got.view(np.uint32)[numbers], expected.view(np.uint32)[numbers])
+    assert np.isnan(got[~numbers]).all()
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
