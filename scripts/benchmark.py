@@ -6,6 +6,8 @@
     python scripts/benchmark.py data       one pass over the images, ours and DataLoader's; reading the files
     python scripts/benchmark.py startup    --help, a wrong word, and the imports that a run cannot avoid
     python scripts/benchmark.py scaling    a step against batch size, width, depth and threads, beside its arithmetic
+    python scripts/benchmark.py precision  validation accuracy in float32, TF32 and bf16 from the same seeds (--rounds 5
+                                           seeds); on the CPU TF32 is emulated, --accelerator gpu has it for real
 
 Prints a table and writes outputs/benchmarks/<name>.json, scaling a picture too.
 """
@@ -22,16 +24,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=["train", "monitor", "data", "startup", "scaling"])
-    parser.add_argument("--rounds", type=int, default=7, help="how often each contender has its turn")
+    parser.add_argument("name", choices=["train", "monitor", "data", "startup", "scaling", "precision"])
+    parser.add_argument("--rounds", type=int, default=7, help="how often each contender has its turn; precision: seeds")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
-    parser.add_argument("--epochs", type=int, default=2, help="train: epochs of a turn")
-    parser.add_argument("--model", default="mlp", choices=["mlp", "softmax"], help="train: of what")
+    parser.add_argument("--epochs", type=int, default=2, help="train, precision: epochs of a turn")
+    parser.add_argument("--model", default="mlp", choices=["mlp", "softmax"], help="train, precision: of what")
     parser.add_argument("--ours", action="store_true", help="train: without the other frameworks")
     parser.add_argument("--seconds", type=float, default=1.5, help="scaling: of each point")
     parser.add_argument("--backward", default="autograd", choices=["autograd", "manual"], help="scaling: which")
     parser.add_argument("--steps", type=int, default=200, help="monitor: steps of a turn")
-    parser.add_argument("--accelerator", default="cpu", help="monitor: cpu or gpu")
+    parser.add_argument("--accelerator", default="cpu", help="monitor, precision: cpu or gpu")
     args = parser.parse_args()
     target = ROOT / "outputs" / "benchmarks" / f"{args.name}.json"
 
@@ -42,7 +44,7 @@ def main() -> None:
         report(vars(args), startup_time.startup(args.rounds), startup_time.BASE, "s", target)
     else:
         import torch
-        from benchmarks import data_pass, monitor_cost, scaling, train_epoch
+        from benchmarks import data_pass, monitor_cost, precision, scaling, train_epoch
         from benchmarks.table import report
 
         torch.set_num_threads(args.threads)
@@ -55,6 +57,9 @@ def main() -> None:
             report(vars(args), data_pass.data(args.rounds), data_pass.BASE, "s", target)
         elif args.name == "scaling":
             scaling.report(scaling.scaling((1, 2), args.seconds, args.backward), vars(args), target)
+        elif args.name == "precision":
+            outcomes = precision.precision(args.rounds, args.epochs, args.threads, args.model, args.accelerator)
+            precision.report(outcomes, vars(args), target)
         else:
             times = monitor_cost.monitor(args.rounds, args.steps, args.accelerator)
             report(vars(args), times, monitor_cost.BASE, "s a step", target)

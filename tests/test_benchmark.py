@@ -155,3 +155,40 @@ def test_the_scaling_benchmark(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "scaling.json").read_text())["points"]) == 4
     with Image.open(tmp_path / "scaling.png") as picture:
         assert picture.size[0] > 1000
+
+
+def test_the_precision_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import precision
+
+    monkeypatch.setattr("warnings.filters", [("ignore", None, Warning, None, 0)])  # Lightning about its workers
+    few = ("trainer.limit_train_batches=3", "trainer.limit_val_batches=2", "trainer.limit_test_batches=1")
+    outcomes = precision.precision(2, 1, 1, "softmax", "cpu", words=few)
+    assert list(outcomes) == ["float32", "TF32, emulated", "bf16-mixed"]
+    base, tf32, bf16 = outcomes.values()
+    assert tf32.seconds is None  # of an emulation
+    assert all(second > 0 for outcome in (base, bf16) for second in outcome.seconds or [])
+    off = [max(abs(a - b) for a, b in zip(o.losses, base.losses, strict=True)) for o in (tf32, bf16)]
+    assert 0 < off[0] < off[1] < 0.01  # of a loss near 2: 10 bits and 7
+
+    path = tmp_path / "b" / "precision.json"
+    arguments = {"name": "precision", "model": "softmax", "rounds": 2, "epochs": 1, "accelerator": "cpu"}
+    rows = precision.report(outcomes, arguments, path)
+    assert json.loads(path.read_text())["rows"] == rows
+    assert [len(row["accuracies"]) for row in rows] == [2, 2, 2]
+
+
+def test_precisions_are_compared_seed_by_seed() -> None:
+    from benchmarks.precision import Difference
+
+    # differences .2, .1, .3: mean .2, sd .1
+    assert Difference.of([1.2, 2.1, 3.3], [1, 2, 3]) == pytest.approx((0.2, 0.1 / 3**0.5))
+    assert Difference.of([1.0], [0.5]) == (0.5, None)
+
+
+def test_tf32_is_real_on_a_gpu_or_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import precision
+
+    assert precision.contenders("gpu")["TF32"] == precision.Contender(("matmul_precision=high",), emulated=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="torch sees no GPU with TF32 here"):
+        precision.precision(1, 1, 1, "softmax", "gpu")

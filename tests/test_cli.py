@@ -47,6 +47,8 @@ def answer(*overrides: str) -> str | None:
         (["depth=20"], "depth", "did you mean model.depth?", "depth"),
         (["optimzer=adam"], "optimzer", "did you mean optimizer?", "optimzer"),
         (["threads=0"], "0", "at least 1", "threads"),
+        (["matmul_precision=tf32"], "tf32", "high (TF32 on a GPU that has it)", "matmul_precision"),
+        (["matmul_precision=hihg"], "hihg", "did you mean high?", "matmul_precision"),
         (["trainer.max_epochs=0"], "0", "at least 1", "trainer.max_epochs"),
         (["lr=0,1"], "0,1", "a decimal number a point", "lr"),
         (["+trainer.precision=bf16"], "trainer.precision", "leave out the +", "trainer.precision"),

@@ -6,9 +6,11 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 import yaml
@@ -115,10 +117,48 @@ def test_a_run_that_went_before_leaves_no_trace(tmp_path: Path) -> None:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(99)
     torch.set_num_threads(2)
+    torch.set_float32_matmul_precision("medium")
     after = run(tmp_path, *LINEAR, "debug=fast", name="after")
     assert metrics(clean.run_dir) == metrics(after.run_dir)
     assert torch.get_num_threads() == 1
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.fixture
+def precisions() -> Iterator[list[str]]:
+    """What torch was set to in each of a test's runs."""
+    yield []
+    torch.set_float32_matmul_precision("highest")
+
+
+class Precision(L.Callback):
+    def __init__(self, seen: list[str]) -> None:
+        self.seen = seen
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.seen.append(torch.get_float32_matmul_precision())
+
+
+def test_the_precision_of_products_is_the_runs_own(tmp_path: Path, precisions: list[str]) -> None:
+    for name, words in {"a": ["matmul_precision=high"], "b": [], "c": ["matmul_precision=medium"]}.items():
+        train(compose(*LINEAR, *words, "debug=fast", run_dir=tmp_path / name), [Precision(precisions)])
+    assert precisions == ["high", "highest", "medium"]
+    written = [yaml.safe_load((tmp_path / name / "config.yaml").read_text()) for name in "abc"]
+    assert [config["matmul_precision"] for config in written] == precisions
+
+
+def test_a_resumed_run_keeps_its_precision_and_one_from_before_there_was_the_key_has_the_highest(
+    tmp_path: Path, precisions: list[str]
+) -> None:
+    run(tmp_path, *LINEAR, "matmul_precision=high", "trainer.max_epochs=1")
+    config = tmp_path / "run" / "config.yaml"
+    for epochs in (2, 3):
+        cfg = compose(f"resume={tmp_path / 'run'}", f"trainer.max_epochs={epochs}")
+        train(cfg, [Precision(precisions)])
+        config.write_text(config.read_text().replace("matmul_precision: high\n", ""))
+    assert precisions == ["high", "highest"]
+    assert "matmul_precision" not in config.read_text()
 
 
 @pytest.mark.parametrize("experiment", ["forecast_evidence", "fifty_layers", "d2l_zero_init", "house_prices"])

@@ -22,8 +22,8 @@ FIRST_CHOICE = {
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
 ROOT_KEYS = FIRST_CHOICE.keys() | {
-    "seed", "init_seed", "lr", "threads", "steps_per_execution", "cuda_graph", "monitor", "mode", "run_dir", "resume",
-    "expect", "picture",
+    "seed", "init_seed", "lr", "threads", "steps_per_execution", "cuda_graph", "matmul_precision", "monitor", "mode",
+    "run_dir", "resume", "expect", "picture",
 }  # fmt: skip
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 from initlab.errors import UserError
 
 ACTIVATION_NAMES = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "identity")
+MATMUL_PRECISIONS = ("highest", "high", "medium")  # torch's words
 QUANTITIES = (  # what a monitor records of layers, of gradients with respect to them, of parameters
     "mean", "std", "min", "max", "active", "dead", "saturated", "nonfinite", "histogram",
     "grad_std",
@@ -88,6 +89,9 @@ RULES: dict[str, Rule] = {
     "threads": optional(whole(1), "all cores"),
     "steps_per_execution": whole(1),
     "cuda_graph": TRUTH,
+    "matmul_precision": Rule(
+        lambda v: v in MATMUL_PRECISIONS, "highest, high (TF32 on a GPU that has it) or medium", MATMUL_PRECISIONS
+    ),
     "monitor": Rule(lambda v: isinstance(v, str), "the name of a metric, such as val/loss or val/acc"),
     "mode": choice("min", "max"),
     # data

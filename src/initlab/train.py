@@ -200,7 +200,8 @@ def _check_monitor(monitor: str, model: L.LightningModule) -> None:
 
 
 def prepare_process(cfg: DictConfig) -> None:
-    """Set afresh everything global that an earlier run of this process may have changed: threads, seeds, dtype."""
+    """Set afresh everything global that an earlier run of this process may have changed: threads, seeds, dtype,
+    precision of products."""
     devices = 1 if "LOCAL_RANK" in os.environ else cfg.trainer.get("devices", 1)  # a process started by another: done
     threads = cfg.threads or max(1, ALL_CORES // devices)
     torch.set_num_threads(threads)
@@ -211,7 +212,8 @@ def prepare_process(cfg: DictConfig) -> None:
             "threads=%s: this machine has %s cores; threads in excess slow it down", cfg.threads, os.cpu_count()
         )
     torch.set_default_dtype(torch.float32)
-    torch.set_float32_matmul_precision("highest")
+    # Not torch's newer `fp32_precision`: Lightning asks in the old words, which fails once the new ones were used.
+    torch.set_float32_matmul_precision(cfg.get("matmul_precision", "highest"))  # a run from before there was the key
     torch.use_deterministic_algorithms(False)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
 
