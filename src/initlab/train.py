@@ -23,6 +23,7 @@ from initlab import console
 from initlab.build import build
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
+from initlab.freed_memory import keep_freed_memory
 from initlab.init import dense_layers, initialize, with_step_sizes
 from initlab.limits import kind_of
 from initlab.models import Module
@@ -202,6 +203,7 @@ def _check_monitor(monitor: str, model: L.LightningModule) -> None:
 def prepare_process(cfg: DictConfig) -> None:
     """Set afresh everything global that an earlier run of this process may have changed: threads, seeds, dtype,
     precision of products."""
+    keep_freed_memory()
     devices = 1 if "LOCAL_RANK" in os.environ else cfg.trainer.get("devices", 1)  # a process started by another: done
     threads = cfg.threads or max(1, ALL_CORES // devices)
     torch.set_num_threads(threads)

@@ -1,0 +1,34 @@
+"""The memory of a step is there for the next."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+CHILD = """
+import resource, torch
+from initlab.freed_memory import keep_freed_memory
+
+def page_faults_a_step():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        kept = [torch.ones(2**18) for _ in range(3)]  # 3 MB
+        del kept
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 100
+
+page_faults_a_step()
+print(page_faults_a_step())
+keep_freed_memory()
+page_faults_a_step()
+print(page_faults_a_step())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="not glibc")
+def test_freed_memory_is_not_asked_for_again() -> None:
+    """glibc's own rule: the three blocks lie at the top of the heap and are more than twice the largest, so go back."""
+    child = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True)
+    before, after = map(float, child.stdout.split())
+    assert before > 256  # at least one of the megabytes, in pages of 4 KB
+    assert after < 1
