@@ -85,7 +85,7 @@ def test_callbacks_weights_and_files_are_those_of_one_update_a_call(
         ("trainer.accumulate_grad_batches=2",),
         ("trainer.limit_train_batches=5",),
         ("trainer.precision=64-true",),
-        ("trainer.precision=bf16-mixed",),  # is done in one go, and must cast the weights anew for each update
+        ("trainer.precision=bf16-mixed",),  # ours, in several updates a call
     ],
 )
 def test_what_lightning_does_for_single_updates_stays_as_it_is(words: tuple[str, ...], tmp_path: Path) -> None:

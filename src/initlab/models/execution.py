@@ -58,7 +58,7 @@ class CountedUpdates(Precision):
         self.forward_context = precision.forward_context
 
     def train_step_context(self) -> AbstractContextManager[None]:
-        return nullcontext()  # each update has its own: one of several would keep the weights cast as they were
+        return nullcontext()  # the forward pass alone is in it, as with automatic optimisation
 
     def optimizer_step(self, optimizer: Any, model: Any, closure: Callable[[], Any], **kwargs: Any) -> Any:
         return closure()
