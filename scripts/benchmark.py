@@ -4,7 +4,8 @@
                                            of fastai, keras, scikit-learn and jax those that are installed
     python scripts/benchmark.py monitor    a step of a six-layer MLP: watched by nothing, by ours, by others
     python scripts/benchmark.py data       one pass over the images, ours and DataLoader's; reading the files
-    python scripts/benchmark.py startup    --help, a wrong word, and the imports that a run cannot avoid
+    python scripts/benchmark.py startup    --help, --cfg job, tab, a wrong word; the imports that a run cannot avoid,
+                                           and from there to the first update
     python scripts/benchmark.py scaling    a step against batch size, width, depth and threads, beside its arithmetic
 
 Prints a table and writes outputs/benchmarks/<name>.json, scaling a picture too.
@@ -39,7 +40,7 @@ def main() -> None:
         from benchmarks import startup_time
         from benchmarks.table import report
 
-        report(vars(args), startup_time.startup(args.rounds), startup_time.BASE, "s", target)
+        report(vars(args), startup_time.startup(args.rounds, args.threads), startup_time.BASE, "s", target)
     else:
         import torch
         from benchmarks import data_pass, monitor_cost, scaling, train_epoch

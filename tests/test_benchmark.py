@@ -1,6 +1,7 @@
 """The benchmark's harness: who is timed when, against what, and that its contenders run. No time is asserted."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,32 @@ def test_the_data_benchmark_leaves_the_users_cache_alone(monkeypatch: pytest.Mon
     times = data_pass.data(rounds=1)
     assert len(times.ratios) == 5
     assert len(list((tmp_path / "initlab" / "unpacked").iterdir())) == 4  # of the contender that reads again
+
+
+@pytest.mark.slow
+def test_the_startup_benchmark_does_not_take_a_crash_for_a_fast_start(tmp_path: Path) -> None:
+    from benchmarks import startup_time
+
+    folder = str(tmp_path)
+    for answer in startup_time.answers(folder).values():
+        assert answer() > 0
+    assert startup_time.process(folder, "-c", "print('so')", says="so")() > 0
+    for code, status, says in (("1 / 0", 0, ""), ("pass", 2, ""), ("print('so')", 0, "otherwise")):
+        with pytest.raises(RuntimeError, match=f"expected {status} and '{says}'"):
+            startup_time.process(folder, "-c", code, status=status, says=says)()
+
+
+@pytest.mark.slow
+def test_the_first_update_of_a_run_in_a_process_of_its_own(tmp_path: Path) -> None:
+    from benchmarks import startup_time
+
+    words = ("model=linear", "data=synthetic_regression", "init=normal")
+    start = time.perf_counter()
+    seconds = startup_time.first_update(str(tmp_path), 1, False, *words)()
+    assert 0 < seconds < time.perf_counter() - start
+    (run,) = tmp_path.glob("*/run")
+    assert "threads: 1\n" in (run / "config.yaml").read_text()
+    assert (run / "signal.csv").exists()  # what watches by default was there
 
 
 def test_the_scaling_benchmark(tmp_path: Path) -> None:
