@@ -1,6 +1,6 @@
 """How fast is it, beside doing the same by hand? Every figure is a ratio of runs that alternate in one process.
 
-    python scripts/benchmark.py train      an epoch of the MLP: a plain tensor loop, ours, the usual Lightning way, and
+    python scripts/benchmark.py train      an epoch of the MLP: plain tensor loops, ours, the usual Lightning way, and
                                            of fastai, keras, scikit-learn and jax those that are installed
     python scripts/benchmark.py monitor    a step of a six-layer MLP: watched by nothing, by ours, by others
     python scripts/benchmark.py data       one pass over the images, ours and DataLoader's; reading the files
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=["train", "monitor", "data", "startup", "scaling"])
     parser.add_argument("--rounds", type=int, default=7, help="how often each contender has its turn")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads, of torch and of the others")
     parser.add_argument("--epochs", type=int, default=2, help="train: epochs of a turn")
     parser.add_argument("--model", default="mlp", choices=["mlp", "softmax"], help="train: of what")
     parser.add_argument("--ours", action="store_true", help="train: without the other frameworks")
