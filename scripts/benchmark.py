@@ -1,10 +1,11 @@
 """How fast is it, beside doing the same by hand? Every figure is a ratio of runs that alternate in one process.
 
-    python scripts/benchmark.py train      an epoch of the MLP: a plain tensor loop, ours, the usual Lightning way, and
+    python scripts/benchmark.py train      an epoch of the MLP: plain tensor loops, ours, the usual Lightning way, and
                                            of fastai, keras, scikit-learn and jax those that are installed
     python scripts/benchmark.py monitor    a step of a six-layer MLP: watched by nothing, by ours, by others
     python scripts/benchmark.py data       one pass over the images, ours and DataLoader's; reading the files
-    python scripts/benchmark.py startup    --help, a wrong word, and the imports that a run cannot avoid
+    python scripts/benchmark.py startup    --help, --cfg job, tab, a wrong word; the imports that a run cannot avoid,
+                                           and from there to the first update
     python scripts/benchmark.py scaling    a step against batch size, width, depth and threads, beside its arithmetic
     python scripts/benchmark.py precision  validation accuracy in float32, TF32 and bf16 from the same seeds (--rounds 5
                                            seeds); on the CPU TF32 is emulated, --accelerator gpu has it for real
@@ -26,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=["train", "monitor", "data", "startup", "scaling", "precision"])
     parser.add_argument("--rounds", type=int, default=7, help="how often each contender has its turn; precision: seeds")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads, of torch and of the others")
     parser.add_argument("--epochs", type=int, default=2, help="train, precision: epochs of a turn")
     parser.add_argument("--model", default="mlp", choices=["mlp", "softmax"], help="train, precision: of what")
     parser.add_argument("--ours", action="store_true", help="train: without the other frameworks")
@@ -41,7 +42,7 @@ def main() -> None:
         from benchmarks import startup_time
         from benchmarks.table import report
 
-        report(vars(args), startup_time.startup(args.rounds), startup_time.BASE, "s", target)
+        report(vars(args), startup_time.startup(args.rounds, args.threads), startup_time.BASE, "s", target)
     else:
         import torch
         from benchmarks import data_pass, monitor_cost, precision, scaling, train_epoch

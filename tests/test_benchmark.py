@@ -1,6 +1,8 @@
 """The benchmark's harness: who is timed when, against what, and that its contenders run. No time is asserted."""
 
 import json
+import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +110,12 @@ def test_the_rivals_see_every_layer_at_every_step() -> None:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The contenders that are not ours get 600 images."""
-    from benchmarks import train_epoch
+    """The contenders that are not ours get 600 images of nothing, and need not learn."""
+    from benchmarks import learning, train_epoch
 
     X, y = torch.rand(600, 784), torch.randint(10, (600,))
     monkeypatch.setattr(train_epoch, "tensors", lambda: (X, y, X[:256], y[:256]))
+    monkeypatch.setattr(learning, "FLOOR", 0.0)
     monkeypatch.setattr("warnings.filters", [("ignore", None, Warning, None, 0)])
 
 
@@ -124,11 +127,65 @@ def test_the_train_benchmark_runs_all_contenders_and_names_those_it_cannot(
 
     monkeypatch.setattr(peers, "find_spec", lambda package: None)
     times = train_epoch.train(rounds=1, epochs=1, threads=1, model="softmax")
-    assert list(times.ratios) == [
-        train_epoch.BASE, "the plain tensor loop again", "scripts/train.py", "scripts/train.py model.backward=manual",
-        "the usual Lightning way",
+    names = [
+        train_epoch.BASE, "the plain tensor loop again", "scripts/train.py", train_epoch.BY_HAND,
+        "scripts/train.py model.backward=manual", "the usual Lightning way",
     ]  # fmt: skip
-    assert "not installed, so left out: fastai, keras, sklearn, jax" in capsys.readouterr().out
+    assert list(times.ratios) == names
+    said = capsys.readouterr().out
+    assert "not installed, so left out: fastai, keras, sklearn, jax" in said
+    assert all(f"  {name}\n" in said for name in names)  # the accuracies
+
+
+@pytest.mark.parametrize("model", ["mlp", "softmax"])
+def test_the_loop_by_hand_makes_the_updates_of_autograd(model: str) -> None:
+    """Three whole batches and a short one. A product's terms are summed in another order, which moves an update in its
+    last digits, about 1e-6 of it; and each sum with a weight of up to 0.06 is rounded by 4e-9."""
+    from benchmarks.plain import autograd, by_hand, network
+
+    torch.manual_seed(0)
+    X, y, order = torch.rand(1000, 784), torch.randint(10, (1000,)), torch.randperm(1000)
+    one, other = network(model), network(model)
+    other.load_state_dict(one.state_dict())
+    drawn = [parameter.detach().clone() for parameter in one.parameters()]
+    autograd(one)(X, y, order)
+    by_hand(other)(X, y, order)
+    for before, expected, got in zip(drawn, one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(got - before, expected - before, rtol=1e-4, atol=1e-7)
+        assert (expected - before).abs().max() > 5e-4
+
+
+def test_a_contender_that_does_not_learn_is_no_contender() -> None:
+    from benchmarks.learning import learning
+
+    kept: dict[str, list[float]] = {}
+    assert learning("learns", lambda: (2.0, 0.8), kept)() == 2.0
+    for accuracy in (0.1, float("nan")):
+        with pytest.raises(RuntimeError, match="fast and idle: validation accuracy"):
+            learning("fast and idle", lambda accuracy=accuracy: (0.1, accuracy), kept)()
+    assert kept["learns"] == [0.8]
+
+
+@pytest.mark.parametrize("model", ["mlp", "softmax"])
+@pytest.mark.parametrize("package", ["fastai", "keras", "sklearn", "jax"])
+def test_a_peer_that_is_installed_learns(package: str, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten classes far apart, with a short batch at an epoch's end."""
+    from benchmarks import peers
+
+    monkeypatch.setattr("warnings.filters", [("ignore", None, Warning, None, 0)])  # theirs about each other
+    monkeypatch.setattr(peers, "find_spec", lambda name: find_spec(name) if name == package else None)
+    generator = torch.Generator().manual_seed(0)
+    centres, y = torch.randn(10, 784, generator=generator), torch.arange(600) % 10
+    X = centres[y] + 0.1 * torch.randn(600, 784, generator=generator)
+    turns, missing = peers.installed(model, epochs=3, threads=1, data=(X, y, X[:250], y[:250]))
+    if not turns:
+        assert package in missing
+        pytest.skip(f"{package} is not installed")
+    ((name, turn),) = turns.items()
+    assert name.startswith(package)
+    seconds, accuracy = turn()
+    assert seconds > 0
+    assert accuracy > 0.95
 
 
 @pytest.mark.usefixtures("few")
@@ -139,6 +196,32 @@ def test_the_data_benchmark_leaves_the_users_cache_alone(monkeypatch: pytest.Mon
     times = data_pass.data(rounds=1)
     assert len(times.ratios) == 5
     assert len(list((tmp_path / "initlab" / "unpacked").iterdir())) == 4  # of the contender that reads again
+
+
+@pytest.mark.slow
+def test_the_startup_benchmark_does_not_take_a_crash_for_a_fast_start(tmp_path: Path) -> None:
+    from benchmarks import startup_time
+
+    folder = str(tmp_path)
+    for answer in startup_time.answers(folder).values():
+        assert answer() > 0
+    assert startup_time.process(folder, "-c", "print('so')", says="so")() > 0
+    for code, status, says in (("1 / 0", 0, ""), ("pass", 2, ""), ("print('so')", 0, "otherwise")):
+        with pytest.raises(RuntimeError, match=f"expected {status} and '{says}'"):
+            startup_time.process(folder, "-c", code, status=status, says=says)()
+
+
+@pytest.mark.slow
+def test_the_first_update_of_a_run_in_a_process_of_its_own(tmp_path: Path) -> None:
+    from benchmarks import startup_time
+
+    words = ("model=linear", "data=synthetic_regression", "init=normal")
+    start = time.perf_counter()
+    seconds = startup_time.first_update(str(tmp_path), 1, False, *words)()
+    assert 0 < seconds < time.perf_counter() - start
+    (run,) = tmp_path.glob("*/run")
+    assert "threads: 1\n" in (run / "config.yaml").read_text()
+    assert (run / "signal.csv").exists()  # what watches by default was there
 
 
 def test_the_scaling_benchmark(tmp_path: Path) -> None:

@@ -4,47 +4,59 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-Turn = Callable[[], float]
+from benchmarks.learning import Training
 
 
-def installed(model: str, epochs: int, data: Any) -> tuple[dict[str, Turn], list[str]]:
-    """Contenders by name, and the names of what is not installed. `data`: X, y, X_val, y_val as torch tensors."""
+def installed(model: str, epochs: int, threads: int, data: Any) -> tuple[dict[str, Training], list[str]]:
+    """Contenders by name, and the names of what is not installed. `data`: X, y, X_val, y_val as torch tensors.
+
+    Each has the CPU and `threads` threads; torch's are the caller's to set.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ["PJRT_NPROC"] = str(
+        threads
+    )  # XLA's pool, made at jax's first computation, which asks no OMP_NUM_THREADS
     made = {"fastai": fastai, "keras": keras, "sklearn": scikit_learn, "jax": jax}
     missing = [package for package in made if find_spec(package) is None]
-    if "jax" not in missing or "keras" not in missing:
-        os.environ.setdefault("KERAS_BACKEND", "torch")
-    turns = {package: make(model, epochs, data) for package, make in made.items() if package not in missing}
+    there = {package: make for package, make in made.items() if package not in missing}
+    names = {"keras": f"keras on {os.environ['KERAS_BACKEND']}"}
+    turns = {names.get(package, package): make(model, epochs, threads, data) for package, make in there.items()}
     return turns, missing
 
 
-def scikit_learn(model: str, epochs: int, data: Any) -> Turn:
+def scikit_learn(model: str, epochs: int, threads: int, data: Any) -> Training:
+    """`partial_fit`, which goes once over the rows, shuffled."""
     from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
 
     X, y, X_val, y_val = (part.numpy() for part in data)
     sizes = (256,) if model == "mlp" else ()
 
-    def run() -> float:
+    def run() -> tuple[float, float]:
         net = MLPClassifier(sizes, solver="sgd", learning_rate_init=0.1, momentum=0, alpha=0, batch_size=256)
-        start = time.perf_counter()
-        for _ in range(epochs):
-            net.partial_fit(X, y, classes=range(10))  # one pass
-            net.score(X_val, y_val)
-        return (time.perf_counter() - start) / epochs
+        with threadpool_limits(threads):
+            start = time.perf_counter()
+            for _ in range(epochs):
+                net.partial_fit(X, y, classes=range(10))
+                accuracy = net.score(X_val, y_val)
+            return (time.perf_counter() - start) / epochs, accuracy
 
     return run
 
 
-def jax(model: str, epochs: int, data: Any) -> Turn:
-    """The whole epoch as one compiled scan; compiled before the clock starts."""
+def jax(model: str, epochs: int, threads: int, data: Any) -> Training:
+    """An epoch as one compiled scan over the whole batches and a step for the short one; compiled before the clock
+    starts."""
     import jax
     import jax.numpy as jnp
 
     X, y, X_val, y_val = (jnp.asarray(part.numpy()) for part in data)
     sizes = [784, 256, 10] if model == "mlp" else [784, 10]
+    whole = len(X) // 256 * 256
 
     def logits(weights: Any, X: Any) -> Any:
         for i, (W, b) in enumerate(weights):
@@ -54,14 +66,15 @@ def jax(model: str, epochs: int, data: Any) -> Turn:
     def loss(weights: Any, X: Any, y: Any) -> Any:
         return -jnp.take_along_axis(jax.nn.log_softmax(logits(weights, X)), y[:, None], 1).mean()
 
+    def step(weights: Any, batch: Any) -> Any:
+        gradient = jax.grad(loss)(weights, X[batch], y[batch])
+        return jax.tree.map(lambda w, g: w - 0.1 * g, weights, gradient), None
+
     @jax.jit
     def epoch(weights: Any, key: Any) -> Any:
-        def step(weights: Any, index: Any) -> Any:
-            gradient = jax.grad(loss)(weights, X[index], y[index])
-            return jax.tree.map(lambda w, g: w - 0.1 * g, weights, gradient), None
-
-        order = jax.random.permutation(key, len(X))[: len(X) // 256 * 256].reshape(-1, 256)
-        return jax.lax.scan(step, weights, order)[0]
+        order = jax.random.permutation(key, len(X))
+        weights, _ = jax.lax.scan(step, weights, order[:whole].reshape(-1, 256))
+        return step(weights, order[whole:])[0] if whole < len(X) else weights
 
     accuracy = jax.jit(lambda weights: (logits(weights, X_val).argmax(1) == y_val).mean())
 
@@ -72,60 +85,55 @@ def jax(model: str, epochs: int, data: Any) -> Turn:
 
     float(accuracy(epoch(fresh(), jax.random.key(0))))
 
-    def run() -> float:
+    def run() -> tuple[float, float]:
         weights = fresh()
         start = time.perf_counter()
         for key in jax.random.split(jax.random.key(1), epochs):
             weights = epoch(weights, key)
-            float(accuracy(weights))
-        return (time.perf_counter() - start) / epochs
+            right = float(accuracy(weights))
+        return (time.perf_counter() - start) / epochs, right
 
     return run
 
 
-def keras(model: str, epochs: int, data: Any) -> Turn:
-    """`fit`, on the backend that KERAS_BACKEND names (torch)."""
+def keras(model: str, epochs: int, threads: int, data: Any) -> Training:
+    """`fit`, on the one backend of a process, which KERAS_BACKEND names: torch unless set."""
     import keras
 
     X, y, X_val, y_val = (part.numpy() for part in data)
 
-    def run() -> float:
-        hidden = [keras.layers.Dense(256, activation="relu")] if model == "mlp" else []
-        net = keras.Sequential([keras.Input((784,)), *hidden, keras.layers.Dense(10)])
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        net.compile(keras.optimizers.SGD(0.1), loss, metrics=["accuracy"])
-        start = time.perf_counter()
-        net.fit(X, y, batch_size=256, epochs=epochs, validation_data=(X_val, y_val), verbose=0)
-        return (time.perf_counter() - start) / epochs
+    def run() -> tuple[float, float]:
+        with keras.device("cpu"):
+            hidden = [keras.layers.Dense(256, activation="relu")] if model == "mlp" else []
+            net = keras.Sequential([keras.Input((784,)), *hidden, keras.layers.Dense(10)])
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            net.compile(keras.optimizers.SGD(0.1), loss, metrics=["accuracy"])
+            start = time.perf_counter()
+            seen = net.fit(X, y, batch_size=256, epochs=epochs, validation_data=(X_val, y_val), verbose=0)
+            return (time.perf_counter() - start) / epochs, seen.history["val_accuracy"][-1]
 
     return run
 
 
-def fastai(model: str, epochs: int, data: Any) -> Turn:
-    """`Learner.fit` over tensors that are in memory."""
+def fastai(model: str, epochs: int, threads: int, data: Any) -> Training:
+    """`Learner.fit` over tensors that are in memory, a batch by one look-up, as fastai's own tables do it."""
     import torch
-    from fastai.basics import DataLoader, DataLoaders, Learner, accuracy, range_of
+    from fastai.basics import SGD, DataLoader, DataLoaders, Learner, accuracy, partial
+
+    from benchmarks.plain import network
 
     X, y, X_val, y_val = data
 
     def batches(X: Any, y: Any, shuffle: bool) -> Any:
-        return DataLoader(dataset=range_of(X), bs=256, shuffle=shuffle, create_batch=lambda index: (X[index], y[index]))
+        return DataLoader(range(len(X)), bs=256, shuffle=shuffle, create_batch=lambda rows: (X[rows], y[rows]))
 
-    def run() -> float:
-        hidden = [torch.nn.Linear(784, 256), torch.nn.ReLU()] if model == "mlp" else []
-        net = torch.nn.Sequential(*hidden, torch.nn.Linear(256 if hidden else 784, 10))
-        loaders = DataLoaders(batches(X, y, True), batches(X_val, y_val, False))
-        loss = torch.nn.functional.cross_entropy
-        learner = Learner(loaders, net, loss_func=loss, opt_func=_plain_sgd, lr=0.1, metrics=accuracy)
+    def run() -> tuple[float, float]:
+        loaders = DataLoaders(batches(X, y, True), batches(X_val, y_val, False), device=torch.device("cpu"))
+        loss, plain_sgd = torch.nn.functional.cross_entropy, partial(SGD, mom=0)
+        learner = Learner(loaders, network(model), loss, plain_sgd, lr=0.1, metrics=accuracy)
         start = time.perf_counter()
-        with learner.no_bar(), learner.no_logging():
+        with learner.no_logging():
             learner.fit(epochs)
-        return (time.perf_counter() - start) / epochs
+        return (time.perf_counter() - start) / epochs, learner.recorder.values[-1][-1]
 
     return run
-
-
-def _plain_sgd(parameters: Any, lr: float) -> Any:
-    from fastai.optimizer import SGD
-
-    return SGD(parameters, lr, mom=0)

@@ -1,34 +1,92 @@
-"""Seconds of whole processes: --help, a wrong word, and the imports that a run cannot avoid."""
+"""Seconds of whole processes, and from the imports that a run cannot avoid to its first update."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.turns import Times, alternate
+from benchmarks.turns import Times, Turn, alternate
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = "scripts/train.py"
 BASE = "import torch, lightning"
+TYPED = f"python {SCRIPT} model="  # when tab is pressed
+FIRST_UPDATE = f"import benchmarks.first_step, runpy; runpy.run_path('{SCRIPT}', run_name='__main__')"
 
 
-def startup(rounds: int) -> Times:
-    """Seconds of whole processes."""
+def startup(rounds: int, threads: int) -> Times:
+    """By contender. All read compiled bytecode, as every start after the first one does: the turn that does not count
+    compiles it, whatever PYTHONDONTWRITEBYTECODE says."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = f"hydra.run.dir={folder}/${{now:%H-%M-%S-%f}}"
+        contenders = {
+            BASE: process(folder, "-c", BASE),
+            **answers(folder),
+            "train.py experiment=d2l_linear": process(folder, SCRIPT, "experiment=d2l_linear", run),
+            "imports to first update": first_update(folder, threads, fresh=False),
+            "the same, an empty cache": first_update(folder, threads, fresh=True),
+        }
+        return alternate(contenders, rounds, BASE)
 
-    def process(*words: str) -> Callable[[], float]:
-        def run() -> float:
-            start = time.perf_counter()
-            subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, check=False)
-            return time.perf_counter() - start
 
-        return run
-
-    contenders = {
-        BASE: process("-c", "import torch, lightning"),
-        "train.py --help": process("scripts/train.py", "--help"),
-        "train.py init=kaimng": process("scripts/train.py", "init=kaimng"),
-        "train.py experiment=d2l_linear": process("scripts/train.py", "experiment=d2l_linear"),
+def answers(folder: str) -> dict[str, Turn]:
+    """What is answered without torch."""
+    line = {"COMP_LINE": TYPED, "COMP_POINT": str(len(TYPED))}
+    return {
+        "train.py --help": process(folder, SCRIPT, "--help", says="== Choices"),
+        "train.py --cfg job": process(folder, SCRIPT, "--cfg", "job", says="lr: 0.1"),
+        "train.py model=<tab>": process(folder, SCRIPT, "-sc", "query=bash", says="model=mlp", **line),
+        "train.py init=kaimng": process(folder, SCRIPT, "init=kaimng", status=2, says="did you mean kaiming?"),
+        "train.py lr=fast": process(folder, SCRIPT, "lr=fast", status=2, says="lr=fast: must be a number"),
     }
-    return alternate(contenders, rounds, BASE)
+
+
+def process(folder: str, *words: str, status: int = 0, says: str = "", **variables: str) -> Turn:
+    """Python with these words; its bytecode is kept in `folder`.
+
+    The turn raises RuntimeError where the process ends with another status or says something else: a crash is fast.
+    """
+
+    def run() -> float:
+        environment = os.environ | {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode"} | variables
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        start = time.perf_counter()
+        ended = subprocess.run(
+            [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, env=environment, check=False
+        )
+        seconds = time.perf_counter() - start
+        said = ended.stdout + ended.stderr
+        if ended.returncode != status or says not in said:
+            raise RuntimeError(f"{' '.join(words)}: status {ended.returncode}, expected {status} and {says!r}:\n{said}")
+        return seconds
+
+    return run
+
+
+def first_update(folder: str, threads: int, fresh: bool, *words: str) -> Turn:
+    """Seconds of the default run after the imports of torch and lightning: configuration, data, weights, forecast, and
+    the first update with what watches it.
+
+    `fresh`: the user's cache is empty. The files of images are unpacked, matplotlib lists its fonts; the files are on
+    this machine, in data/ or the system's package, or are fetched too.
+    """
+
+    def run() -> float:
+        root = tempfile.mkdtemp(dir=folder)
+        clock = f"+callbacks.clock={{_target_:benchmarks.first_step.FirstStep,path:{root}/seconds}}"
+        process(
+            folder, "-c", FIRST_UPDATE, *words, clock, f"threads={threads}", f"hydra.run.dir={root}/run",
+            XDG_CACHE_HOME=f"{root if fresh else folder}/cache", PYTHONPATH=os.pathsep.join(_paths()),
+        )()  # fmt: skip
+        return float(Path(root, "seconds").read_text())
+
+    return run
+
+
+def _paths() -> list[str]:
+    """Where `benchmarks` lies, and what was given."""
+    return [str(ROOT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -26,7 +26,7 @@ def report(arguments: dict[str, Any], times: Times, base: str, unit: str, target
         cells = [f"{t:.4g}" for t in (statistics.median(seconds), min(seconds), max(seconds))]
         row: dict[str, Any] = {"name": name, "seconds": seconds}
         if ratios:
-            low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
+            low, middle, high = quartiles(ratios)
             row |= {"ratio": middle, "ratios": ratios}
             cells += [f"{middle:.3f}", f"{low:.3f} .. {high:.3f}"]
         rows.append(row)
@@ -36,3 +36,8 @@ def report(arguments: dict[str, Any], times: Times, base: str, unit: str, target
     record = {"arguments": arguments, "platform": platform.platform(), "unit": unit, "base": base, "rows": rows}
     target.write_text(json.dumps(record, indent=2) + "\n")
     return rows
+
+
+def quartiles(ratios: list[float]) -> list[float]:
+    """Lower quartile, median, upper quartile."""
+    return statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3

@@ -4,93 +4,68 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import time
-from collections.abc import Callable
 from typing import Any
 
+from benchmarks.learning import Training, learning
 from benchmarks.peers import installed
-from benchmarks.turns import Times, alternate
+from benchmarks.plain import autograd, by_hand, network, plain_loop
+from benchmarks.table import quartiles
+from benchmarks.turns import Times, alternate, ratios_to
 
 BASE = "plain tensor loop"
+BY_HAND = "plain tensor loop, backward by hand"
+OURS_BY_HAND = "scripts/train.py model.backward=manual"
 
 
 def train(rounds: int, epochs: int, threads: int, model: str = "mlp", others: bool = True) -> Times:
     """784-256-10 with ReLU or 784-10, batch 256, SGD 0.1, 60,000 images and validation on 10,000: seconds an epoch.
 
-    `others`: also the usual Lightning way and other frameworks, those that are installed.
+    `others`: also the usual Lightning way and other frameworks, those that are installed. Prints what each has learned.
     """
     words = [f"model={model}", f"trainer.max_epochs={epochs}"]
     with tempfile.TemporaryDirectory() as folder:
         data = tensors()
-        contenders = {
-            BASE: plain_loop(model, epochs, data),
-            "the plain tensor loop again": plain_loop(model, epochs, data),
+        contenders: dict[str, Training] = {
+            BASE: plain_loop(model, epochs, data, autograd),
+            "the plain tensor loop again": plain_loop(model, epochs, data, autograd),
             "scripts/train.py": ours(folder, words, threads, per=epochs),
-            "scripts/train.py model.backward=manual": ours(
-                folder, [*words, "model.backward=manual"], threads, per=epochs
-            ),
+            BY_HAND: plain_loop(model, epochs, data, by_hand),
+            OURS_BY_HAND: ours(folder, [*words, "model.backward=manual"], threads, per=epochs),
         }
         if others:
-            turns, missing = installed(model, epochs, data)
-            contenders |= {"the usual Lightning way": usual_lightning(model, epochs, folder, data), **turns}
+            peers, missing = installed(model, epochs, threads, data)
+            contenders |= {"the usual Lightning way": usual_lightning(model, epochs, folder, data), **peers}
             if missing:
                 print(f"not installed, so left out: {', '.join(missing)}")
-        return alternate(contenders, rounds, BASE)
+        accuracies: dict[str, list[float]] = {}
+        turns = {name: learning(name, run, accuracies) for name, run in contenders.items()}
+        times = alternate(turns, rounds, BASE)
+    print(f"validation accuracy, lowest and highest of all turns; epochs: {epochs}")
+    for name in contenders:
+        print(f"  {min(accuracies[name]):.3f} {max(accuracies[name]):.3f}  {name}")
+    low, middle, high = quartiles(ratios_to(BY_HAND, times.seconds)[OURS_BY_HAND])
+    print(f"ratio of '{OURS_BY_HAND}' to '{BY_HAND}': {middle:.3f}, quartiles {low:.3f} .. {high:.3f}")
+    return times
 
 
-def ours(folder: str, overrides: list[str], threads: int, per: int) -> Callable[[], float]:
+def ours(folder: str, overrides: list[str], threads: int, per: int) -> Training:
     """scripts/train.py from the start of the first epoch to the end of the last; what it prints goes to a file."""
     from benchmarks.stopwatch import Stopwatch
     from initlab.config import compose
     from initlab.train import train
 
-    def run() -> float:
+    def run() -> tuple[float, float]:
         root = tempfile.mkdtemp(dir=folder)
         cfg = compose("data=fashion_mnist_d2l", "trainer=cpu", f"threads={threads}", *overrides, run_dir=f"{root}/run")
         clock = Stopwatch()
         with open(f"{root}/terminal.txt", "w") as terminal, contextlib.redirect_stdout(terminal):
-            train(cfg, callbacks=[clock])
-        return clock.seconds / per
+            result = train(cfg, callbacks=[clock])
+        return clock.seconds / per, result.metrics["val/acc"]
 
     return run
 
 
-def network(model: str) -> Any:
-    """torch's own, of flat images."""
-    import torch
-
-    if model == "softmax":
-        return torch.nn.Linear(784, 10)
-    return torch.nn.Sequential(torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10))
-
-
-def plain_loop(model: str, epochs: int, data: Any) -> Callable[[], float]:
-    """What anyone would write by hand, watching nothing but the validation accuracy."""
-    import torch
-    from torch.nn import functional as F
-
-    X, y, X_val, y_val = data
-
-    def run() -> float:
-        net = network(model)
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-        start = time.perf_counter()
-        for _ in range(epochs):
-            for batch in torch.randperm(len(X)).split(256):
-                optimizer.zero_grad()
-                F.cross_entropy(net(X[batch]), y[batch]).backward()
-                optimizer.step()
-            with torch.no_grad():
-                right = sum(
-                    (net(a).argmax(1) == b).sum() for a, b in zip(X_val.split(256), y_val.split(256), strict=True)
-                )
-            float(right)
-        return (time.perf_counter() - start) / epochs
-
-    return run
-
-
-def usual_lightning(model: str, epochs: int, folder: str, data: Any) -> Callable[[], float]:
+def usual_lightning(model: str, epochs: int, folder: str, data: Any) -> Training:
     """The templates' way: torchvision's Dataset, ToTensor, DataLoader, torchmetrics, `self.log` in every step."""
     import lightning as L
     import torch
@@ -128,7 +103,7 @@ def usual_lightning(model: str, epochs: int, folder: str, data: Any) -> Callable
     X, y, X_val, y_val = data
     fit, val = images(X, y), images(X_val, y_val)
 
-    def run() -> float:
+    def run() -> tuple[float, float]:
         root, clock = tempfile.mkdtemp(dir=folder), Stopwatch()
         quiet = {"num_sanity_val_steps": 0, "enable_model_summary": False, "default_root_dir": root}
         with open(f"{root}/terminal.txt", "w") as terminal, contextlib.redirect_stdout(terminal):
@@ -136,7 +111,7 @@ def usual_lightning(model: str, epochs: int, folder: str, data: Any) -> Callable
                 max_epochs=epochs, accelerator="cpu", callbacks=[clock], logger=TensorBoardLogger(root), **quiet
             )
             trainer.fit(Usual(), DataLoader(fit, batch_size=256, shuffle=True), DataLoader(val, batch_size=256))
-        return clock.seconds / epochs
+        return clock.seconds / epochs, float(trainer.callback_metrics["val/acc"])
 
     return run
 

@@ -18,6 +18,11 @@ class Times:
     ratios: dict[str, list[float]]
 
 
+def ratios_to(base: str, seconds: dict[str, list[float]]) -> dict[str, list[float]]:
+    """By name: of each turn to the base's in the same round."""
+    return {name: [a / b for a, b in zip(s, seconds[base], strict=True)] for name, s in seconds.items()}
+
+
 def alternate(contenders: dict[str, Turn], rounds: int, base: str) -> Times:
     """Each contender once a round, in random order, after one turn each that does not count; a ratio is to the base
     in the same round."""
@@ -27,8 +32,7 @@ def alternate(contenders: dict[str, Turn], rounds: int, base: str) -> Times:
             took = contenders[name]()
             if turn >= 0:
                 seconds[name].append(took)
-    ratios = {name: [a / b for a, b in zip(s, seconds[base], strict=True)] for name, s in seconds.items()}
-    return Times(seconds, ratios)
+    return Times(seconds, ratios_to(base, seconds))
 
 
 def between(contenders: dict[str, Turn], rounds: int, base: str) -> Times:
