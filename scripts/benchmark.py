@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="scaling: of each point")
     parser.add_argument("--backward", default="autograd", choices=["autograd", "manual"], help="scaling: which")
     parser.add_argument("--steps", type=int, default=200, help="monitor: steps of a turn")
-    parser.add_argument("--accelerator", default="cpu", help="monitor, precision: cpu or gpu")
+    parser.add_argument("--accelerator", default="cpu", choices=["cpu", "gpu"], help="train, monitor, precision")
     args = parser.parse_args()
     target = ROOT / "outputs" / "benchmarks" / f"{args.name}.json"
 
@@ -52,7 +52,8 @@ def main() -> None:
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore")  # Lightning about workers, loggers and its own dependencies
         if args.name == "train":
-            times = train_epoch.train(args.rounds, args.epochs, args.threads, args.model, others=not args.ours)
+            others = not args.ours
+            times = train_epoch.train(args.rounds, args.epochs, args.threads, args.model, others, args.accelerator)
             report(vars(args), times, train_epoch.BASE, "s an epoch", target)
         elif args.name == "data":
             report(vars(args), data_pass.data(args.rounds), data_pass.BASE, "s", target)

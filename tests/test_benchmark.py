@@ -137,6 +137,16 @@ def test_the_train_benchmark_runs_all_contenders_and_names_those_it_cannot(
     assert all(f"  {name}\n" in said for name in names)  # the accuracies
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.usefixtures("few")
+def test_on_a_gpu_there_are_cuda_graphs_too(capsys: pytest.CaptureFixture[str]) -> None:
+    from benchmarks import train_epoch
+
+    times = train_epoch.train(rounds=1, epochs=1, threads=1, others=False, accelerator="gpu")
+    assert {train_epoch.GRAPH, train_epoch.OUR_GRAPH} <= times.ratios.keys()
+    assert f"ratio of '{train_epoch.OUR_GRAPH}' to '{train_epoch.GRAPH}'" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("model", ["mlp", "softmax"])
 def test_the_loop_by_hand_makes_the_updates_of_autograd(model: str) -> None:
     """Three whole batches and a short one. A product's terms are summed in another order, which moves an update in its

@@ -17,15 +17,15 @@ Epoch = Callable[[Tensor, Tensor, Tensor], None]  # trains on X, y in this order
 
 
 def plain_loop(model: str, epochs: int, data: Any, way: Callable[[nn.Sequential], Epoch]) -> Training:
-    """`way`: autograd or by_hand, from a network to an epoch of its training."""
+    """On the device of the data. `way`: autograd, by_hand or cuda_graph, from a network to an epoch of its training."""
     X, y, X_val, y_val = data
 
     def run() -> tuple[float, float]:
-        net = network(model)
+        net = network(model).to(X.device)
         train = way(net)
         start = time.perf_counter()
         for _ in range(epochs):
-            train(X, y, torch.randperm(len(X)))
+            train(X, y, torch.randperm(len(X), device=X.device))
             with torch.no_grad():
                 batches = zip(X_val.split(BATCH_SIZE), y_val.split(BATCH_SIZE), strict=True)
                 right = float(sum((net(a).argmax(1) == b).sum() for a, b in batches))
@@ -43,15 +43,54 @@ def network(model: str) -> nn.Sequential:
 
 def autograd(net: nn.Sequential) -> Epoch:
     """What anyone would write."""
-    optimizer = torch.optim.SGD(net.parameters(), lr=LR)
+    step = _step(net)
 
     def epoch(X: Tensor, y: Tensor, order: Tensor) -> None:
         for batch in order.split(BATCH_SIZE):
-            optimizer.zero_grad()
-            F.cross_entropy(net(X[batch]), y[batch]).backward()
-            optimizer.step()
+            step(X, y, batch)
 
     return epoch
+
+
+def cuda_graph(net: nn.Sequential) -> Epoch:
+    """The same step as one CUDA graph: recorded after three steps on a stream of their own, then launched whole."""
+    step, graph = _step(net), torch.cuda.CUDAGraph()
+    rows: Tensor | None = None  # of the batch, where the graph looks for them
+
+    def record(X: Tensor, y: Tensor, rows: Tensor) -> None:
+        stream: Any = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                step(X, y, rows)
+        torch.cuda.current_stream().wait_stream(stream)
+        with torch.cuda.graph(graph, stream=stream):
+            step(X, y, rows)
+
+    def epoch(X: Tensor, y: Tensor, order: Tensor) -> None:
+        nonlocal rows
+        for batch in order.split(BATCH_SIZE):
+            if rows is None:
+                rows = batch.clone()
+                record(X, y, rows)
+            if len(batch) == BATCH_SIZE:
+                rows.copy_(batch)
+                graph.replay()
+            else:
+                step(X, y, batch)
+
+    return epoch
+
+
+def _step(net: nn.Sequential) -> Callable[[Tensor, Tensor, Tensor], None]:
+    optimizer = torch.optim.SGD(net.parameters(), lr=LR)
+
+    def step(X: Tensor, y: Tensor, batch: Tensor) -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(net(X[batch]), y[batch]).backward()
+        optimizer.step()
+
+    return step
 
 
 def by_hand(net: nn.Sequential) -> Epoch:
@@ -59,9 +98,10 @@ def by_hand(net: nn.Sequential) -> Epoch:
     into memory that is there, and every gradient added to its weights as it is computed. The loss itself is not."""
     layers = [(layer.weight.detach(), layer.bias.detach()) for layer in net if isinstance(layer, nn.Linear)]
     widths = [layers[0][0].shape[1], *(len(b) for _, b in layers)]
-    signals = [torch.empty(BATCH_SIZE, width) for width in widths]
-    gradients = [torch.empty(BATCH_SIZE, width) for width in widths]
-    minus_one = torch.full((BATCH_SIZE, 1), -1.0)
+    device = layers[0][0].device
+    signals = [torch.empty(BATCH_SIZE, width, device=device) for width in widths]
+    gradients = [torch.empty(BATCH_SIZE, width, device=device) for width in widths]
+    minus_one = torch.full((BATCH_SIZE, 1), -1.0, device=device)
 
     def epoch(X: Tensor, y: Tensor, order: Tensor) -> None:
         for batch in order.split(BATCH_SIZE):

@@ -8,23 +8,28 @@ from typing import Any
 
 from benchmarks.learning import Training, learning
 from benchmarks.peers import installed
-from benchmarks.plain import autograd, by_hand, network, plain_loop
+from benchmarks.plain import autograd, by_hand, cuda_graph, network, plain_loop
 from benchmarks.table import quartiles
 from benchmarks.turns import Times, alternate, ratios_to
 
 BASE = "plain tensor loop"
 BY_HAND = "plain tensor loop, backward by hand"
 OURS_BY_HAND = "scripts/train.py model.backward=manual"
+GRAPH = "plain tensor loop, a CUDA graph"
+OUR_GRAPH = "scripts/train.py cuda_graph=true"
 
 
-def train(rounds: int, epochs: int, threads: int, model: str = "mlp", others: bool = True) -> Times:
+def train(
+    rounds: int, epochs: int, threads: int, model: str = "mlp", others: bool = True, accelerator: str = "cpu"
+) -> Times:
     """784-256-10 with ReLU or 784-10, batch 256, SGD 0.1, 60,000 images and validation on 10,000: seconds an epoch.
 
-    `others`: also the usual Lightning way and other frameworks, those that are installed. Prints what each has learned.
+    `others`: also the usual Lightning way and, on the CPU, other frameworks, those that are installed. Prints what each
+    has learned. On a GPU the data lie there, and there are CUDA graphs of both.
     """
-    words = [f"model={model}", f"trainer.max_epochs={epochs}"]
+    words = [f"model={model}", f"trainer.max_epochs={epochs}", f"trainer={accelerator}"]
     with tempfile.TemporaryDirectory() as folder:
-        data = tensors()
+        data = tuple(part.to("cuda" if accelerator == "gpu" else "cpu") for part in tensors())
         contenders: dict[str, Training] = {
             BASE: plain_loop(model, epochs, data, autograd),
             "the plain tensor loop again": plain_loop(model, epochs, data, autograd),
@@ -32,9 +37,16 @@ def train(rounds: int, epochs: int, threads: int, model: str = "mlp", others: bo
             BY_HAND: plain_loop(model, epochs, data, by_hand),
             OURS_BY_HAND: ours(folder, [*words, "model.backward=manual"], threads, per=epochs),
         }
+        pairs = [(OURS_BY_HAND, BY_HAND)]
+        if accelerator == "gpu":
+            contenders[GRAPH] = plain_loop(model, epochs, data, cuda_graph)
+            contenders[OUR_GRAPH] = ours(folder, [*words, "cuda_graph=true"], threads, per=epochs)
+            pairs.append((OUR_GRAPH, GRAPH))
         if others:
+            contenders["the usual Lightning way"] = usual_lightning(model, epochs, folder, data, accelerator)
+        if others and accelerator == "cpu":
             peers, missing = installed(model, epochs, threads, data)
-            contenders |= {"the usual Lightning way": usual_lightning(model, epochs, folder, data), **peers}
+            contenders |= peers
             if missing:
                 print(f"not installed, so left out: {', '.join(missing)}")
         accuracies: dict[str, list[float]] = {}
@@ -43,8 +55,9 @@ def train(rounds: int, epochs: int, threads: int, model: str = "mlp", others: bo
     print(f"validation accuracy, lowest and highest of all turns; epochs: {epochs}")
     for name in contenders:
         print(f"  {min(accuracies[name]):.3f} {max(accuracies[name]):.3f}  {name}")
-    low, middle, high = quartiles(ratios_to(BY_HAND, times.seconds)[OURS_BY_HAND])
-    print(f"ratio of '{OURS_BY_HAND}' to '{BY_HAND}': {middle:.3f}, quartiles {low:.3f} .. {high:.3f}")
+    for name, base in pairs:
+        low, middle, high = quartiles(ratios_to(base, times.seconds)[name])
+        print(f"ratio of '{name}' to '{base}': {middle:.3f}, quartiles {low:.3f} .. {high:.3f}")
     return times
 
 
@@ -56,7 +69,7 @@ def ours(folder: str, overrides: list[str], threads: int, per: int) -> Training:
 
     def run() -> tuple[float, float]:
         root = tempfile.mkdtemp(dir=folder)
-        cfg = compose("data=fashion_mnist_d2l", "trainer=cpu", f"threads={threads}", *overrides, run_dir=f"{root}/run")
+        cfg = compose("data=fashion_mnist_d2l", f"threads={threads}", *overrides, run_dir=f"{root}/run")
         clock = Stopwatch()
         with open(f"{root}/terminal.txt", "w") as terminal, contextlib.redirect_stdout(terminal):
             result = train(cfg, callbacks=[clock])
@@ -65,7 +78,7 @@ def ours(folder: str, overrides: list[str], threads: int, per: int) -> Training:
     return run
 
 
-def usual_lightning(model: str, epochs: int, folder: str, data: Any) -> Training:
+def usual_lightning(model: str, epochs: int, folder: str, data: Any, accelerator: str) -> Training:
     """The templates' way: torchvision's Dataset, ToTensor, DataLoader, torchmetrics, `self.log` in every step."""
     import lightning as L
     import torch
@@ -100,7 +113,7 @@ def usual_lightning(model: str, epochs: int, folder: str, data: Any) -> Training
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
-    X, y, X_val, y_val = data
+    X, y, X_val, y_val = (part.cpu() for part in data)
     fit, val = images(X, y), images(X_val, y_val)
 
     def run() -> tuple[float, float]:
@@ -108,7 +121,7 @@ def usual_lightning(model: str, epochs: int, folder: str, data: Any) -> Training
         quiet = {"num_sanity_val_steps": 0, "enable_model_summary": False, "default_root_dir": root}
         with open(f"{root}/terminal.txt", "w") as terminal, contextlib.redirect_stdout(terminal):
             trainer = L.Trainer(
-                max_epochs=epochs, accelerator="cpu", callbacks=[clock], logger=TensorBoardLogger(root), **quiet
+                max_epochs=epochs, accelerator=accelerator, callbacks=[clock], logger=TensorBoardLogger(root), **quiet
             )
             trainer.fit(Usual(), DataLoader(fit, batch_size=256, shuffle=True), DataLoader(val, batch_size=256))
         return clock.seconds / epochs, float(trainer.callback_metrics["val/acc"])
