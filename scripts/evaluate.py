@@ -13,6 +13,7 @@ import argparse
 
 from initlab.cli import one_line_errors
 from initlab.errors import UserError
+from initlab.quick_imports import quick_imports
 from initlab.rules import did_you_mean
 
 KEYS = ("run", "checkpoint", "weights")
@@ -24,8 +25,9 @@ def main() -> None:
     words = parser.parse_args().words
     with one_line_errors():
         run = chosen(words)
-        from initlab.console import show_evaluation
-        from initlab.evaluation import evaluate
+        with quick_imports():
+            from initlab.console import show_evaluation
+            from initlab.evaluation import evaluate
 
         show_evaluation(run, evaluate(run))
 

@@ -8,13 +8,15 @@ import sys
 from omegaconf import DictConfig
 
 from initlab.cli import main
+from initlab.quick_imports import quick_imports
 
 ALL = {"init=all": "init", "activation=all": "activation", "model.activation=all": "activation"}
 
 
 @main("forecast", writes=False)
 def forecast(cfg: DictConfig) -> None:
-    from initlab.theory.report import report  # torch takes seconds: only once the config is known to be good
+    with quick_imports():
+        from initlab.theory.report import report  # torch takes seconds: only once the config is known to be good
 
     report(cfg)
 

@@ -3,11 +3,13 @@
 from omegaconf import DictConfig
 
 from initlab.cli import main
+from initlab.quick_imports import quick_imports
 
 
 @main("train")
 def train(cfg: DictConfig) -> float:
-    from initlab.train import train  # torch and lightning take seconds: only once the config is known to be good
+    with quick_imports():
+        from initlab.train import train  # torch and lightning take seconds: only once the config is known to be good
 
     return train(cfg).score
 

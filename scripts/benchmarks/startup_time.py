@@ -1,4 +1,4 @@
-"""Seconds of whole processes, and from the imports that a run cannot avoid to its first update."""
+"""Seconds of whole processes, and of runs up to their first update."""
 
 from __future__ import annotations
 
@@ -9,28 +9,34 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.table import quartiles
 from benchmarks.turns import Times, Turn, alternate
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "scripts/train.py"
 BASE = "import torch, lightning"
 TYPED = f"python {SCRIPT} model="  # when tab is pressed
-FIRST_UPDATE = f"import benchmarks.first_step, runpy; runpy.run_path('{SCRIPT}', run_name='__main__')"
+FIRST_UPDATE = "train.py to its first update"
 
 
 def startup(rounds: int, threads: int) -> Times:
-    """By contender. All read compiled bytecode, as every start after the first one does: the turn that does not count
-    compiles it, whatever PYTHONDONTWRITEBYTECODE says."""
+    """By contender; prints what a run takes to its first update more than the imports to their end. All read compiled
+    bytecode, as every start after the first one does: the turn that does not count compiles it, whatever
+    PYTHONDONTWRITEBYTECODE says."""
     with tempfile.TemporaryDirectory() as folder:
         run = f"hydra.run.dir={folder}/${{now:%H-%M-%S-%f}}"
         contenders = {
-            BASE: process(folder, "-c", BASE),
+            BASE: imports(folder),
             **answers(folder),
             "train.py experiment=d2l_linear": process(folder, SCRIPT, "experiment=d2l_linear", run),
-            "imports to first update": first_update(folder, threads, fresh=False),
-            "the same, an empty cache": first_update(folder, threads, fresh=True),
+            FIRST_UPDATE: first_update(folder, threads, fresh=False),
+            f"{FIRST_UPDATE}, an empty cache": first_update(folder, threads, fresh=True),
         }
-        return alternate(contenders, rounds, BASE)
+        times = alternate(contenders, rounds, BASE)
+    for name in list(contenders)[-2:]:
+        low, middle, high = quartiles([a - b for a, b in zip(times.seconds[name], times.seconds[BASE], strict=True)])
+        print(f"{name}: {middle:.2f} s over the imports, quartiles {low:.2f} .. {high:.2f}")
+    return times
 
 
 def answers(folder: str) -> dict[str, Turn]:
@@ -67,9 +73,21 @@ def process(folder: str, *words: str, status: int = 0, says: str = "", **variabl
     return run
 
 
+def imports(folder: str) -> Turn:
+    """Seconds from the start of the process to the end of the imports; what Python takes to end is left out."""
+
+    def run() -> float:
+        path = Path(folder, "imported")
+        code = f"{BASE}, time, pathlib; pathlib.Path({str(path)!r}).write_text(str(time.time()))"
+        start = time.time()
+        process(folder, "-c", code)()
+        return float(path.read_text()) - start
+
+    return run
+
+
 def first_update(folder: str, threads: int, fresh: bool, *words: str) -> Turn:
-    """Seconds of the default run after the imports of torch and lightning: configuration, data, weights, forecast, and
-    the first update with what watches it.
+    """Seconds from the start of the default run to the end of its first update.
 
     `fresh`: the user's cache is empty. The files of images are unpacked, matplotlib lists its fonts; the files are on
     this machine, in data/ or the system's package, or are fetched too.
@@ -78,11 +96,12 @@ def first_update(folder: str, threads: int, fresh: bool, *words: str) -> Turn:
     def run() -> float:
         root = tempfile.mkdtemp(dir=folder)
         clock = f"+callbacks.clock={{_target_:benchmarks.first_step.FirstStep,path:{root}/seconds}}"
+        start = time.time()
         process(
-            folder, "-c", FIRST_UPDATE, *words, clock, f"threads={threads}", f"hydra.run.dir={root}/run",
+            folder, SCRIPT, *words, clock, f"threads={threads}", f"hydra.run.dir={root}/run",
             XDG_CACHE_HOME=f"{root if fresh else folder}/cache", PYTHONPATH=os.pathsep.join(_paths()),
         )()  # fmt: skip
-        return float(Path(root, "seconds").read_text())
+        return float(Path(root, "seconds").read_text()) - start
 
     return run
 
