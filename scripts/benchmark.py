@@ -20,6 +20,8 @@ import logging
 import warnings
 from pathlib import Path
 
+from initlab.quick_imports import quick_imports
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -44,9 +46,12 @@ def main() -> None:
 
         report(vars(args), startup_time.startup(args.rounds, args.threads), startup_time.BASE, "s", target)
     else:
-        import torch
-        from benchmarks import data_pass, monitor_cost, precision, scaling, train_epoch
-        from benchmarks.table import report
+        with quick_imports():  # as scripts/train.py
+            import torch
+            from benchmarks import data_pass, monitor_cost, precision, scaling, train_epoch
+            from benchmarks.table import report
+
+            import initlab.train  # noqa: F401
 
         torch.set_num_threads(args.threads)
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)

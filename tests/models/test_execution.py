@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from omegaconf import open_dict
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from initlab.config import compose
 from initlab.data import SyntheticRegression
@@ -76,6 +77,26 @@ def test_callbacks_weights_and_files_are_those_of_one_update_a_call(
         assert (tmp_path / "run" / file).read_bytes() == (folder / file).read_bytes()
     epochs, expected = (pd.read_csv(path / "metrics.csv") for path in (tmp_path / "run", folder))
     pd.testing.assert_frame_equal(epochs, expected, rtol=1e-12)  # float64 sums, added up in another order
+
+
+class StepHooks(L.Callback):
+    """Of the optimiser itself, which Lightning does not call."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def on_train_start(self, trainer: L.Trainer, *args: Any) -> None:
+        trainer.optimizers[0].register_step_pre_hook(lambda *args: self.calls.append("before"))
+        self.global_hook = register_optimizer_step_post_hook(lambda *args: self.calls.append("after"))
+
+    def on_train_end(self, *args: Any) -> None:
+        self.global_hook.remove()
+
+
+def test_hooks_around_the_optimisers_step_are_called(tmp_path: Path) -> None:
+    hooks = StepHooks()
+    train(compose(*WORDS, "scheduler=none", run_dir=tmp_path), [hooks])
+    assert hooks.calls == 3 * 19 * ["before", "after"]
 
 
 @pytest.mark.parametrize(

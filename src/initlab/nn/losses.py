@@ -51,12 +51,12 @@ def cross_entropy_and_gradient(
     logits: Float[Tensor, "batch classes"], y: Int[Tensor, "batch"]
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "batch classes"]]:
     """`cross_entropy` and its gradient in the logits, (softmax(logits) - one-hot(y)) / batch (d2l 4.1.2.2)."""
-    Z = _shifted(logits)
+    Z, label = _shifted(logits), y[:, None]
     exp_Z = Z.exp()
     total = exp_Z.sum(dim=1, keepdim=True)
-    loss = (total.log() - Z.gather(1, y[:, None])).mean()
+    loss = (total.log() - Z.gather(1, label)).mean()
     gradient = exp_Z.div_(total)
-    gradient.scatter_add_(1, y[:, None], gradient.new_full((len(y), 1), -1.0))
+    gradient.scatter_add_(1, label, gradient.new_full((len(y), 1), -1.0))
     return loss, gradient.div_(len(y))
 
 

@@ -35,13 +35,18 @@ class SGD(Optimizer):
         check("optimizer.l1", l1)
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "l1": l1})
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step for every parameter that has a gradient; returns what the closure (if any) returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self.update()
+        return loss
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """The step alone, without the profiler's record and the hooks that torch puts around `step`."""
         for group in self.param_groups:
             lr = group["lr"]
             for w in group["params"]:
@@ -52,7 +57,6 @@ class SGD(Optimizer):
                     w.addcmul_(direction, lr, value=-1)
                 else:
                     w.add_(direction, alpha=-lr)
-        return loss
 
     def _direction(self, w: Tensor, group: dict[str, Any]) -> Tensor:
         direction: Tensor = w.grad  # type: ignore[assignment]
