@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from initlab.config import compose
-from initlab.models import execution
+from initlab.models import MLPRegression, execution
 from initlab.train import train
 from tests.models.tape import TapeRecorder
 from tests.models.test_execution import Diary
@@ -77,6 +77,17 @@ def test_a_stranger_that_looks_at_every_update_sees_them_all(
     run(tmp_path, "cuda_graph=true", callbacks=[diary])
     assert "cuda_graph=true: Diary looks at every update" in caplog.text
     assert len(diary.calls) == 57 * 6
+    assert recorder.recordings == 0
+
+
+def test_a_model_with_hooks_of_its_own_has_them_called(
+    recorder: TapeRecorder, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    monkeypatch.setattr(MLPRegression, "on_after_backward", lambda self: calls.append(self.global_step), raising=False)
+    run(tmp_path, "cuda_graph=true")
+    assert "cuda_graph=true: MLPRegression looks at every update" in caplog.text
+    assert calls == list(range(57))
     assert recorder.recordings == 0
 
 

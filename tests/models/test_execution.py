@@ -12,6 +12,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from initlab.config import compose
 from initlab.data import SyntheticRegression
+from initlab.nn import SGD
 from initlab.train import train
 
 WORDS = (
@@ -97,6 +98,24 @@ def test_hooks_around_the_optimisers_step_are_called(tmp_path: Path) -> None:
     hooks = StepHooks()
     train(compose(*WORDS, "scheduler=none", run_dir=tmp_path), [hooks])
     assert hooks.calls == 3 * 19 * ["before", "after"]
+
+
+class Halved(SGD):
+    """With a step of its own."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad /= 2
+        return super().step(closure)
+
+
+def test_an_optimiser_that_derives_from_ours_makes_its_own_step(tmp_path: Path) -> None:
+    half = train(compose(*WORDS, "scheduler=none", "lr=0.015", run_dir=tmp_path / "half")).model.state_dict()
+    words = ("scheduler=none", "optimizer._target_=tests.models.test_execution.Halved")
+    derived = train(compose(*WORDS, *words, run_dir=tmp_path / "derived")).model.state_dict()
+    for name in half:  # lr / 2 times the sum of gradients is lr times the sum of halves: powers of two round alike
+        torch.testing.assert_close(derived[name], half[name], rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from torch.optim import optimizer as torch_optimizer
 
 from initlab.data.executions import Execution
 from initlab.models.cuda_graph import GraphedUpdate, recorder_for
+from initlab.nn import SGD
 from initlab.runs.exact_steps import ExactSteps
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ class StepsOfExecution:
         device = self.model.device
         recorder = recorder_for(device)
         watchers = [type(c).__name__ for c in others if not isinstance(c, ExactSteps) and _listens(c)]
+        if any(_overrides(self.model, L.LightningModule, name) for name in (*BETWEEN, *WITHIN)):
+            watchers.append(type(self.model).__name__)
         if recorder is None:
             log.warning("cuda_graph=true: there are none on the device %s; updates are made kernel by kernel", device)
         elif watchers:
@@ -196,13 +199,13 @@ def _listens(callback: L.Callback) -> bool:
     return any(_overrides(callback, L.Callback, name) for name in names)
 
 
-def _shortest_step(optimizer: Any) -> Callable[[], Any]:
-    """`update`, where there is such a method and nobody has put hooks around `step`: what torch puts there takes 50 us,
-    2 % of a step of the MLP, 8 % of one of softmax regression. A scheduler wants to see `step` called."""
-    hooks = [(optimizer, f"_optimizer_step_{when}_hooks") for when in ("pre", "post")]
+def _shortest_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:
+    """`update` of our SGD, where nobody has put hooks around `step`: what torch puts there takes 50 us, 2 % of a step of
+    the MLP, 8 % of one of softmax regression. A scheduler wants to see `step` called."""
+    hooks: list[tuple[Any, str]] = [(optimizer, f"_optimizer_step_{when}_hooks") for when in ("pre", "post")]
     hooks += [(torch_optimizer, f"_global_optimizer_{when}_hooks") for when in ("pre", "post")]
     hooked = any(getattr(owner, name, True) for owner, name in hooks)  # also where a later torch does not tell
-    return optimizer.step if hooked or not hasattr(optimizer, "update") else optimizer.update
+    return optimizer.update if type(optimizer) is SGD and not hooked else optimizer.step
 
 
 def _nothing() -> None:
