@@ -200,8 +200,8 @@ def _listens(callback: L.Callback) -> bool:
 
 
 def _shortest_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:
-    """`update` of our SGD, where nobody has put hooks around `step`: what torch puts there takes 50 us, 2 % of a step of
-    the MLP, 8 % of one of softmax regression. A scheduler wants to see `step` called."""
+    """`update` of our SGD, where nobody has put hooks around `step`: what torch puts there takes 50 us, 2 % of a step
+    of the MLP, 8 % of one of softmax regression. A scheduler wants to see `step` called."""
     hooks: list[tuple[Any, str]] = [(optimizer, f"_optimizer_step_{when}_hooks") for when in ("pre", "post")]
     hooks += [(torch_optimizer, f"_global_optimizer_{when}_hooks") for when in ("pre", "post")]
     hooked = any(getattr(owner, name, True) for owner, name in hooks)  # also where a later torch does not tell
