@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from contextlib import contextmanager
 def quick_imports() -> Iterator[None]:
     """Collect no garbage while modules are imported, and never look through them again.
 
-    The imports of torch and lightning make a million objects that stay.
+    The imports of torch and lightning make a million objects that stay, until Python ends.
     """
+    atexit.register(gc.unfreeze)  # or libraries report what they find left over
     gc.disable()
     try:
         yield

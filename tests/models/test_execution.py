@@ -18,7 +18,7 @@ from initlab.train import train
 WORDS = (
     "data=synthetic_regression", "model=linear", "init=normal", "lr=0.03", "data.num_train=290", "data.batch_size=16",
     "trainer=cpu", "trainer.max_epochs=3", "callbacks.last.every_n_steps=7", "callbacks.step_curve.every_n_steps=3",
-    "scheduler=cosine", "optimizer.momentum=0.9", "callbacks.monitor.dense_steps=11",
+    "optimizer.momentum=0.9", "callbacks.monitor.dense_steps=11",
     "callbacks.monitor.every_n_steps=4", "callbacks.monitor.max_overhead=null",
 )  # fmt: skip
 
@@ -58,18 +58,18 @@ def run(folder: Path, *words: str) -> tuple[dict[str, torch.Tensor], Diary]:
     return result.model.state_dict(), diary
 
 
-@pytest.fixture(scope="module")
-def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("runs") / "one"
-    return *run(folder, "steps_per_execution=1"), folder
+@pytest.fixture(scope="module", params=["none", "cosine"])
+def one_by_one(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder, words = tmp_path_factory.mktemp("runs") / "one", f"scheduler={request.param}"
+    return *run(folder, words, "steps_per_execution=1"), folder, words
 
 
 @pytest.mark.parametrize("steps", [2, 5, 19, 1000])  # an epoch has 19 batches, the last of 2 rows
 def test_callbacks_weights_and_files_are_those_of_one_update_a_call(
     steps: int, one_by_one: Any, tmp_path: Path
 ) -> None:
-    weights, diary, folder = one_by_one
-    again, other = run(tmp_path / "run", f"steps_per_execution={steps}")
+    weights, diary, folder, words = one_by_one
+    again, other = run(tmp_path / "run", words, f"steps_per_execution={steps}")
 
     assert len(diary.calls) == 3 * 19 * 6
     assert other.calls == diary.calls
@@ -96,7 +96,7 @@ class StepHooks(L.Callback):
 
 def test_hooks_around_the_optimisers_step_are_called(tmp_path: Path) -> None:
     hooks = StepHooks()
-    train(compose(*WORDS, "scheduler=none", run_dir=tmp_path), [hooks])
+    train(compose(*WORDS, run_dir=tmp_path), [hooks])
     assert hooks.calls == 3 * 19 * ["before", "after"]
 
 
@@ -111,9 +111,9 @@ class Halved(SGD):
 
 
 def test_an_optimiser_that_derives_from_ours_makes_its_own_step(tmp_path: Path) -> None:
-    half = train(compose(*WORDS, "scheduler=none", "lr=0.015", run_dir=tmp_path / "half")).model.state_dict()
-    words = ("scheduler=none", "optimizer._target_=tests.models.test_execution.Halved")
-    derived = train(compose(*WORDS, *words, run_dir=tmp_path / "derived")).model.state_dict()
+    half = train(compose(*WORDS, "lr=0.015", run_dir=tmp_path / "half")).model.state_dict()
+    word = "optimizer._target_=tests.models.test_execution.Halved"
+    derived = train(compose(*WORDS, word, run_dir=tmp_path / "derived")).model.state_dict()
     for name in half:  # lr / 2 times the sum of gradients is lr times the sum of halves: powers of two round alike
         torch.testing.assert_close(derived[name], half[name], rtol=1e-6, atol=0)
 
@@ -139,9 +139,9 @@ def test_a_loader_that_hands_out_single_batches_is_trained_on_too(
     one_by_one: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As that of a data module which derives from ours and makes its own loader."""
-    weights, diary, _ = one_by_one
+    weights, diary, _, words = one_by_one
     monkeypatch.setattr(SyntheticRegression, "train_dataloader", lambda self: self.train_batches())
-    again, other = run(tmp_path / "run")
+    again, other = run(tmp_path / "run", words)
     assert other.calls == diary.calls
     assert all(torch.equal(again[name], weights[name]) for name in weights)
 
@@ -150,8 +150,8 @@ def test_a_run_whose_config_is_from_before_there_was_the_key_makes_single_update
     one_by_one: Any, tmp_path: Path
 ) -> None:
     """Its checkpoints count batches."""
-    weights, diary, _ = one_by_one
-    cfg, other = compose(*WORDS, run_dir=tmp_path), Diary()
+    weights, diary, _, words = one_by_one
+    cfg, other = compose(*WORDS, words, run_dir=tmp_path), Diary()
     with open_dict(cfg):
         del cfg["steps_per_execution"]
     model = train(cfg, [other]).model

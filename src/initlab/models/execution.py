@@ -102,7 +102,6 @@ class StepsOfExecution:
         if not isinstance(execution, Execution):
             execution = Execution.alone(execution)
         counter: Any = self.model.optimizers()  # Lightning's
-        self._step = self._optimizer.step if self._schedulers else _shortest_step(self._optimizer)
         outputs: list[tuple[Tensor, Tensor, Tensor]] = []  # of the updates that were not replayed
         loss: Tensor
         for i, rows in enumerate(execution.rows):
@@ -137,7 +136,8 @@ class StepsOfExecution:
         model.backward(loss)
         self._call("on_after_backward")
         self._call("on_before_optimizer_step", self._optimizer)
-        self._step()
+        step = self._optimizer.step if self._schedulers else _shortest_step(self._optimizer)
+        step()
         return loss.detach(), y_hat.detach(), batch[1]
 
     def _count(self, outputs: list[tuple[Tensor, Tensor, Tensor]]) -> None:
