@@ -27,7 +27,7 @@ from initlab.freed_memory import keep_freed_memory
 from initlab.init import dense_layers, initialize, with_step_sizes
 from initlab.limits import kind_of
 from initlab.models import Module
-from initlab.models.execution import obstacle
+from initlab.models.execution import obstacle, own_calls
 from initlab.monitor import TensorBoardPage
 from initlab.rules import did_you_mean
 from initlab.runs import RunDir
@@ -94,7 +94,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     with Stopping() as stopping, contextlib.ExitStack() as at_the_end:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
         at_the_end.callback(run_dir.let_go)
-        _several_updates_a_call(cfg, trainer, model, data)
+        _several_updates_a_call(cfg, trainer, model, data, saved)
         if not trainer.is_global_zero:
             console.CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
         else:
@@ -178,18 +178,31 @@ def _finish(
 
 
 def _several_updates_a_call(
-    cfg: DictConfig, trainer: L.Trainer, model: L.LightningModule, data: L.LightningDataModule
+    cfg: DictConfig,
+    trainer: L.Trainer,
+    model: L.LightningModule,
+    data: L.LightningDataModule,
+    saved: dict[str, Any] | None,
 ) -> None:
-    """Where it can be done; a run from before there was the key goes on without, as its checkpoints count batches."""
+    """Where it can be done; a run that began without goes on without, as its checkpoints count batches."""
     steps, graph = cfg.get("steps_per_execution", 1), cfg.get("cuda_graph", False)
     reason = f"steps_per_execution={steps}" if steps == 1 else obstacle(trainer)
     if isinstance(model, Module) and isinstance(data, TensorDataModule):
+        reason = reason or own_calls(model, data, (Module, TensorDataModule))
+        if saved and saved["global_step"] and not _counted_by_hand(saved):
+            reason = "a run that began so"
         if reason is None:
             data.steps_per_execution, model.automatic_optimization, model.cuda_graph = steps, False, graph
     else:
         reason = f"{cfg.model._target_} on {cfg.data._target_}"
     if graph and reason:
         log.warning("cuda_graph=true: with %s Lightning makes one update a call, so none is replayed", reason)
+
+
+def _counted_by_hand(saved: dict[str, Any]) -> bool:
+    """Whether the updates of a checkpoint were made several a call."""
+    progress = saved["loops"]["fit_loop"].get("epoch_loop.manual_optimization.optim_step_progress", {})
+    return bool(progress.get("total", {}).get("completed"))
 
 
 def _check_monitor(monitor: str, model: L.LightningModule) -> None:

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import pandas as pd
 import pytest
 import torch
@@ -37,9 +38,9 @@ def run(folder: Path, *words: str, callbacks: Any = ()) -> dict[str, torch.Tenso
 @pytest.mark.parametrize(
     ("words", "recordings", "replays"),
     [  # of 57 updates 15 are looked at, 3 are of a short batch, 3 warm up
-        (("optimizer.momentum=0.9", "optimizer.weight_decay=0.01", "optimizer.l1=0.001"), 1, 36),
-        (("model.backward=manual", "model.depth=3", "model.activation=tanh"), 1, 36),
-        (("trainer.precision=bf16-mixed",), 1, 36),
+        (("optimizer.momentum=0.9", "optimizer.weight_decay=0.01", "optimizer.l1=0.001"), 3, 30),
+        (("model.backward=manual", "model.depth=3", "model.activation=tanh"), 3, 30),
+        (("trainer.precision=bf16-mixed",), 3, 30),
         (("scheduler=step", "scheduler.every_n_epochs=1"), 3, 30),  # 3 to warm up again after each change of lr
         (("scheduler=cosine",), 0, 0),  # lr moves at every update
     ],
@@ -78,6 +79,26 @@ def test_a_stranger_that_looks_at_every_update_sees_them_all(
     assert "cuda_graph=true: Diary looks at every update" in caplog.text
     assert len(diary.calls) == 57 * 6
     assert recorder.recordings == 0
+
+
+class Freeze(L.Callback):
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.current_epoch == 1:
+            next(pl_module.parameters()).requires_grad_(False)
+
+
+def test_a_layer_frozen_on_the_way_stays_as_it_is(recorder: TapeRecorder, tmp_path: Path) -> None:
+    replayed = run(tmp_path / "replayed", "cuda_graph=true", callbacks=[Freeze()])
+    assert recorder.replays == 30
+    weights = run(tmp_path / "run", callbacks=[Freeze()])
+    assert all(torch.equal(replayed[name], weights[name]) for name in weights)
+
+
+def test_an_epoch_without_replays_is_told(
+    recorder: TapeRecorder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path, "cuda_graph=true", "scheduler=cosine")
+    assert caplog.text.count("cuda_graph=true: no update was replayed") == 1
 
 
 def test_a_model_with_hooks_of_its_own_has_them_called(
@@ -120,7 +141,7 @@ def test_on_a_gpu(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.Mo
     replay = torch.cuda.CUDAGraph.replay
     monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", lambda graph: replays.append(replay(graph)))
     replayed = run(tmp_path / "replayed", *words, "trainer=gpu", "cuda_graph=true")
-    assert len(replays) == 36
+    assert len(replays) == 30
     weights = run(tmp_path / "run", *words, "trainer=gpu")
     tolerance = (
         {"rtol": 1e-2, "atol": 1e-3} if "trainer.precision=bf16-mixed" in words else {"rtol": 1e-4, "atol": 1e-6}

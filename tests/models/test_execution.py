@@ -7,6 +7,7 @@ import lightning as L
 import pandas as pd
 import pytest
 import torch
+from lightning.pytorch.callbacks import LambdaCallback
 from omegaconf import open_dict
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -98,6 +99,24 @@ def test_hooks_around_the_optimisers_step_are_called(tmp_path: Path) -> None:
     hooks = StepHooks()
     train(compose(*WORDS, run_dir=tmp_path), [hooks])
     assert hooks.calls == 3 * 19 * ["before", "after"]
+
+
+def test_hooks_that_are_set_on_a_callback_are_called(tmp_path: Path) -> None:
+    calls: list[str] = []
+    names = ("on_train_batch_start", "on_before_optimizer_step", "on_train_batch_end")
+    hooks: Any = {name: lambda *args, name=name: calls.append(name) for name in names}
+    train(compose(*WORDS, run_dir=tmp_path), [LambdaCallback(**hooks)])
+    assert calls == 3 * 19 * list(names)
+
+
+def test_a_hook_on_the_way_of_a_batch_makes_it_one_update_a_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        SyntheticRegression, "on_after_batch_transfer", lambda self, batch, i: tuple(batch), raising=False
+    )
+    _, diary = run(tmp_path)
+    assert len(diary.calls) == 3 * 19 * 6
 
 
 class Halved(SGD):

@@ -79,16 +79,17 @@ class GraphedUpdate:
         self._loss: Tensor
         self._totals: dict[str, Tensor] = {}
         self._num_examples = 0
+        self.replays = 0
         self.failed = False
 
     def fits(self, rows: Tensor) -> bool:
         """Whether a batch of these rows is of the shape that is recorded."""
-        return not self.failed and len(rows) > 0 and (self._rows is None or len(rows) == len(self._rows))
+        return not self.failed and len(rows) > 0 and (self._rows is None or len(rows) >= len(self._rows))
 
     def update(self, rows: Tensor, take: Take) -> Tensor:
         """Make the update on the batch that `take` makes of these row numbers, int64 [batch]; its loss, 0-d."""
-        if self._rows is None:
-            self._rows = rows.clone()
+        if self._rows is None or len(rows) > len(self._rows):  # the first may have been a short one
+            self._rows, self._known = rows.clone(), None
         settings = self._settings()
         if settings != self._known:
             self._known, self._made, self._replay = settings, 0, None
@@ -101,6 +102,7 @@ class GraphedUpdate:
         else:
             self._rows.copy_(rows)
             self._replay()
+            self.replays += 1
         return self._loss
 
     def drain(self) -> tuple[int, dict[str, Tensor]]:
@@ -116,7 +118,7 @@ class GraphedUpdate:
             return self._recorder.record(lambda: self._work(rows, take))
         except RuntimeError as error:
             self.failed = True
-            reason = str(error).strip().split("\n")[0]
+            reason = str(error.__context__ or error).strip().split("\n")[0]
             log.warning("cuda_graph=true: an update cannot be recorded (%s); they are made kernel by kernel", reason)
             return None
 

@@ -7,6 +7,7 @@ is 0.7 ms. Keras calls the number of updates of one call `steps_per_execution`.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -69,7 +70,7 @@ class CountedUpdates(Precision):
 class StepsOfExecution:
     """Trains a model on the batches of an execution, one update each, and calls what Lightning would call.
 
-    Callbacks see the same calls in the same order as with one update a call, and `trainer.global_step` counts updates.
+    Callbacks get the same calls in the same order as with one update a call, and `trainer.global_step` counts updates.
     A callback that is not needed at each says so by a method `sees(step)`, step the number of updates before this one:
     an update that none of these wants to see goes by without them. Lightning itself calls all `on_train_batch_start`
     before the first update of an execution and all `on_train_batch_end` after the last one; those between are called
@@ -83,11 +84,9 @@ class StepsOfExecution:
     def __init__(self, model: Module, trainer: L.Trainer, cuda_graph: bool = False) -> None:
         self.model, self.trainer = model, trainer
         self._optimizer = trainer.optimizers[0]
-        self._parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
-        self._schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
-        precision = trainer.precision_plugin
-        self._cast = nullcontext if trainer.precision == "32-true" else precision.forward_context
-        trainer.strategy.precision_plugin = CountedUpdates(precision)
+        self._precision = trainer.precision_plugin
+        self._cast = nullcontext if trainer.precision == "32-true" else self._precision.forward_context
+        trainer.strategy.precision_plugin = CountedUpdates(self._precision)
 
         callbacks: list[Any] = trainer.callbacks
         others = [callback for callback in callbacks if not hasattr(callback, "sees")]
@@ -95,6 +94,17 @@ class StepsOfExecution:
         self._of_all, self._of_others = self._hooks(callbacks), self._hooks(others)
         self._hooks_now = self._of_all
         self._graph = self._graphed(others) if cuda_graph else None
+        self._told_where = not cuda_graph
+
+    def end_epoch(self) -> None:
+        """Say so if there was nothing to replay in it."""
+        if self._graph is not None and self._graph.replays == 0 and not self._graph.failed:
+            log.warning("cuda_graph=true: no update was replayed, as each is looked at or has other settings")
+            self._graph = None
+
+    def end(self) -> None:
+        """Leave the trainer as it was."""
+        self.trainer.strategy.precision_plugin = self._precision
 
     def run(self, execution: Execution | Batch, batch_idx: int) -> dict[str, Tensor]:
         """The loss of the last batch, a 0-d tensor; those of all, and their figures, go to the epoch's sums. A batch
@@ -102,15 +112,24 @@ class StepsOfExecution:
         if not isinstance(execution, Execution):
             execution = Execution.alone(execution)
         counter: Any = self.model.optimizers()  # Lightning's
+        self._parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        self._schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
+        if not self._told_where:  # only now, as a checkpoint says otherwise
+            self._tell_where_to_count()
+            self._told_where = True
         outputs: list[tuple[Tensor, Tensor, Tensor]] = []  # of the updates that were not replayed
         loss: Tensor
+        batch: Batch = execution
+        graph: GraphedUpdate | None = None
         for i, rows in enumerate(execution.rows):
             if i > 0:
-                self._call("on_train_batch_end", {"loss": loss}, execution, batch_idx)
+                self._call("on_train_batch_end", {"loss": loss}, batch, batch_idx)
             seen = any(sees(self.trainer.global_step) for sees in self._sees)
             self._hooks_now = self._of_all if seen else self._of_others
-            graph = self._graph if self._graph and not seen and self._graph.fits(rows) else None
-            batch = execution if i == 0 or graph else execution.take(rows)
+            hidden = not seen and not _hooked(self._optimizer)
+            graph = self._graph if self._graph and hidden and self._graph.fits(rows) else None
+            if i > 0 and not graph:
+                batch = execution.take(rows)
             if i > 0:
                 self._call("on_train_batch_start", batch, batch_idx)
             if graph:
@@ -122,7 +141,7 @@ class StepsOfExecution:
             for scheduler in self._schedulers:
                 scheduler.step()
         self._count(outputs)
-        return {"loss": loss}
+        return {"loss": loss.clone() if graph else loss}  # the next replay writes over its own
 
     def _update(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Loss, y_hat and y."""
@@ -136,8 +155,7 @@ class StepsOfExecution:
         model.backward(loss)
         self._call("on_after_backward")
         self._call("on_before_optimizer_step", self._optimizer)
-        step = self._optimizer.step if self._schedulers else _shortest_step(self._optimizer)
-        step()
+        _shortest_step(self._optimizer)()
         return loss.detach(), y_hat.detach(), batch[1]
 
     def _count(self, outputs: list[tuple[Tensor, Tensor, Tensor]]) -> None:
@@ -161,16 +179,27 @@ class StepsOfExecution:
             log.warning("cuda_graph=true: there are none on the device %s; updates are made kernel by kernel", device)
         elif watchers:
             log.warning("cuda_graph=true: %s looks at every update, so none is replayed", watchers[0])
+        elif not _on_the_device(self._optimizer):
+            name = type(self._optimizer).__name__
+            log.warning("cuda_graph=true: %s may count on the host, so no update is replayed", name)
         else:
-            for group in self._optimizer.param_groups:
-                if "capturable" in group:  # Adam's count of steps, on the device
-                    group["capturable"] = device.type == "cuda"
             return GraphedUpdate(self._update, self.model.summed, self._settings, recorder)
         return None
 
-    def _settings(self) -> list[dict[str, Any]]:
+    def _settings(self) -> list[Any]:
+        """What a recording holds on to: recorded anew each epoch, as a model may change something then."""
         groups = self._optimizer.param_groups
-        return [{name: value for name, value in group.items() if name != "params"} for group in groups]
+        numbers = [{name: value for name, value in group.items() if name != "params"} for group in groups]
+        return [self.trainer.current_epoch, [p.requires_grad for p in self._parameters], numbers]
+
+    def _tell_where_to_count(self) -> None:
+        """Adam's number of steps lies on the device where there are CUDA graphs."""
+        warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
+        for group in self._optimizer.param_groups:
+            if "capturable" in group:
+                group["capturable"] = self._graph is not None and self.model.device.type == "cuda"
+                for state in (self._optimizer.state[p] for p in group["params"] if group["capturable"]):
+                    state |= {"step": state["step"].to(self.model.device)} if "step" in state else {}
 
     def _hooks(self, callbacks: list[L.Callback]) -> dict[str, list[Hook]]:
         """By name, of those who do anything there; the model's own comes last."""
@@ -190,7 +219,9 @@ class StepsOfExecution:
 
 
 def _overrides(thing: object, base: type, name: str) -> bool:
-    return getattr(type(thing), name) is not getattr(base, name)
+    """Whether it has a method of its own, be it set on the object."""
+    method = getattr(thing, name)
+    return getattr(method, "__func__", method) is not getattr(base, name)
 
 
 def _listens(callback: L.Callback) -> bool:
@@ -199,13 +230,34 @@ def _listens(callback: L.Callback) -> bool:
     return any(_overrides(callback, L.Callback, name) for name in names)
 
 
-def _shortest_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:
-    """`update` of our SGD, where nobody has put hooks around `step`: what torch puts there takes 50 us, 2 % of a step
-    of the MLP, 8 % of one of softmax regression. A scheduler wants to see `step` called."""
+def own_calls(model: Any, data: Any, ours: tuple[type, type]) -> str | None:
+    """The first method that Lightning would have to call for each batch and that the model or the data of `ours`, their
+    bases, bring along; None: there is none."""
+    transfer = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
+    step = ("training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step")
+    asked = [(data, ours[1], name) for name in transfer] + [(model, ours[0], name) for name in transfer + step]
+    return next(
+        (f"{type(thing).__name__}.{name}" for thing, base, name in asked if _overrides(thing, base, name)), None
+    )
+
+
+def _hooked(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether somebody has put something around its step; also where a later torch does not tell."""
     hooks: list[tuple[Any, str]] = [(optimizer, f"_optimizer_step_{when}_hooks") for when in ("pre", "post")]
     hooks += [(torch_optimizer, f"_global_optimizer_{when}_hooks") for when in ("pre", "post")]
-    hooked = any(getattr(owner, name, True) for owner, name in hooks)  # also where a later torch does not tell
-    return optimizer.update if type(optimizer) is SGD and not hooked else optimizer.step
+    return any(getattr(owner, name, True) for owner, name in hooks)
+
+
+def _shortest_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:
+    """`update` of our SGD, where nobody has put hooks around `step`: what torch puts there takes 50 us, 2 % of a step
+    of the MLP, 8 % of one of softmax regression. A scheduler wants to see `step` called, and wraps it."""
+    plain = type(optimizer) is SGD and "step" not in vars(optimizer) and not _hooked(optimizer)
+    return optimizer.update if plain else optimizer.step  # type: ignore[attr-defined]
+
+
+def _on_the_device(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether its step is known to depend on nothing that changes on the host."""
+    return type(optimizer) in (SGD, torch.optim.SGD) or all("capturable" in group for group in optimizer.param_groups)
 
 
 def _nothing() -> None:

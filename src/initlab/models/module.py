@@ -39,7 +39,7 @@ class Module(L.LightningModule):
     """
 
     task: ClassVar[str]
-    cuda_graph: bool = False  # several updates a call, and those that nobody looks at replayed
+    cuda_graph: bool = False  # of several updates a call those that nobody looks at are replayed
     activation: str = "identity"  # between the layers; the gain of an initialisation follows it
 
     def __init__(
@@ -145,6 +145,10 @@ class Module(L.LightningModule):
         if not self.automatic_optimization:
             self._steps = StepsOfExecution(self, self.trainer, self.cuda_graph)
 
+    def on_fit_end(self) -> None:
+        if not self.automatic_optimization:
+            self._steps.end()
+
     def on_train_epoch_start(self) -> None:
         self._sums["train"] = Sums()
         self._row = {}
@@ -160,6 +164,8 @@ class Module(L.LightningModule):
         self._report("val")
 
     def on_train_epoch_end(self) -> None:
+        if not self.automatic_optimization:
+            self._steps.end_epoch()
         self._report("train")
         self._row |= self.epoch_figures() | {"lr": self.trainer.optimizers[0].param_groups[0]["lr"]}
         self.latest |= self._row
