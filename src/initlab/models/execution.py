@@ -198,8 +198,9 @@ class StepsOfExecution:
         for group in self._optimizer.param_groups:
             if "capturable" in group:
                 group["capturable"] = self._graph is not None and self.model.device.type == "cuda"
-                for state in (self._optimizer.state[p] for p in group["params"] if group["capturable"]):
-                    state |= {"step": state["step"].to(self.model.device)} if "step" in state else {}
+                for state in (self._optimizer.state[p] for p in group["params"]):
+                    if "step" in state and group["capturable"]:
+                        state["step"] = state["step"].to(self.model.device)
 
     def _hooks(self, callbacks: list[L.Callback]) -> dict[str, list[Hook]]:
         """By name, of those who do anything there; the model's own comes last."""
