@@ -82,6 +82,10 @@ SIZE = Rule(
     "a share of the rows from 0.0 up to, but not including, 1.0, or a number of them (a whole number)",
 )
 
+FOLDER = optional(
+    Rule(lambda v: isinstance(v, str) and v != "" and "://" not in v, "a folder on this machine"), "the logger's folder"
+)
+
 RULES: dict[str, Rule] = {
     "seed": Rule(lambda v: _is_whole(v) and 0 <= v < 2**32, "a whole number from 0 to 4294967295 (NumPy's range)"),
     "init_seed": whole(),
@@ -212,6 +216,8 @@ RULES: dict[str, Rule] = {
     "callbacks.monitor.max_overhead": optional(POSITIVE, "keep the stride, whatever it costs"),
     "callbacks.monitor.stop_on_nonfinite": TRUTH,
     "callbacks.monitor.table": TRUTH,
+    "callbacks.monitor.folder": FOLDER,
+    "callbacks.activation_stats.folder": FOLDER,
     "callbacks.last.every_n_steps": whole(1),
     "callbacks.step_curve.every_n_steps": whole(1),
     # scripts/forecast.py

@@ -308,10 +308,9 @@ def test_the_report_says_each_once_and_writes_all(
 def test_the_report_reads_the_loss_where_it_is_recorded(tmp_path: Path) -> None:
     model = net(1)
     made = history(mlp(3) | {("loss", "loss"): 2.3}, steps=range(120))
-    trainer: Any = SimpleNamespace(
-        lightning_module=model, optimizers=[], global_step=120, default_root_dir=str(tmp_path)
-    )
-    FindingsReport().on_end(SimpleNamespace(history=made), trainer)  # type: ignore[arg-type]
+    trainer: Any = SimpleNamespace(lightning_module=model, optimizers=[], global_step=120)
+    monitor: Any = SimpleNamespace(history=made, folder=tmp_path, path=lambda name: tmp_path / name)
+    FindingsReport().on_end(monitor, trainer)
     assert [record["kind"] for record in json.loads((tmp_path / "findings.json").read_text())] == ["loss not moving"]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from initlab.errors import UserError
 from initlab.monitor import Histogram, History
+from initlab.monitor.guard import Guard
 from initlab.monitor.rows_in import read_history
 from initlab.monitor.rows_out import RowsOut
 
@@ -64,7 +65,8 @@ def test_the_files_of_a_run_read_back_as_its_history(tmp_path: Path) -> None:
         for q in ("std", "dead")
     ]
     histogram = Histogram(1, "net", -1.5, 2.5, tuple(range(64)))
-    out = RowsOut(tmp_path, "signal.csv")
+    out = RowsOut(tmp_path, "signal.csv", Guard())
+    out.claim()
     trainer: Any = SimpleNamespace(loggers=[])
     out.write(trainer, rows, [histogram])
     with open(tmp_path / "signal.csv", "a") as file:

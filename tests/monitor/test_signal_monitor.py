@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
+from torch.optim import optimizer
 
 from initlab.data.batches import Batches
 from initlab.errors import UserError
@@ -265,40 +266,52 @@ def test_weights_and_random_numbers_are_those_of_an_unwatched_run(fit: Callable[
     assert all(torch.equal(p, q) for p, q in zip(*ends, strict=True))
 
 
-def hooks(model: nn.Module) -> int:
-    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules())
+def hooks(model: nn.Module) -> list[int]:
+    """On its modules; on all modules; on all optimisers."""
+    on_modules = sum(
+        len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules()
+    )
+    every, optimisers = nn.modules.module, optimizer
+    on_all = len(every._global_forward_hooks) + len(every._global_forward_pre_hooks)
+    return [on_modules, on_all, len(optimisers._global_optimizer_pre_hooks | optimisers._global_optimizer_post_hooks)]
 
 
-def test_hooks_exist_only_on_sampled_steps_and_go_after_an_exception(fit: Callable[..., Any]) -> None:
+def test_hooks_exist_only_on_sampled_steps_and_never_on_a_module(fit: Callable[..., Any]) -> None:
     class Counter(L.Callback):
         def __init__(self) -> None:
-            self.seen: list[int] = []
-            self.optimizer: Any = None
+            self.within: list[list[int]] = []
+            self.between: list[list[int]] = []
 
-        def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
-            self.optimizer = optimizer
-            self.seen.append(hooks(pl_module))
-            if len(self.seen) == 5:
+        def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
+            self.within.append(hooks(pl_module))
+            if len(self.within) == 5:
                 raise RuntimeError("on purpose")
 
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, *rest: Any) -> None:
+            self.between.append(hooks(pl_module))
+
     model, counter = mlp(), Counter()
+    assert hooks(model) == [0, 0, 0]
     with pytest.raises(RuntimeError, match="on purpose"):
         fit(model, Noise(), callbacks=[monitor(every_n_steps=4, dense_steps=0), counter], max_epochs=2)
-    assert counter.seen == [7, 0, 0, 0, 7]  # five layers and two activations' inputs, steps 0 and 4
-    assert hooks(model) == 0
-    assert not counter.optimizer._optimizer_step_post_hooks
+    # one hook before and one after each call of a layer, two around an optimiser's step; at steps 0 and 4
+    assert counter.within == [[0, 2, 2], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 2, 2]]
+    assert counter.between == [[0, 0, 0]] * 4
+    assert hooks(model) == [0, 0, 0]
 
 
 def test_no_hook_waits_for_a_device(fit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The way taken on an accelerator, on the meta device, where there is nothing to read a number from."""
     model = MLP(12, 4, num_hiddens=[32, 16], activation="gelu").to("meta")
     from initlab.monitor.budget import Stopwatch
+    from initlab.monitor.guard import Guard
     from initlab.monitor.layer_probe import LayerProbe
     from initlab.monitor.sample import Sample
     from initlab.rules import QUANTITIES
 
     sample = Sample(0)
-    probe = LayerProbe(choose_layers(model), frozenset(QUANTITIES), Stopwatch())
+    probe = LayerProbe(frozenset(QUANTITIES), Stopwatch(), Guard())
+    probe.choose(choose_layers(model))
     probe.attach(sample, full=True)
     model(torch.empty(8, 12, device="meta")).sum().backward()
     probe.detach()
@@ -352,7 +365,7 @@ def test_tensorboard_says_what_the_csv_says(fit: Callable[..., Any], tmp_path: P
     logger.experiment.flush()
     events = EventAccumulator(str(tmp_path / "tb"))
     events.Reload()
-    rows = figures(tmp_path)
+    rows = figures(tmp_path / "tb")
     groups = {
         "grad_std": "gradients",
         "grad_norm": "parameters",
@@ -364,15 +377,6 @@ def test_tensorboard_says_what_the_csv_says(fit: Callable[..., Any], tmp_path: P
         assert name == tag({"step": step, "layer": layer, "quantity": quantity, "value": value})
         seen = {event.step: event.value for event in events.Scalars(name)}
         assert seen[step] == pytest.approx(value, rel=1e-6)
-
-
-def test_a_new_run_in_an_old_folder_starts_a_new_table(fit: Callable[..., Any], tmp_path: Path) -> None:
-    fit(mlp(), Noise(), callbacks=[monitor()], max_epochs=2)
-    fit(mlp(), Noise(), callbacks=[monitor()], max_epochs=1)
-    lines = (tmp_path / "signal.csv").read_text().splitlines()
-    assert lines[0] == "step,layer,quantity,value"
-    assert len(lines) == len(set(lines)) == 1 + len(figures(tmp_path))
-    assert max(step for step, _, _ in figures(tmp_path)) == 4
 
 
 def test_observers_see_every_row_once_and_the_end(fit: Callable[..., Any], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from initlab.monitor.signal_monitor import SignalMonitor
 
 
@@ -14,5 +16,12 @@ class ActivationStats(SignalMonitor):
     file = "activations.csv"
     key = "callbacks.activation_stats"
 
-    def __init__(self, every_n_steps: int = 50) -> None:
-        super().__init__(every_n_steps, dense_steps=0, quantities=("mean", "std"), max_overhead=None, observers=())
+    def __init__(self, every_n_steps: int = 50, folder: str | Path | None = None) -> None:
+        super().__init__(
+            every_n_steps,
+            dense_steps=0,
+            quantities=("mean", "std"),
+            max_overhead=None,
+            observers=(),
+            folder=folder,
+        )

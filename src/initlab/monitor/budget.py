@@ -64,11 +64,15 @@ class Cadence:
         return self._level(step, self._previous) is not None
 
     def _level(self, step: int, previous: int | None) -> str | None:
-        if step < self._dense:
-            return "full" if step % self._dense_full == 0 else "cheap"
-        if previous is None:
-            return "full" if step % self.stride == 0 else None
-        return "full" if step // self.stride > previous // self.stride else None  # steps may be skipped
+        """Steps may be skipped: of several optimisers stepped in a batch each counts."""
+        dense = step < self._dense
+        stride = self._dense_full if dense else self.stride
+        full = step % stride == 0 if previous is None else step // stride > previous // stride
+        return "full" if full else "cheap" if dense else None
+
+    @property
+    def adapts(self) -> bool:
+        return self._max_overhead is not None
 
     def trained(self, seconds: float) -> None:
         """A batch took so long, without the monitor's part."""

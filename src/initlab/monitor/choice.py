@@ -6,27 +6,45 @@ import fnmatch
 import re
 from collections.abc import Sequence
 
-from torch import nn
+from torch import jit, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from initlab.errors import UserError
 from initlab.rules import did_you_mean
 
+ALONE = (nn.MultiheadAttention, jit.ScriptModule)  # leaves, whatever their children
+NO_LAYERS = (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)  # hold things and are not called
 COMPILED = "_orig_mod."  # what torch.compile puts into the names of what it wraps
 
 
 def choose_layers(model: nn.Module, patterns: str | Sequence[str] | None = None) -> dict[str, nn.Module]:
     """Layers by name, in the order in which the model registers them.
 
-    None takes every leaf: a module without children, or `nn.MultiheadAttention`, whose child is never called. A
-    pattern is a name, a module's type ("Linear", "BasicBlock"), a glob ("layers.*") or a regular expression for the
-    whole name; names and types may choose any module, a glob or expression the leaves, or any module where it fits no
-    leaf.
+    None takes every leaf, a module that calls no other: one without children; `nn.MultiheadAttention`, whose child is
+    never called; a parametrized layer (weight_norm), whose children compute its weight; a ScriptModule, whose children
+    run where Python does not see them. A pattern is a name, a module's type ("Linear", "BasicBlock"), a glob
+    ("layers.*") or a regular expression for the whole name; names and types may choose any module, a glob or
+    expression the leaves, or any module where it fits no leaf.
 
     Raises:
         UserError: for a pattern that fits nothing.
     """
-    named = {name.replace(COMPILED, ""): module for name, module in model.named_modules() if name}
-    leaves = {name: module for name, module in named.items() if _is_leaf(module)}
+    named: dict[str, nn.Module] = {}
+    leaves: dict[str, nn.Module] = {}
+    hidden: tuple[str, ...] = ()  # what the names of a leaf's children begin with
+    for path, module in model.named_modules():
+        if not path or path.startswith(hidden) or isinstance(module, NO_LAYERS):
+            continue
+        name = path.replace(COMPILED, "")
+        named[name] = module
+        parts = {child for child, _ in module.named_children()}
+        if is_parametrized(module):
+            parts.discard("parametrizations")
+            hidden += (f"{path}.parametrizations",)
+        if not parts or isinstance(module, ALONE):
+            leaves[name] = module
+            if parts:
+                hidden += (f"{path}.",)
     if patterns is None:
         return leaves
     chosen: set[str] = set()
@@ -41,10 +59,6 @@ def choose_layers(model: nn.Module, patterns: str | Sequence[str] | None = None)
             )
         chosen |= found
     return {name: module for name, module in named.items() if name in chosen}
-
-
-def _is_leaf(module: nn.Module) -> bool:
-    return next(module.children(), None) is None or isinstance(module, nn.MultiheadAttention)
 
 
 def _fits(pattern: str, name: str) -> bool:

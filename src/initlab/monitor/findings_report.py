@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -30,7 +29,7 @@ NEXT_LOOK = 2  # the next look is when the run is so many times as long: a milli
 class FindingsReport:
     """An observer of `SignalMonitor`: looks for findings now and then and at the end.
 
-    `findings.json`, in the trainer's root folder, is a list of `Finding.record`s, with `at_the_end`: whether it still
+    `findings.json`, beside the monitor's rows, is a list of `Finding.record`s, with `at_the_end`: whether it still
     held when the run ended (null while it runs). A run without findings leaves an empty list. The steps of the looks
     are fixed, so the same run has the same findings, whatever the machine's speed and wherever it was interrupted.
     """
@@ -87,7 +86,7 @@ class FindingsReport:
 
             symmetric = alike_layers(model, outline.chain)
         losses = history.series("loss", "loss")
-        foretold = read_foretold(trainer.default_root_dir)
+        foretold = read_foretold(monitor.folder) if monitor.folder else []
         found = find(history, outline, losses=losses, symmetric=symmetric or (), foretold=foretold, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}
         news = [finding for key, finding in now.items() if key not in self._found]
@@ -98,8 +97,9 @@ class FindingsReport:
             self._symmetric = symmetric
         for finding in news:
             CONSOLE.print(Text.assemble(("finding  ", "bold yellow"), finding.sentence))
-        if news or over:
+        path = monitor.path(self.file) if news or over else None
+        if path is not None:
             everything = self._found | now
             records = [f.record() | {"at_the_end": key in now if over else None} for key, f in everything.items()]
-            with whole_file(Path(trainer.default_root_dir) / self.file) as file:
+            with whole_file(path) as file:
                 file.write(json.dumps(records, indent=2).encode() + b"\n")

@@ -13,7 +13,8 @@ from initlab.monitor.evidence import CONFIRM, values_of
 from initlab.monitor.foretold import Foretold, read_foretold
 from initlab.monitor.observer import Row
 from initlab.monitor.outline import Rows
-from initlab.monitor.signal_pictures import pixels, tensorboard_writers
+from initlab.monitor.rows_out import tensorboard_writers
+from initlab.monitor.signal_pictures import pixels
 
 if TYPE_CHECKING:
     import lightning as L
@@ -51,7 +52,7 @@ class ForecastOverlay:
     def _begin(self, monitor: SignalMonitor, trainer: L.Trainer) -> None:
         if monitor.history is not self._history:  # another fit
             self._history, self._began, self._drawn = monitor.history, time.monotonic(), False
-            self._foretold = read_foretold(trainer.default_root_dir)
+            self._foretold = read_foretold(monitor.folder) if monitor.folder else []
 
     def _draw(self, monitor: SignalMonitor, trainer: L.Trainer) -> None:
         self._drawn = True

@@ -48,7 +48,9 @@ def _square(flat: Tensor, n: int) -> float:
 
 
 def norm_square(x: Tensor) -> Number:
-    """The sum of squares, as right as `sums`."""
+    """The sum of squares, of complex numbers of their moduli, as right as `sums`."""
+    if x.is_complex():
+        x = torch.view_as_real(x.resolve_conj())
     if not x.is_cpu:
         return torch.linalg.vector_norm(x, dtype=None if x.device.type == "mps" else torch.float64).square()
     flat = x.reshape(-1)

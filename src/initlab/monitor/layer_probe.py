@@ -1,87 +1,105 @@
-"""The hooks of one sampled step: what every layer puts out, and the gradient with respect to it."""
+"""What every layer of one sampled step puts out, and the gradient with respect to it."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
 from initlab.monitor import kernels
 from initlab.monitor.budget import Stopwatch
+from initlab.monitor.guard import Guard, reason
 from initlab.monitor.sample import Sample
 from initlab.monitor.saturation import Saturation, saturation_of
+from initlab.monitor.units import Units
 
 MAX_CALLS = 8  # of one module in one step that are told apart; the second is called `<layer>#2`
 PER_UNIT = {"min", "max", "dead", "histogram"}
-FEATURES_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.MultiheadAttention, nn.RNNBase)
-CHANNELS_SECOND = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase, nn.GroupNorm)
+NEVER_CALLED = "no call of it was seen; layer(x) is, layer.forward(x) is not"
 
 
 class LayerProbe:
     """Hooks that fill a `Sample` while the model runs forward and backward; there are none before `attach` and none
     after `detach`.
 
-    They only read: what a layer puts out is looked at before the next layer can overwrite it, and the input of an
-    activation before an in-place one does. A layer that gives a tuple is taken by its first tensor. Calls within
-    a backward (activation checkpointing) are left out.
+    They are torch's hooks on all modules, which look up whether a module is one of ours: a module itself never carries
+    one, so that it can be copied, pickled and scripted at any time, and a copy is not taken for the original. Only
+    where something is compiled are there hooks on the modules, as hooks on all would be compiled into the graph.
+
+    The hooks only read: an output is looked at before the next layer can overwrite it, and the input of an activation
+    before an in-place one does. Of a tuple, dict or dataclass it is the first tensor of numbers with more than one
+    entry; complex numbers count by their modulus. Not watched are calls within a backward (activation checkpointing),
+    under torch.func's transforms, while tracing, and nested, sparse and other special tensors; `not_watched` has why. A
+    layer in whose hook something fails is left out from there on.
 
     Gradients come from autograd's hooks on the outputs, or, of a model that has none because it computes its gradients
     itself, from its list `gradient_hooks`, whose entries it calls with (layer, gradient).
-
-    A unit is a feature (last dimension) behind Linear, LayerNorm and the like, a channel (dimension 1) behind
-    convolutions and batch norm; any other layer is taken to have units where the layer before it has them, if
-    their outputs have as many dimensions, else the last, or dimension 1 of four or more.
     """
 
     def __init__(
         self,
-        layers: Mapping[str, nn.Module],
         quantities: frozenset[str],
         watch: Stopwatch,
+        guard: Guard,
         gradient_hooks: list[Callable[[nn.Module, Tensor], None]] | None = None,
+        *,
+        compiled: bool = False,
     ) -> None:
         self._quantities = quantities
         self._watch = watch
-        self._names = {module: name for name, module in layers.items()}
+        self._guard = guard
         self._gradient_hooks = gradient_hooks
-        self._saturation: dict[str, Saturation] = {}
-        if "saturated" in quantities:
-            found = {name: saturation_of(module) for name, module in layers.items()}
-            self._saturation = {name: s for name, s in found.items() if s is not None}
-        self._hooks = {full: [(m, self._after(name, full)) for name, m in layers.items()] for full in (False, True)}
-        self._pre_hooks = [(layers[name], self._before(name)) for name in self._saturation]
+        self._compiled = compiled
+        self._names: dict[nn.Module, str] = {}
+        self._saturation: dict[nn.Module, Saturation] = {}
         self._handles: list[RemovableHandle] = []
         self._gradient_handles: list[RemovableHandle] = []
-        self._attached: bool | None = None  # which hooks there are: full, cheap, none
         self._sample: Sample
+        self._reasons: dict[str, str] = {}  # why the latest output of a layer could not be read
+        self._left_out: set[str] = set()
         self.paused = False
+
+    def choose(self, layers: Mapping[str, nn.Module]) -> None:
+        """Watch these from the next `attach` on."""
+        names = {module: name for name, module in layers.items() if name not in self._left_out}
+        if names == self._names:
+            return
+        self._names, self._saturation = names, {}
+        if "saturated" in self._quantities:
+            for module, name in names.items():
+                try:
+                    found = saturation_of(module)
+                except Exception as error:  # a user's activation that does not take the points it is tried on
+                    self._guard.note(f"{name}: no share of saturated entries ({reason(error)})")
+                    continue
+                if found is not None:
+                    self._saturation[module] = found
 
     def attach(self, sample: Sample, full: bool) -> None:
-        self._sample = sample
-        self._calls: Counter[str] = Counter()
-        self._saturated: dict[str, kernels.Number] = {}  # by layer, between the call and the return of it
-        self._last = (0, -1)  # dimensions of the output before, and which of them numbers the units
-        self.paused = False
-        if self._attached is full:
-            return
         self.detach()
-        self._attached = full
-        self._handles += [module.register_forward_hook(hook) for module, hook in self._hooks[full]]
-        if full:
-            self._handles += [module.register_forward_pre_hook(hook) for module, hook in self._pre_hooks]
-            if self._gradient_hooks is not None and "grad_std" in self._quantities:
-                self._gradient_hooks.append(self._announced)
-
-    def rest(self) -> None:
-        """Between two steps that are both sampled the hooks stay, and do nothing."""
-        self.paused = True
-        for handle in self._gradient_handles:
-            handle.remove()
-        self._gradient_handles.clear()
+        self._sample, self._full = sample, full
+        self._calls: Counter[str] = Counter()
+        self._saturated: dict[nn.Module, kernels.Number] = {}  # between the call and the return of a layer
+        self._units = Units()
+        self.paused = False
+        before, after = self._before, self._after
+        if self._compiled:
+            # plain functions, as a deep copy of a bound method copies its object too
+            self._handles += [m.register_forward_hook(lambda *call: after(*call)) for m in self._names]
+            if full:
+                self._handles += [m.register_forward_pre_hook(lambda *call: before(*call)) for m in self._names]
+        else:
+            self._handles.append(register_module_forward_hook(after))
+            if full:
+                self._handles.append(register_module_forward_pre_hook(before))
+        if full and self._gradient_hooks is not None and "grad_std" in self._quantities:
+            self._gradient_hooks.append(self._announced)
 
     def detach(self) -> None:
         for handle in [*self._handles, *self._gradient_handles]:
@@ -90,52 +108,70 @@ class LayerProbe:
         self._gradient_handles.clear()
         if self._gradient_hooks is not None and self._announced in self._gradient_hooks:
             self._gradient_hooks.remove(self._announced)
-        self._attached = None
 
-    def _before(self, name: str) -> Callable[..., None]:
-        def look(module: nn.Module, inputs: Any) -> None:
-            z: Any = inputs[0] if inputs else None
-            if torch.compiler.is_compiling() or self.paused or not _is_signal(z):
+    def not_watched(self, sample: Sample) -> dict[str, str]:
+        """Layers with parameters that the sample has nothing of, and why."""
+        seen = set(sample.layers)
+        return {
+            name: self._reasons.get(name, NEVER_CALLED)
+            for module, name in self._names.items()
+            if name not in seen and (name in self._reasons or next(module.parameters(), None) is not None)
+        }
+
+    def _before(self, module: nn.Module, inputs: Any) -> None:
+        if torch.compiler.is_compiling() or self.paused or module not in self._names:
+            return
+        try:
+            z = first_signal(inputs)
+            if z is None:
                 return
             with self._watch:
-                self._saturated[name] = self._saturation[name].count(z.detach())
+                z = _of_numbers(z)
+                if self._quantities & PER_UNIT:
+                    self._units.enter(module, z)
+                if module in self._saturation:
+                    self._saturated[module] = self._saturation[module].count(z)
+        except Exception as error:
+            self._fail(module, error)
 
-        return look
-
-    def _after(self, name: str, full: bool) -> Callable[..., None]:
-        def look(module: nn.Module, inputs: Any, output: Any) -> None:
-            if torch.compiler.is_compiling() or self.paused:
-                return
-            output = first_tensor(output)
-            if not _is_signal(output):
+    def _after(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if torch.compiler.is_compiling() or self.paused or module not in self._names:
+            return
+        try:
+            x = first_signal(output)
+            if x is None:
+                self._reasons[self._names[module]] = unreadable(output)
                 return
             with self._watch:
-                self._calls[name] += 1
-                call = self._calls[name]
-                if call <= MAX_CALLS:
-                    self._take(name if call == 1 else f"{name}#{call}", name, module, output, full)
+                self._take(module, x)
+        except Exception as error:
+            self._fail(module, error)
 
-        return look
-
-    def _take(self, layer: str, name: str, module: nn.Module, output: Tensor, full: bool) -> None:
-        sample, x = self._sample, output.detach()
+    def _take(self, module: nn.Module, output: Tensor) -> None:
+        name, sample = self._names[module], self._sample
+        self._calls[name] += 1
+        call = self._calls[name]
+        if call > MAX_CALLS:
+            return
+        layer = name if call == 1 else f"{name}#{call}"
+        x = _of_numbers(output)
         sample.layers.append(layer)
         added = sample.added
         added[layer, "n"] = float(x.numel())
         added[layer, "sum"], added[layer, "square"], added[layer, "bad"] = kernels.sums(x)
-        if not full:
+        if not self._full:
             return
         if "active" in self._quantities:
             added[layer, "active"] = kernels.count(torch.gt, x, 0.0)
-        if name in self._saturated:
-            added[layer, "saturated"] = self._saturated.pop(name)
+        if module in self._saturated:
+            added[layer, "saturated"] = self._saturated.pop(module)
         if self._quantities & PER_UNIT:
-            peaks = sample.largest[layer] = kernels.units(x, self._unit_dim(module, x))
+            peaks = sample.largest[layer] = self._units.peaks(module, x)
             if "histogram" in self._quantities:
                 high, low = peaks.amax(1).unbind()
                 sample.own[layer, "high"], sample.own[layer, "low"] = high, -low
                 sample.own[layer, "histogram"] = kernels.bins(x, -low, high)
-        if "grad_std" in self._quantities and output.requires_grad:
+        if "grad_std" in self._quantities and output.requires_grad and not isinstance(output, nn.Parameter):
             self._gradient_handles.append(output.register_hook(self._gradient(layer)))
 
     def _announced(self, module: nn.Module, gradient: Tensor) -> None:
@@ -144,31 +180,83 @@ class LayerProbe:
 
     def _gradient(self, layer: str) -> Callable[[Tensor], None]:
         def look(gradient: Tensor) -> None:
-            with self._watch:
-                added = self._sample.added
-                added[layer, "grad n"] = float(gradient.numel())
-                added[layer, "grad sum"], added[layer, "grad square"], _ = kernels.sums(gradient.detach())
+            try:
+                with self._watch:
+                    g, added = _of_numbers(gradient), self._sample.added
+                    numbers = float(g.numel()), *kernels.sums(g)[:2]
+                    added.update(
+                        zip(((layer, f"grad {what}") for what in ("n", "sum", "square")), numbers, strict=True)
+                    )
+            except Exception as error:
+                self._guard.note(f"{layer}: its gradient is not watched ({reason(error)})")
 
         return look
 
-    def _unit_dim(self, module: nn.Module, x: Tensor) -> int:
-        dims, dim = self._last
-        if isinstance(module, FEATURES_LAST):
-            dim = -1
-        elif isinstance(module, CHANNELS_SECOND):
-            dim = 1
-        elif x.dim() != dims:
-            dim = 1 if x.dim() >= 4 else -1
-        dim = dim if -x.dim() <= dim < x.dim() else -1
-        self._last = (x.dim(), dim)
-        return dim
+    def _fail(self, module: nn.Module, error: Exception) -> None:
+        name = self._names.pop(module, type(module).__name__)
+        self._saturation.pop(module, None)
+        self._left_out.add(name)
+        for call in range(1, MAX_CALLS + 1):
+            self._sample.drop(name if call == 1 else f"{name}#{call}")
+        self._guard.note(f"{name} is no longer watched ({reason(error)})")
 
 
-def first_tensor(output: Any) -> Any:
+def first_signal(output: Any) -> Tensor | None:
+    """The first tensor in an output, however deep in tuples, dicts and dataclasses, that `is_signal`; None: there is
+    none."""
+    if isinstance(output, Tensor):
+        return output if is_signal(output) else None
+    for part in _parts(output):
+        found = first_signal(part)
+        if found is not None:
+            return found
+    return None
+
+
+def _parts(output: Any) -> Iterable[Any]:
+    if isinstance(output, Mapping):
+        return output.values()
     if isinstance(output, (tuple, list)):
-        return next((part for part in output if isinstance(part, Tensor)), None)
-    return output
+        return output
+    if dataclasses.is_dataclass(output) and not isinstance(output, type):
+        return [getattr(output, field.name) for field in dataclasses.fields(output)]
+    return ()
 
 
-def _is_signal(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.is_floating_point() and x.numel() > 1 and not x.is_sparse
+def is_signal(x: Tensor) -> bool:
+    """Whether it is an ordinary tensor of more than one real or complex number.
+
+    Tensors under a transform of torch.func (vmap, grad) have no memory of their own, by which they are told.
+    """
+    if not (x.is_floating_point() or x.is_complex()) or x.layout is not torch.strided or x.is_nested:
+        return False
+    if type(x) is not Tensor and not isinstance(x, nn.Parameter):
+        return False
+    try:
+        x.untyped_storage()
+    except (NotImplementedError, RuntimeError):
+        return False
+    return x.numel() > 1 and not torch.jit.is_tracing()
+
+
+def unreadable(output: Any) -> str:
+    """Why `first_signal` found nothing."""
+    if not isinstance(output, Tensor):
+        tensors = [part for part in _parts(output) if isinstance(part, Tensor)]
+        return unreadable(tensors[0]) if tensors else f"its output, a {type(output).__name__}, holds no tensor"
+    if torch.jit.is_tracing():
+        return "it is called while being traced"
+    if not (output.is_floating_point() or output.is_complex()):
+        return f"its output is of {output.dtype}"
+    if type(output) is not Tensor or output.is_nested or output.layout is not torch.strided:
+        kind = "nested tensor" if output.is_nested else str(output.layout)
+        return f"its output is a {type(output).__name__ if type(output) is not Tensor else kind}"
+    return "its output is a single number" if output.numel() <= 1 else "it is called under a transform of torch.func"
+
+
+def _of_numbers(x: Tensor) -> Tensor:
+    """Without its history; of complex numbers the modulus, of 8-bit ones float32, which torch can sum."""
+    x = x.detach()
+    if x.is_complex():
+        return x.abs()
+    return x.float() if x.element_size() == 1 else x

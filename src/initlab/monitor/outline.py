@@ -75,8 +75,17 @@ def outline_from_names(history: Rows) -> Outline:
 
 def has_kernel(module: Any) -> bool:
     """Whether it multiplies by a matrix or a kernel, as dense and convolution layers do; a look-up does not."""
-    weight = getattr(module, "weight", None)
-    return getattr(weight, "ndim", 0) >= 2 and "Embedding" not in type(module).__name__
+    return any(tensor.ndim >= 2 for tensor in weights_of(module)) and "Embedding" not in type(module).__name__
+
+
+def weights_of(module: Any) -> list[torch.Tensor]:
+    """Its weight, or, where that is computed from others (weight_norm), those: to compute it may change a module's
+    state (spectral_norm in training)."""
+    computed = getattr(module, "parametrizations", None) or {}
+    if "weight" in computed:
+        return list(computed["weight"].parameters(recurse=False))
+    weight: Any = getattr(module, "weight", None)
+    return [weight] if hasattr(weight, "ndim") else []
 
 
 def function_name(module: Any) -> str:

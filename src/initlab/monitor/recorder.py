@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -11,7 +10,7 @@ import torch
 from initlab.monitor.history import Histogram, History
 from initlab.monitor.observer import Row
 from initlab.monitor.rows_in import read_histograms, read_rows
-from initlab.monitor.rows_out import RowsOut
+from initlab.monitor.rows_out import HISTOGRAMS, RowsOut
 from initlab.monitor.sample import Sample
 
 
@@ -22,17 +21,19 @@ class Recorder:
     looked:          the latest step that was collected, -1 before.
     """
 
-    def __init__(self, quantities: frozenset[str], folder: Path, file: str) -> None:
+    def __init__(self, quantities: frozenset[str], out: RowsOut) -> None:
         self.history = History()
         self.first_nonfinite: str | None = None
         self.looked = -1
-        self.out = RowsOut(folder, file)
+        self.out = out
         self._quantities = quantities
         self._waiting: list[tuple[Sample, torch.Tensor | list[float]]] = []
         self._rows: list[Row] = []
         self._histograms: list[Histogram] = []
 
     def take(self, sample: Sample) -> None:
+        if sample.keep:
+            self.out.claim()
         self._waiting.append((sample, sample.pack()))
 
     def collect(self) -> None:
@@ -60,12 +61,18 @@ class Recorder:
         return rows
 
     def state_dict(self) -> dict[str, Any]:
-        return {"looked": self.looked, "first_nonfinite": self.first_nonfinite}
+        return {"looked": self.looked, "first_nonfinite": self.first_nonfinite, "number": self.out.files.number}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The history comes from the files."""
+    def load_state_dict(self, state: dict[str, Any], step: int) -> None:
+        """Of a fit that continues from `step`; the history comes from the files."""
         self.looked, self.first_nonfinite = state["looked"], state["first_nonfinite"]
-        self.history.add(read_rows(self.out.rows.path), read_histograms(self.out.histograms.path))
+        number = state.get("number", 1)  # 1: of a checkpoint from before there were numbers
+        if number is not None:
+            self.out.resume(number, step)
+        files = self.out.files
+        rows, histograms = (files.path(name) for name in (self.out.file, HISTOGRAMS))
+        if rows and histograms:
+            self.history.add(read_rows(rows), read_histograms(histograms))
 
     def _look_for_nonfinite(self, step: int, rows: list[Row]) -> None:
         layer = next((row["layer"] for row in rows if row["quantity"] == "nonfinite"), None)

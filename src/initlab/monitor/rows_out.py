@@ -1,24 +1,27 @@
-"""Where a monitor's rows go: a CSV file and TensorBoard, under the same names."""
+"""Where a monitor's rows go: CSV files and TensorBoard, under the same names."""
 
 from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import lightning as L
-from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from initlab.monitor.files import Files
+from initlab.monitor.guard import Guard
 from initlab.monitor.history import Histogram
 from initlab.monitor.observer import Row
-from initlab.runs.atomic import whole_file
-from initlab.runs.rows import RowWriter
 
 COLUMNS = ("step", "layer", "quantity", "value")
+HISTOGRAMS = "histograms.csv"
+HISTOGRAM_COLUMNS = ("step", "layer", "low", "high", "counts")
 GROUPS = {"grad_std": "gradients", "grad_norm": "parameters", "weight_norm": "parameters", "update_ratio": "parameters"}
 
 
@@ -37,47 +40,82 @@ def _summary(tags: tuple[str, ...]) -> Summary:
     return Summary(value=[Summary.Value(tag=name) for name in tags])
 
 
+def tensorboard_writers(trainer: L.Trainer) -> list[Any]:
+    """The writers of the trainer's TensorBoard loggers, also of those of the package `pytorch_lightning`."""
+    packages = (sys.modules.get(f"{name}.loggers") for name in ("lightning.pytorch", "pytorch_lightning"))
+    kinds = tuple(package.TensorBoardLogger for package in packages if package is not None)
+    return [logger.experiment for logger in trainer.loggers if isinstance(logger, kinds)]
+
+
 class RowsOut:
     """Append rows to `<folder>/<file>` and histograms to `<folder>/histograms.csv`; one TensorBoard event a step.
 
     Both files read into pandas in one line: `pd.read_csv("signal.csv")`. A histogram's 64 counts are one cell,
-    whole numbers with a space between.
+    whole numbers with a space between. Where a file, or TensorBoard, cannot be written, that is printed and it gets no
+    more rows. See `Files` for the names.
+
+    Args:
+        others: files that share the number of the rows' file.
+        histograms: whether there will be any.
     """
 
-    def __init__(self, folder: str | Path, file: str) -> None:
-        self.rows = RowWriter(Path(folder) / file, COLUMNS)
-        self.histograms = RowWriter(Path(folder) / "histograms.csv", ("step", "layer", "low", "high", "counts"))
+    def __init__(
+        self, folder: Path | None, file: str, guard: Guard, *, others: Sequence[str] = (), histograms: bool = True
+    ) -> None:
+        self.file = file
+        self.files = Files(folder, {file: COLUMNS} | ({HISTOGRAMS: HISTOGRAM_COLUMNS} if histograms else {}), others)
+        self._guard = guard
         self._names: dict[tuple[str, str], tuple[str, str]] = {}  # (layer, quantity) -> its CSV cells, its tag
+        self._failed: set[str] = set()
 
-    def begin(self, step: int) -> None:
-        """Remove what the files hold of steps from `step` on: of a run before, or of a part that was killed."""
-        self.rows.path.parent.mkdir(parents=True, exist_ok=True)
-        for rows in (self.rows, self.histograms):
-            if rows.path.exists():
-                with open(rows.path, "rb") as old, whole_file(rows.path) as new:
-                    new.write(next(old, b""))
-                    new.writelines(line for line in old if line.endswith(b"\n") and int(line.split(b",", 1)[0]) < step)
+    def claim(self) -> None:
+        """Before the first row is written."""
+        if self.files.number is not None or self.file in self._failed:
+            return
+        with self._guard(f"writing {self.file}", lambda: self._failed.add(self.file)):
+            self.files.claim()
+            path = self.files.path(self.file)
+            if path is not None and path.name != self.file:
+                self._guard.note(f"{self.file} or a file beside it is there already, so rows go to {path}")
+
+    def resume(self, number: int, step: int) -> None:
+        """Continue the files of that number with rows of steps from `step` on."""
+        with self._guard(f"reading {self.file}"):
+            self.files.resume(number, step)
 
     def write(self, trainer: L.Trainer, rows: Sequence[Row], histograms: Iterable[Histogram]) -> None:
         """Rows come in order of step."""
-        writers = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        lines = []
-        for step, group in groupby(rows, key=lambda row: row["step"]):
-            of_step = list(group)
-            names = [self._named(row["layer"], row["quantity"]) for row in of_step]
-            lines += [f"{step},{cells},{row['value']!r}\r\n" for (cells, _), row in zip(names, of_step, strict=True)]
-            if writers:
-                summary = _summary(tuple(name for _, name in names))
-                for value, row in zip(summary.value, of_step, strict=True):
-                    value.simple_value = row["value"]
-                for writer in writers:
-                    writer.file_writer.add_summary(summary, step)
-        if lines:
-            self.rows.append("".join(lines))
-        if histograms := list(histograms):
-            self.histograms.write(vars(h) | {"counts": " ".join(map(str, h.counts))} for h in histograms)
+        steps = [(step, list(group)) for step, group in groupby(rows, key=lambda row: row["step"])]
+        self._to(self.file, lambda: self._write_rows(steps))
+        self._to(HISTOGRAMS, lambda: self._write_histograms(list(histograms)))
+        self._to("to TensorBoard", lambda: self._write_events(trainer, steps))
 
-    def _named(self, layer: str, quantity: str) -> tuple[str, str]:
+    def _to(self, what: str, write: Any) -> None:
+        if what not in self._failed:
+            with self._guard(f"writing {what}", lambda: self._failed.add(what)):
+                write()
+
+    def _write_rows(self, steps: list[tuple[int, list[Row]]]) -> None:
+        table = self.files.table(self.file)
+        lines = [f"{step},{self._named(row)[0]},{row['value']!r}\r\n" for step, rows in steps for row in rows]
+        if table and lines:
+            table.append("".join(lines))
+
+    def _write_histograms(self, histograms: list[Histogram]) -> None:
+        table = self.files.table(HISTOGRAMS) if histograms else None
+        if table:
+            table.write(vars(h) | {"counts": " ".join(map(str, h.counts))} for h in histograms)
+
+    def _write_events(self, trainer: L.Trainer, steps: list[tuple[int, list[Row]]]) -> None:
+        for writer in tensorboard_writers(trainer):
+            for step, rows in steps:
+                summary = _summary(tuple(self._named(row)[1] for row in rows))
+                for value, row in zip(summary.value, rows, strict=True):
+                    value.simple_value = row["value"]
+                writer.file_writer.add_summary(summary, step)
+
+    def _named(self, row: Row) -> tuple[str, str]:
+        layer, quantity = row["layer"], row["quantity"]
         named = self._names.get((layer, quantity))
         if named is None:
             cells = io.StringIO()

@@ -37,6 +37,15 @@ class Sample:
         self.parameters: list[str] = []  # as registered
         self.forward_done = False
 
+    def drop(self, layer: str) -> None:
+        """Forget what was taken of a layer or parameter."""
+        self.layers = [name for name in self.layers if name != layer]
+        self.parameters = [name for name in self.parameters if name != layer]
+        for numbers in (self.added, self.own):
+            for key in [key for key in numbers if key[0] == layer]:
+                del numbers[key]
+        self.largest.pop(layer, None)
+
     def reduce(self, device: torch.device) -> None:
         """Make `added` and `largest` those of the global batch; every process must come here for the same step."""
         order = torch.distributed.ReduceOp

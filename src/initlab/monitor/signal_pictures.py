@@ -11,6 +11,7 @@ import numpy as np
 from initlab.monitor.colourful_dimension import colourful_dimension
 from initlab.monitor.observer import Row
 from initlab.monitor.pictures import whole_net
+from initlab.monitor.rows_out import tensorboard_writers
 
 if TYPE_CHECKING:
     import lightning as L
@@ -74,9 +75,3 @@ def pixels(draw: Callable[[Any], Figure], history: Any) -> np.ndarray:
         canvas = FigureCanvasAgg(draw(history))
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def tensorboard_writers(trainer: L.Trainer) -> list[Any]:
-    from lightning.pytorch.loggers import TensorBoardLogger
-
-    return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]

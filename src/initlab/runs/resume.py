@@ -61,6 +61,9 @@ def own_config(run: Run) -> dict[str, Any]:
     config = cast("dict[str, Any]", OmegaConf.to_container(run.config))
     moved = _with_folder(config, str(config.get("run_dir", run.path)))
     threads = config.get("threads") or run.environment.get("threads")
+    for name in ("monitor", "activation_stats"):  # a run from before there was the key
+        if moved["callbacks"].get(name):
+            moved["callbacks"][name].setdefault("folder", "${run_dir}")
     return {
         **moved,
         "defaults": [{"hydra": "default"}, "_self_"],

@@ -20,6 +20,10 @@ class RowWriter:
         self.path = Path(path)
         self.columns = tuple(columns)
 
+    @property
+    def heading(self) -> str:
+        return ",".join(self.columns) + "\r\n"
+
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write `rows` in one call to the system, so that a kill never leaves half a row of an earlier call."""
         text = io.StringIO()
@@ -30,7 +34,7 @@ class RowWriter:
         """Write rows that are CSV text already, each ending in a line feed."""
         new = not self.path.exists()
         with open(self.path, "a", newline="") as file:
-            file.write((",".join(self.columns) + "\r\n" if new else "") + lines)
+            file.write((self.heading if new else "") + lines)
 
 
 def heading(path: str | Path) -> tuple[str, ...]:

@@ -1,0 +1,48 @@
+"""What goes wrong inside the monitor stays there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from initlab.console import CONSOLE
+from initlab.errors import UserError
+
+
+class Guard:
+    """Catches what fails while a network is watched, prints it once, and lets the training continue.
+
+    `with guard("writing signal.csv", then):` prints "monitor  writing signal.csv failed (...)" and calls `then`, where
+    something is to be put right. A `UserError`, by which the monitor ends a run on purpose, an interrupt and an exit
+    pass.
+
+    Args:
+        prints: False in all processes of a run but the first.
+    """
+
+    def __init__(self, prints: bool = True) -> None:
+        self._prints = prints
+        self._printed: set[str] = set()
+
+    @contextmanager
+    def __call__(self, what: str, then: Callable[[], None] | None = None) -> Iterator[None]:
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            self.note(f"{what} failed ({reason(error)}); the training continues without it")
+            if then is not None:
+                then()
+
+    def note(self, text: str) -> None:
+        """Print a line about the monitor, the same one once only."""
+        if self._prints and text not in self._printed:
+            CONSOLE.print(f"monitor  {text}", highlight=False, markup=False, soft_wrap=True)
+        self._printed.add(text)
+
+
+def reason(error: Exception) -> str:
+    """ "RuntimeError: shape mismatch": the type and the first line of the message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
