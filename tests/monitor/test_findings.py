@@ -79,6 +79,46 @@ def test_a_signal_that_ends_in_zeros_has_vanished() -> None:
     assert finding.value == 0
 
 
+def thrown(values: dict[Any, Any]) -> dict[Any, Any]:
+    """At step 0 the gradient grows tenfold a layer on its way back, 10^4 in all; from step 3 on it vanishes."""
+    for i in range(DEPTH):
+        later = 0.1 ** (DEPTH - i)
+        values[f"layers.{i}", "grad_std"] = lambda step, i=i, later=later: 10.0 ** (DEPTH - i) if step < 3 else later
+    return values
+
+
+def test_a_gradient_that_explodes_at_step_0_is_the_cause_of_one_that_vanishes_later() -> None:
+    assert set(found(thrown(mlp(DEPTH)))) == {"exploding gradient"}
+    finding = found(thrown(mlp(DEPTH)))["exploding gradient"]
+    assert (finding.since, finding.value) == (0, pytest.approx(10.0))
+
+
+def test_a_gradient_that_explodes_at_step_0_of_a_run_that_trains_is_no_finding() -> None:
+    values = mlp(DEPTH)
+    for i in range(DEPTH):
+        values[f"layers.{i}", "grad_std"] = lambda step, i=i: 10.0 ** (DEPTH - i) if step < 3 else 1e-3
+    steps = np.arange(400)
+    falls = 2.3 * np.exp(-steps / 100)
+    assert found(values, steps=range(40), losses=(steps, falls)) == {}
+    assert set(found(values, steps=range(40), losses=(steps, 2.3 + 0 * steps))) == {
+        "exploding gradient", "loss not moving",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("losses", "kinds"),
+    [
+        ([1.0] * 5 + [30.0] * 5 + [9.0] * 20, {"loss rising"}),
+        ([1.0] + [30.0] * 10 + [0.9] * 19, set()),  # a spike that has passed
+        ([1.0] + [1.4] * 29, set()),
+        ([-1.0] + [1.0] * 29, set()),  # a loss of both signs is no measure
+        ([1.0] + [9.0] * 15, set()),  # 16 steps tell nothing
+    ],
+)
+def test_a_loss_that_ends_above_its_start(losses: list[float], kinds: set[str]) -> None:
+    assert set(found(mlp(3), losses=(range(len(losses)), losses))) == kinds
+
+
 def test_dead_layer_by_training_names_layer_step_and_share() -> None:
     values = mlp(DEPTH)
     values["phi.2", "dead"] = lambda step: 0.9 if step >= 4 else 0.1
@@ -230,6 +270,7 @@ def test_healthy_softmax_and_linear_runs_have_none(run: Run) -> None:
         (net(10), Normal(sigma=0.01), {"vanishing signal": True, "vanishing gradient": True, "loss not moving": True}),
         (net(10), TorchDefault(), {"vanishing gradient": True}),
         (net(3, "tanh"), Normal(sigma=1.0), {"saturated layer": True}),
+        (net(20, "tanh", lr=0.01), Normal(sigma=1.0), {"exploding gradient": True, "saturated layer": True}),
         (net(10, width=256), Normal(sigma=0.2), {"exploding signal": True, "non-finite": False}),
         (net(1, lr=30.0), Kaiming(), {"dead layer": False}),
         (net(1, lr=1e-7), Kaiming(), {"update too small": True, "loss not moving": True}),

@@ -31,6 +31,8 @@ UPDATE_SKIP = 10  # steps: weights that begin near 0 make large first ratios
 LOSS_MOVED = 0.01
 LOSS_STEPS = 100  # updates that a run must have before "it does not move" is said of it
 LOSS_STEPS_SO_FAR = 300  # ... and before it is said of a run that goes on: some begin on a plateau
+# A loss rises whose median at the end is so many times that of step 0, and whose every batch there is above it.
+LOSS_ROSE = 1.5
 
 # A network that learns leaves the band where it began: hidden layers by a factor of up to 4.4 in 16 runs of two epochs
 # that train (7 schemes, SGD and Adam), in 5 that diverge by 68 to 1e36, in one that dies by 7. From weights so small
@@ -51,15 +53,20 @@ ORDER = (  # causes before what follows from them
     "dead layer",
     "update too large",
     "update too small",
+    "loss rising",
     "loss not moving",
 )
 # A cause and what merely follows from it, which is not said again.
 EXPLAINS = {
-    "symmetric units": set(ORDER) - {"non-finite", "symmetric units", "loss not moving"},
+    "symmetric units": set(ORDER) - {"non-finite", "symmetric units", "loss rising", "loss not moving"},
     "vanishing gradient": {"update too small", "dead layer"},
     "exploding signal": {"saturated layer"},
     "dead layer": {"update too small"},
 }
+
+
+Trend = tuple[Finding | None, Finding | None]  # what holds by now, and what held at step 0
+TRENDS = ("vanishing signal", "exploding signal", "vanishing gradient", "exploding gradient")
 
 
 def find(
@@ -82,20 +89,32 @@ def find(
     broken = _non_finite(history, losses)
     until = broken.since if broken else math.inf  # after that every figure is noise
     over = over or broken is not None
+    trends = [*_signal(history, outline, until, over), *_gradient(history, outline, until, over)]
     found = [
         broken,
         _symmetric(symmetric),
         _unforeseen(history, foretold),
         _left_band(history, foretold, until, over),
-        *_signal(history, outline, until, over),
-        *_gradient(history, outline, until, over),
+        *(now for now, _ in trends),
         *_shares(history, outline, until, over),
         *_updates(history, outline, until, over),
-        None if broken else _loss(losses, LOSS_STEPS if over else LOSS_STEPS_SO_FAR),
+        None if broken else _loss(losses, over),
     ]
-    there = [finding for finding in found if finding]
+    there = _from_their_cause([f for f in found if f], [first for _, first in trends if first])
     followed = set().union(*(EXPLAINS.get(finding.kind, set()) for finding in there))
     return sorted((f for f in there if f.kind not in followed), key=lambda f: (ORDER.index(f.kind), f.since))
+
+
+def _from_their_cause(found: list[Finding], at_start: list[Finding]) -> list[Finding]:
+    """A gradient that explodes at step 0 throws the weights somewhere else, and after a few steps it vanishes: of a run
+    that does not train, what was so at step 0 is the cause, and the trend that training made of it is not reported.
+    `at_start`: of a run that trains from there it is no finding."""
+    consequences = {"non-finite", "loss rising", "loss not moving"}
+    made = [f for f in found if f.kind in TRENDS and not f.from_the_start]
+    if not at_start or not (made or consequences & {f.kind for f in found}):
+        return found
+    kinds = {f.kind for f in found if f.from_the_start}
+    return [f for f in found if f not in made] + [f for f in at_start if f.kind not in kinds]
 
 
 def _non_finite(history: Rows, losses: tuple[Sequence[int], Sequence[float]]) -> Finding | None:
@@ -178,54 +197,59 @@ def _left_band(history: Rows, foretold: Sequence[Foretold], until: float, over: 
     return Finding("left its band", names, since, "std", value, says, "a smaller lr, a warm-up, or gradient clipping")
 
 
-def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
+def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Trend]:
     """The std of the output along the chain: weights change it by the same factor a layer as the gradient."""
-    trend = trend_along(history, outline.chain, "std", until)
-    if trend is None:
-        return []
-    steps, decades, factors = trend
-    kind = "adam" if outline.scale_free else "sgd"
-    lost = held_since(steps, decades / (LOST[kind] - EDGE), factors, over)
-    gained = held_since(steps, decades / (GAINED[kind] + EDGE), factors, over)
     says = "the std of the output changes by a factor {factor:.3g} a layer, {total:.2g} over {depth} layers"
     rescale = (
         "weights of variance gain^2 / fan_in (init=kaiming for ReLU, xavier for tanh), normalisation layers"
         " or skip connections, or fewer layers"
     )
+    trend = trend_along(history, outline.chain, "std", until)
     return [
-        _along("vanishing signal", outline, lost, says, rescale),
-        _along(
-            "exploding signal", outline, gained, says, rescale + (", or a smaller lr" if gained and gained[0] else "")
-        ),
+        _along("vanishing signal", outline, trend, over, says, rescale, rescale),
+        _along("exploding signal", outline, trend, over, says, rescale, f"{rescale}, or a smaller lr"),
     ]
 
 
-def _gradient(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
+def _gradient(history: Rows, outline: Outline, until: float, over: bool) -> list[Trend]:
     """The std of the gradient, which runs the chain backwards: factors from layer l + 1 to layer l."""
-    trend = trend_along(history, outline.chain[::-1], "grad_std", until)
-    if trend is None:
-        return []
-    steps, decades, factors = trend
-    kind = "adam" if outline.scale_free else "sgd"
-    lost = held_since(steps, decades / (LOST[kind] - EDGE), factors, over)
-    gained = held_since(steps, decades / (GAINED[kind] + EDGE), factors, over)
     says = "the gradient changes by a factor {factor:.3g} a layer on its way back, {total:.2g} over {depth} layers"
     rescale = (
         "weights that keep the signal (init=kaiming for ReLU, orthogonal for tanh), skip connections, fewer layers"
     )
+    lost, gained = rescale + ("" if outline.scale_free else ", or Adam"), f"{rescale}, or gradient clipping"
+    trend = trend_along(history, outline.chain[::-1], "grad_std", until)
     return [
-        _along("vanishing gradient", outline, lost, says, rescale + ("" if outline.scale_free else ", or Adam")),
-        _along("exploding gradient", outline, gained, says, rescale + ", or gradient clipping"),
+        _along("vanishing gradient", outline, trend, over, says, lost, lost),
+        _along("exploding gradient", outline, trend, over, says, gained, gained),
     ]
 
 
-def _along(kind: str, outline: Outline, held: tuple[int, float] | None, says: str, advice: str) -> Finding | None:
-    if held is None:
-        return None
-    since, factor = held
+def _along(
+    kind: str,
+    outline: Outline,
+    trend: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    over: bool,
+    says: str,
+    at_start: str,
+    later: str,
+) -> Trend:
+    """`at_start`, `later`: the advice."""
+    if trend is None:
+        return None, None
+    steps, decades, factors = trend
+    optimizer = "adam" if outline.scale_free else "sgd"
+    limit = GAINED[optimizer] + EDGE if kind.startswith("exploding") else LOST[optimizer] - EDGE
     depth = len(outline.chain)
-    sentence = says.format(factor=factor, total=factor ** (depth - 1), depth=depth)
-    return Finding(kind, outline.chain, since, "factor a layer", factor, sentence, advice)
+
+    def finding(since: int, factor: float) -> Finding:
+        sentence = says.format(factor=factor, total=factor ** (depth - 1), depth=depth)
+        advice = later if since else at_start
+        return Finding(kind, outline.chain, since, "factor a layer", factor, sentence, advice)
+
+    held = held_since(steps, decades / limit, factors, over)
+    first = steps[0] == 0 and decades[0] / limit > 1
+    return finding(*held) if held else None, finding(0, float(factors[0])) if first else None
 
 
 def _shares(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
@@ -288,23 +312,27 @@ def _updates(history: Rows, outline: Outline, until: float, over: bool) -> list[
     return found
 
 
-def _loss(losses: tuple[Sequence[int], Sequence[float]], enough: int) -> Finding | None:
+def _loss(losses: tuple[Sequence[int], Sequence[float]], over: bool) -> Finding | None:
     """Medians, so that the first few steps, which only set the output's bias right, do not count as moving."""
     steps, values = np.asarray(losses[0]), np.asarray(losses[1], float)
-    if not len(steps) or steps[0] > 0 or steps[-1] + 1 < enough or len(values) < 4 * CONFIRM:
-        return None  # a run taken up again may have converged already
+    if not len(steps) or steps[0] > 0 or len(values) < 4 * CONFIRM:
+        return None  # a resumed run may have converged already
     edges = np.linspace(steps[0], steps[-1], 5)
     first, last = values[steps <= edges[1]], values[steps >= edges[3]]
-    if min(len(first), len(last)) < CONFIRM:
+    if min(len(first), len(last)) < CONFIRM or steps[-1] + 1 < (0 if over else LOSS_STEPS_SO_FAR):
         return None
-    before, after = float(np.median(first)), float(np.median(last))
-    error = math.sqrt(2) * _error_of_median(last)
-    if before - after > max(LOSS_MOVED * abs(before), 2 * error):
+    before, after, error = float(np.median(first)), float(np.median(last)), _error_of_median(last)
+    end = f"its median is {after:.4g} in the last quarter of {steps[-1] + 1:,} steps"
+    advice = "the cause that another finding names, else lr ten times {}"
+    if min(last) > values[0] > 0 and after > LOSS_ROSE * values[0]:
+        says, rise = f"{end} and it was {values[0]:.4g} at step 0", after / values[0]
+        return Finding("loss rising", (), 0, "factor by which it rose", rise, says, advice.format("smaller"))
+    moved = before - after > max(LOSS_MOVED * abs(before), 2 * math.sqrt(2) * error)
+    if moved or steps[-1] + 1 < LOSS_STEPS:
         return None
-    says = f"its median is {after:.4g} in the last quarter of {steps[-1] + 1:,} steps and was {before:.4g} in the first"
-    advice = "the cause that another finding names, else lr ten times larger or smaller"
+    says, fall = f"{end} and was {before:.4g} in the first", (before - after) / abs(before or 1)
     return Finding(
-        "loss not moving", (), 0, "relative fall of the loss", (before - after) / abs(before or 1), says, advice
+        "loss not moving", (), 0, "relative fall of the loss", fall, says, advice.format("larger or smaller")
     )
 
 

@@ -85,7 +85,8 @@ class FindingsReport:
             from initlab.monitor.symmetry import alike_layers
 
             symmetric = alike_layers(model, outline.chain)
-        losses = history.series("loss", "loss")
+        # of several optimisers each has a loss of its own, and in a GAN neither is to fall
+        losses = history.series("loss", "loss") if len(trainer.optimizers) < 2 else ([], [])
         foretold = read_foretold(monitor.folder) if monitor.folder else []
         found = find(history, outline, losses=losses, symmetric=symmetric or (), foretold=foretold, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}

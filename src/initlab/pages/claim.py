@@ -20,8 +20,8 @@ OF_FIGURES = ("over", "is", "within", "spread", "above", "below")
 WHENS = ("last", "first", "min", "max", "median")
 FINDINGS = (  # kinds of `initlab.monitor.findings`, which brings NumPy
     "symmetric units", "exploding signal", "exploding gradient", "non-finite", "unforeseen signal", "vanishing signal",
-    "vanishing gradient", "saturated layer", "dead layer", "update too large", "update too small", "loss not moving",
-    "left its band",
+    "vanishing gradient", "saturated layer", "dead layer", "update too large", "update too small", "loss rising",
+    "loss not moving", "left its band",
 )  # fmt: skip
 OF_LAYERS = frozenset(QUANTITIES) - {"loss", "histogram"}
 
