@@ -30,10 +30,13 @@ from yaml import YAMLError
 from initlab.config import CONFIGS, check_config, known_keys
 from initlab.errors import UserError
 from initlab.help import HELP, help_page
+from initlab.override import override
 from initlab.rules import did_you_mean
 from initlab.runs.resume import resumed
 from initlab.sweeps.job import run_job
 from initlab.sweeps.resume import words_of_resume
+
+QUOTES = " '\""
 
 
 def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -125,13 +128,12 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _disk_trouble(error)
     if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override}: cannot be read as key=value; "
-            "a value with spaces, brackets or letters beyond a to z is quoted, key='...'"
-        )
+        return f"{error.override}: cannot be read as key=value; {_as_text(error.override)}"
     ambiguous = re.search(r"Ambiguous value for argument '([^']+)'", str(error))
     if ambiguous:
-        return f"{ambiguous[1]}: several values need -m (a sweep), a list its brackets, a decimal number a point"
+        typed = ambiguous[1]
+        ways = "several values need -m (a sweep), a list its brackets, a decimal number a point"
+        return f"{typed}: {ways}; {_as_text(typed)}"
     if isinstance(error, ConfigCompositionException):
         return _no_such_key(error)
     if isinstance(error, ValueError) and "Config group override must be" in str(error):
@@ -143,6 +145,15 @@ def explain(error: BaseException) -> str | None:
     if type(error).__name__ == "MisconfigurationException":  # Lightning's; not imported here
         return f"trainer: {' '.join(str(error).split())}"
     return None
+
+
+def _as_text(typed: str) -> str:
+    """How to type a value that Hydra's grammar does not take as it stands, as a word for the shell."""
+    key, _, value = typed.partition("=")
+    if value.startswith("[") and value.endswith("]"):
+        parts = re.split(r",(?![^(]*\))", value[1:-1])
+        return f"a list of texts is typed {override(key, [part.strip(QUOTES) for part in parts])}"
+    return f"a text is typed {override(key, value) if value else override('key', '...')}"
 
 
 def _no_such_option(error: MissingConfigException) -> str:

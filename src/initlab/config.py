@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from initlab.data.csv_file import check_columns
+from initlab.data.csv.file import check_columns
 from initlab.errors import UserError
 from initlab.pages.claim import read_claims
 from initlab.pages.picture import read_picture

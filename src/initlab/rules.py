@@ -118,13 +118,20 @@ RULES: dict[str, Rule] = {
         lambda v: isinstance(v, str) and v != "" and "://" not in v,
         "the path of a CSV file on this machine, such as data.path=houses.csv",
     ),
-    "data.target": Rule(_is_name, "the name of the column to learn, such as data.target=Price"),
+    "data.target": Rule(
+        _is_name,
+        "the name of the column to learn, such as data.target=Price, \"data.target='1.5'\" if it reads as a number",
+    ),
     "data.na_values": Rule(
         lambda v: _is_list(v) and all(isinstance(w, str) or _is_number(w) for w in v),
         "a list of the cells that count as missing, such as [NA, '?']",
     ),
     "data.drop": Rule(lambda v: _is_list(v) and all(map(_is_name, v)), "a list of columns to leave out, such as [Id]"),
     "data.text": Rule(lambda v: _is_list(v) and all(map(_is_name, v)), "a list of columns, such as [Postcode]"),
+    "data.decimal": optional(Rule(lambda v: v in (".", ","), '"." or ","'), "found from the cells"),
+    "data.thousands": optional(
+        Rule(lambda v: v in (",", ".", " ", "'"), """",", ".", " " or "'\""""), "whatever data.decimal leaves of them"
+    ),
     "data.val_size": SIZE,
     "data.test_size": SIZE,
     "data.inputs": Rule(_is_table, "a list of rows of numbers, such as [[0, 0], [0, 1], [1, 0], [1, 1]]"),

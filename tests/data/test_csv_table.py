@@ -1,7 +1,13 @@
 """CSV files as data, against the published table, pandas, and rows changed by hand."""
 
+import bz2
 import csv
+import gzip
+import io
 import logging
+import lzma
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +85,28 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-@settings(max_examples=60)
-@given(frame=frames(), normalize=st.booleans(), val=st.sampled_from([0, 1, 0.3]), seed=st.integers(0, 5))
+WRITTEN = st.fixed_dictionaries(
+    {
+        "sep": st.sampled_from(",;\t|"),
+        "decimal": st.sampled_from(".,"),
+        "quoting": st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+        "lineterminator": st.sampled_from(["\n", "\r\n"]),
+        "na_rep": st.sampled_from(["", "NA", "null"]),
+    }
+)
+ENCODING = st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])
+PACKED = st.sampled_from([bytes, gzip.compress, bz2.compress, lzma.compress])
+
+
+@settings(max_examples=100)
+@given(frames(), WRITTEN, ENCODING, PACKED, st.booleans(), st.sampled_from([0, 1, 0.3]), st.integers(0, 5))
 def test_any_table_is_what_pandas_makes_of_it(
-    tmp_path_factory: pytest.TempPathFactory, frame: pd.DataFrame, normalize: bool, val: float, seed: int
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "random.csv"
-    frame.to_csv(path, index=False, na_rep="NA", quoting=csv.QUOTE_MINIMAL)
+    tmp_path_factory: pytest.TempPathFactory, frame: pd.DataFrame, how: dict[str, Any], encoding: str, packed: Any,
+    normalize: bool, val: float, seed: int,
+) -> None:  # fmt: skip
+    path = tmp_path_factory.getbasetemp() / "random"  # no suffix: what it is packed with is seen from its bytes
+    frame.insert(0, "half", 0.5)  # 0,5 is no group of thousands: the decimal mark can be told
+    path.write_bytes(packed(frame.to_csv(index=False, **how).encode(encoding)))
     asked: dict[str, Any] = {"val_size": val, "test_size": 1, "split_seed": seed, "task": "regression"}
     try:
         plain = CSVTable(path=path, target="y", normalize=False, **asked)
@@ -94,11 +115,11 @@ def test_any_table_is_what_pandas_makes_of_it(
         return
     # The target's rows tell which rows are where, unless two are equal; the split depends on their number alone.
     frame_of_places = frame.assign(y=range(len(frame)))
-    frame_of_places.to_csv(path, index=False, na_rep="NA")
+    path.write_bytes(packed(frame_of_places.to_csv(index=False, **how).encode(encoding)))
     places = CSVTable(path=path, target="y", normalize=False, **asked).splits
     where = [part[1].flatten().long().tolist() for part in places]
     assert sorted(where[0] + where[2] + (where[1] if val else [])) == list(range(len(frame)))
-    frame.to_csv(path, index=False, na_rep="NA")
+    path.write_bytes(packed(frame.to_csv(index=False, **how).encode(encoding)))
 
     expected = by_pandas(frame.drop(columns="y"), where[0])
     numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name]) and name != "y"]
@@ -153,6 +174,24 @@ def test_classes_are_named_sorted_and_split_alike(tmp_path: Path) -> None:
     assert numbers.splits.train[1].tolist() == [i % 3 for i in range(9)]
 
 
+def test_classes_are_text_as_it_stands(tmp_path: Path) -> None:
+    """No two of them are equal, though all of a line are as floats; nor is one read as a number of another notation."""
+    for names in (
+        ("90071992547409920", "90071992547409921"),
+        ("01", "1"),
+        ("1", "1.0"),
+        ("1000", "1e3"),
+        ("$5", "5"),
+        ("1,5", "1.5"),
+        ("False", "True"),
+        ("2020-01-01", "2020-01-02"),
+    ):
+        text = "a;y\n" + "".join(f"{i};{names[i % 2]}\n" for i in range(8))
+        data = table(tmp_path, text, task="classification", **ALL)
+        assert data.class_names == names
+        assert data.splits.train[1].tolist() == [0, 1] * 4
+
+
 def test_separators_quotes_marks_and_names(tmp_path: Path) -> None:
     text = '\ufeffId;"a; b";;y\n1; 5;?;1\n2;"6"; x ;2\n\n3;-;y\tz;3\n'
     data = table(tmp_path, text, na_values=["?", "-"], drop=["Id"], text=["a; b"], normalize=False, **ALL)
@@ -163,6 +202,91 @@ def test_separators_quotes_marks_and_names(tmp_path: Path) -> None:
     assert data.splits.train[1].flatten().tolist() == [1, 2, 3]
     renamed = table(tmp_path, "2020\ty\n1\t1\n2\t2\n", target=2020, **ALL)
     assert renamed.input_names == ("y",)
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers", "more"),
+    [
+        (["50,5", "1,25", "3"], [50.5, 1.25, 3], {}),
+        (["1.200,5", "1,25", "3.000"], [1200.5, 1.25, 3000], {}),
+        (["1,200.50", "2,000,300", "7"], [1200.5, 2000300, 7], {}),
+        (["1,200", "0.5", "7"], [1200, 0.5, 7], {}),
+        (["1,200", "2,500"], [1.2, 2.5], {"decimal": ","}),
+        (["1,200", "2,500"], [1200, 2500], {"thousands": ","}),
+        (["1.200", "2.500"], [1200, 2500], {"thousands": "."}),
+        (["$50", "-$7.5", "$-1,200", "NA"], [50, -7.5, -1200, 1157.5 / -3], {}),
+        (["50 €", "7,5 €"], [50, 7.5], {}),
+        (["50%", "7.5 %"], [50, 7.5], {}),
+        (["1\u2009200", "2\xa0500,5", "3\u202f000", "1 000 000"], [1200, 2500.5, 3000, 1e6], {}),
+        (["1'200", "2’500.5"], [1200, 2500.5], {}),
+        (["\u22125", "\u22121.5", "2"], [-5, -1.5, 2], {}),
+        (["5"] * 3000 + ["1,200.5"], [5] * 3000 + [1200.5], {}),
+        (["-999", "1.0", "-999.0"], [1, 1, 1], {"na_values": [-999]}),
+        (["99999999999999999999", "+1", "1E+05", ".5", "2."], [1e20, 1, 1e5, 0.5, 2], {}),
+    ],
+)  # fmt: skip
+def test_numbers_in_other_notations(
+    tmp_path: Path, cells: list[str], numbers: list[float], more: dict[str, Any]
+) -> None:
+    text = "a;y\n" + "".join(f"{cell};{i}\n" for i, cell in enumerate(cells))
+    data = table(tmp_path, text, normalize=False, **ALL, **more)
+    assert data.input_names == ("a",)
+    np.testing.assert_array_equal(data.splits.train[0].flatten(), np.float32(numbers))
+
+
+def test_the_notation_that_was_guessed_is_printed_in_one_line(
+    tmp_path: Path, fit: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from initlab.models import LinearRegression
+
+    data = table(tmp_path, "a;b;y\n" + "".join(f"{i},5;$1.20{i % 10},00;{i}\n" for i in range(20)))
+    with caplog.at_level(logging.INFO, "initlab.data"):
+        fit(LinearRegression(data.num_inputs), data)
+    assert [record.message for record in caplog.records if record.name.startswith("initlab")] == [
+        "t.csv: read as numbers: a ('0,5' is 0.5), b ('$1.200,00' is 1200 in $); "
+        "data.decimal, data.thousands and data.text change that",
+        data.summary,
+    ]
+
+
+def test_the_separator_is_looked_for_outside_quotes_and_in_every_row(tmp_path: Path) -> None:
+    for text, names in (
+        ('"a;b","c\td",y\n1,2,3\n4,5,6\n', ("a;b", "c\td")),
+        ("a, in m;b, in m;y\n1,5;2;3\n4;5,5;6\n", ("a, in m", "b, in m")),
+        ("a|b|y\n1|2|3\n", ("a", "b")),
+        ("sep=;\na,5;b;y\n1;2;3\n", ("a,5", "b")),
+        ('"New\nline",b,y\n1,2,3\n', ("New line", "b")),
+    ):
+        assert table(tmp_path, text, **ALL).input_names == tuple(" ".join(name.split()) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("known", "held_out", "limit"),
+    [
+        (["0.1"], "0.2", 1),
+        (["0.1", "0.10000000000000002"], "0.2", 1),
+        (["0.1", "0.10000000149011612"], "0.2", 1),  # through float32
+        (["1000000000.0000001", "1000000000.0000004", "1e9"], "1000000001", 2),
+        (["1e-30"], "1", 2),
+    ],
+)
+def test_a_constant_column_blows_no_row_up(tmp_path: Path, known: list[str], held_out: str, limit: float) -> None:
+    """NumPy's standard deviation of ten times 0.1 is 1e-17."""
+    asked: dict[str, Any] = {"val_size": 1, "test_size": 0}
+    rows = [f"{known[i % len(known)]};{i};{known[i % len(known)]}\n" for i in range(11)]
+    place = int(table(tmp_path, "a;b;y\n" + "".join(rows), normalize=False, **asked).splits.val[0][0, 1])
+    rows[place] = f"{held_out};{place};{held_out}\n"
+    data = table(tmp_path, "a;b;y\n" + "".join(rows), **asked)
+    for X, y in data.splits:
+        assert X[:, 0].abs().max() <= limit
+        assert y.abs().max() <= limit
+    assert data.splits.train[0][:, 1].std() == pytest.approx(1)
+
+
+def test_a_small_spread_far_from_zero_is_normalised(tmp_path: Path) -> None:
+    rows = "".join(f"{1.7e9 + 60 * i:.0f},{i}\n" for i in range(10))  # ten minutes, as Unix seconds
+    X = table(tmp_path, "a,y\n" + rows, **ALL).splits.train[0]
+    np.testing.assert_allclose(X.flatten(), (np.arange(10) - 4.5) / np.arange(10).std(ddof=1), rtol=1e-6)
 
 
 def test_another_file_is_not_trained_further(tmp_path: Path) -> None:
@@ -177,26 +301,49 @@ def test_another_file_is_not_trained_further(tmp_path: Path) -> None:
     [
         ("", {}, "this file has no line of names"),
         ("\n \n", {}, "this file has no line of names"),
-        ("a,y\n", {}, "no row stands under the names"),
+        ("a,y\n", {}, "there are no rows under the line of names"),
         (b"a,y\ncaf\xe9,1\n", {}, "not UTF-8 text (byte 0xe9 in line 2)"),
-        ("a,y\n1,2\n1,2,3\n", {}, "line 3 has 3 cells, but there are 2 names of columns"),
+        ("a,y\n1,2\n1,2,3\n", {}, "line 3 has 3 cells, but there are 2 column names"),
         ("a,y\n1\n", {}, "line 2 has 1 cell, but"),
-        ('a,y\n"1,2\n', {}, "line 2 is not CSV: "),
+        ("a,y\r1,2\r3\r", {}, "line 3 has 1 cell, but"),
+        ('a,y\n"x\nz",1\n"u\n\nv",2\n1\n', {}, "line 7 has 1 cell, but"),
+        ('a,y\n1,2\n"3,4\n5,6\n', {}, "the row of line 3 is not CSV: a quote is not closed"),
+        ('a,y\n1,2\n"3,4\n' + "5,6\n" * 50_000, {}, "the row of line 3 is not CSV: a quote is not closed"),
+        ('a,y\n"1"x,2\n', {}, "the row of line 2 is not CSV: ',' expected"),
+        ("a,y\n1,2\n\0,2\n", {}, "line 3 holds a NUL byte"),
+        ("a,y\n1,2\n".encode("utf-16-le"), {}, "line 1 holds a NUL byte"),
+        ("a,y\n1,2\n".encode("utf-16")[:-1], {}, "not UTF-16 text"),
+        ("1,2.5,y\n".replace("y", "3") + "4,5,6\n", {"target": 3}, "the first line holds numbers alone"),
+        ("a b y\n1 2 3\n", {}, "no such column (a b y); cells are separated by a comma, a semicolon, a tab or |"),
+        ("a,y,\n1,2,\n", ALL, "column 3: none of the 1 training rows has a value"),
+        ("a;y\n1,200;1\n2,500;2\n", {}, "'2,500' may be a fraction or thousands; say \"data.decimal=','\" or"),
+        ("a;b;y\n1,20;1.5;1\n2;2.25;2\n", ALL, "column a: '1,20' is not a number with \"data.decimal='.'\", but 1"),
+        ("a,y\n1,1\n", {"decimal": ",", "thousands": ","}, "they must differ"),
+        ("a,y\n1,1\n", {"decimal": ";"}, 'data.decimal=;: must be "." or ",", or null: found'),
+        ("a,y\n50%,1\n7,2\n8%,3\n", ALL, "line 3, column a: '7', but other cells of this column are in %"),
+        ("a,y\n$5,1\n€7,2\n", ALL, "line 3, column a: '€7', but other cells of this column are in $"),
+        ("a,y\n(50),1\n(60),2\n", ALL, "line 2, column a: '(50)' is not a number; write it as one"),
+        ("a,y\n50 kg,1\n60 kg,2\n", ALL, "column a: '50 kg' is not a number"),
+        ("a,y\nEUR 50,1\nEUR 60,2\n", ALL, "column a: 'EUR 50' is not a number"),
+        ("a,y\n2020-01-31,1\n2020-02-01,2\n", ALL, "say \"data.text=[a]\" if all of them are names"),
+        ("a,y\n1_000,1\n2_000,2\n", ALL, "column a: '1_000' is not a number"),
+        ("a,y\n1,1\n2,2\n?,3\n?,4\n?,5\n", ALL, "column a: '?' is not a number, but 2 of 5 cells"),
+        ("a,y\n1,2\n3,1e400\n", {}, "data.target=y: line 3: 1e400 is not finite"),
         ("a,a,y\n1,2,3\n", {}, "two columns are called a;"),
-        ("y\n1\n2\n", {}, "beside the target, y, no column is left"),
-        ("a,Yield\n1,2\n", {"target": "yield"}, "data.target=yield: t.csv has no such column; did you mean Yield?"),
+        ("y\n1\n2\n", {}, "besides the target, y, no column is left"),
+        ("a,Yield\n1,2\n", {"target": "yield"}, "t.csv has no such column; did you mean data.target=Yield?"),
         ("a,y\n1,2\n", {"drop": ["b"]}, "data.drop=b: t.csv has no such column (a, y)"),
         ("a,y\n1,2\n", {"text": ["c"]}, "data.text=c: t.csv has no such column"),
         ("a,y\n1,2\n", {"drop": ["y"]}, "data.drop=['y']: the target, y, cannot be left out"),
         ("a,y\n1,2\n3,4\n", {}, "leave none to train on"),
         ("a,y\n1,2\n3,NA\n", {}, "data.target=y: 1 of 2 rows have none, first line 3;"),
-        ("a,y\n1,2\n3,red\n", {}, "line 3: 'red' is not a number; this model learns numbers, words are for"),
+        ("a,y\n1,2\n3,red\n", {}, "line 3: 'red' is not a number, but 1 of 2 cells of this column are; this model"),
         ("a,y\n1,2\n3,inf\n", {}, "data.target=y: line 3: inf is not finite"),
         ("a,y\n1,0.5\n3,1\n", {"task": "classification"}, "line 2: 0.5 is no class; if it is a quantity take"),
         ("a,y\n1,x\n3,x\n", {"task": "classification"}, "every row has the same value, x;"),
         ("a,y\n" + "".join(f"1,w{i}\n" for i in range(1001)), {"task": "classification"}, "1,001 different values"),
         ("a,y\n" + "".join(f"w{i},1\n" for i in range(1001)), ALL, "column a: 1,001 different words, but"),
-        ("a,y\nNA,1\n,2\n", ALL, "column a: none of the 2 training rows has a value; leave it out with data.drop=[a]"),
+        ("a,y\nNA,1\n,2\n", ALL, "column a: none of the 2 training rows has a value; leave it out with"),
         ("a,y\n1,1\n1e39,2\n", ALL, "line 3, column a: 1e39 is not finite, or not in 32 bits"),
         ("a,y\n1,1\n-inf,2\n", ALL, "line 3, column a: -inf is not finite"),
         ("a,y\n1,1\n2,2\n?,3\n", ALL, "line 4, column a: '?' is not a number, but 2 of 3 cells of this column are"),
@@ -216,7 +363,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
 
 def test_a_row_held_out_may_be_wrong_too(tmp_path: Path) -> None:
     lines = ROWS.splitlines()
-    for word, says in (("much", "'much' is not a number"), ("3e38", "3e38 is too far from the training rows")):
+    for word, says in (("much", "'much' is not a number"), ("3e38", "3e\\+38 is too far from the training rows")):
         held_out = int(table(tmp_path, ROWS, normalize=False).splits.test[0][0, 0])
         wrong = [*lines]
         wrong[held_out + 1] = f"{word},u,1"
@@ -227,8 +374,11 @@ def test_a_row_held_out_may_be_wrong_too(tmp_path: Path) -> None:
 
 def test_paths(tmp_path: Path) -> None:
     (tmp_path / "houses.csv").write_text(ROWS)
+    os.mkfifo(tmp_path / "fifo")
     for path, says in (
-        (tmp_path / "house.csv", f"there is no such file; did you mean {tmp_path}/houses.csv?"),
+        (tmp_path / "fifo", "this is neither a file nor a folder"),
+        ("/dev/zero", "this is neither a file nor a folder"),
+        (tmp_path / "house.csv", f"there is no such file; did you mean data.path={tmp_path}/houses.csv?"),
         (tmp_path / "nowhere" / "x.csv", "there is no such file (looked from"),
         (tmp_path, f"this is a folder; name the file itself, such as data.path={tmp_path}/houses.csv"),
         ("/dev/null", "this is neither a file nor a folder"),
@@ -239,6 +389,47 @@ def test_paths(tmp_path: Path) -> None:
             CSVTable(path=path, target="y", task="regression")
         assert str(error.value).startswith(f"data.path={path}: ")
         assert says in str(error.value)
+
+
+def test_packed_files(tmp_path: Path) -> None:
+    def packed(**members: str) -> bytes:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        return file.getvalue()
+
+    assert table(tmp_path, packed(**{"a.csv": ROWS, "__MACOSX/._a.csv": "x", "folder/": ""})).num_inputs == 5
+    for content, says in (
+        (packed(), "it must hold one file, but holds 0"),
+        (packed(a=ROWS, b=ROWS), "it must hold one file, but holds 2 (a, b)"),
+        (packed(**{"[Content_Types].xml": "", "sheet.xml": ""}), "this is an office document"),
+        (packed(a=ROWS)[:-30], "this compressed file is damaged, or cut short"),
+        (packed(a=ROWS).replace(b"12,u", b"12,v"), "this compressed file is damaged, or cut short"),
+        (packed(a=""), "this file has no line of names"),
+        (gzip.compress(ROWS.encode())[:-9], "this compressed file is damaged, or cut short"),
+        (lzma.compress(ROWS.encode())[:-9], "this compressed file is damaged, or cut short"),
+        (gzip.compress(b""), "this file has no line of names"),
+        (b"\x28\xb5\x2f\xfd", "zstd is not read"),
+    ):
+        with pytest.raises(UserError) as error:
+            table(tmp_path, content)
+        assert says in str(error.value)
+
+
+def test_what_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("initlab.data.csv.file.LIMIT", 1000)
+    assert table(tmp_path, ROWS).num_inputs == 5
+    with pytest.raises(UserError, match="it holds more than 1,000 bytes of text"):
+        table(tmp_path, gzip.compress((ROWS + "1,u,2\n" * 1000).encode()))
+
+
+def test_names_are_found_in_the_first_bytes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever they are cut: in a line end, a letter, a quoted cell."""
+    text = 'é,"b,c",y\r\n1,"é\r\né",3\r\n2,x,5\r\n'.encode()
+    for head in range(text.index(b"\n") + 1, len(text) + 1):
+        monkeypatch.setattr("initlab.data.csv.file.HEAD", head)
+        assert table(tmp_path, text, **ALL).input_names == ("é", "b,c_x", "b,c_é\né", "b,c_nan")
 
 
 def test_the_log_has_one_line(tmp_path: Path, fit: Any, caplog: pytest.LogCaptureFixture) -> None:

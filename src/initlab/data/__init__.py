@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlab.data.batches import Batches
-    from initlab.data.csv_table import CSVTable
+    from initlab.data.csv.module import CSVTable
     from initlab.data.fashion_mnist import FashionMNIST
     from initlab.data.module import TensorDataModule
     from initlab.data.synthetic_regression import SyntheticRegression
@@ -18,7 +18,7 @@ __all__ = ["Batches", "CSVTable", "FashionMNIST", "SyntheticRegression", "Tensor
 
 _MODULES = {
     "Batches": "batches",
-    "CSVTable": "csv_table",
+    "CSVTable": "csv.module",
     "FashionMNIST": "fashion_mnist",
     "SyntheticRegression": "synthetic_regression",
     "TensorDataModule": "module",

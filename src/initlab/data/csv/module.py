@@ -1,4 +1,4 @@
-"""A CSV file as a data set: missing cells filled, text turned into indicator columns (d2l 2.2)."""
+"""The data module of a CSV file: missing cells filled, text turned into indicator columns (d2l 2.2)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from initlab.data.classes import Classes
-from initlab.data.columns import (
-    FLOAT32,
-    Cells,
-    ColumnError,
-    NumberColumn,
-    TextColumn,
-    fit_column,
-    number,
-    numbers,
-)  # fmt: skip
-from initlab.data.csv_file import check_columns, read_csv
+from initlab.data.csv.classes import Classes
+from initlab.data.csv.columns import NumberColumn, TextColumn
+from initlab.data.csv.file import check_columns
+from initlab.data.csv.table import ColumnError, Numbers, Table, Words
 from initlab.data.module import Splits, TensorDataModule
 from initlab.data.split import stratified_split
 from initlab.errors import UserError
+from initlab.override import override
 from initlab.rules import check
 
 log = logging.getLogger(__name__)
 SHOWN = 8  # columns in the summary
+LEARNS_NUMBERS = "this model learns numbers, words are for model=softmax and model=mlp"
 
 
 class CSVTable(TensorDataModule):
@@ -40,7 +34,7 @@ class CSVTable(TensorDataModule):
     `fillna` with the means. All that is taken from the data, means, standard deviations and words, is taken from the
     training rows.
 
-    The classes are the target's different values in the whole file, sorted: numbers by size.
+    The classes are the target's different cells in the whole file, as they stand, sorted: whole numbers by size.
     """
 
     def __init__(
@@ -52,6 +46,8 @@ class CSVTable(TensorDataModule):
         na_values: Sequence[Any] = ("NA", "N/A", "NaN", "nan", "NULL", "null"),
         drop: Sequence[str | int] = (),
         text: Sequence[str | int] = (),
+        decimal: Literal[".", ","] | None = None,
+        thousands: Literal[",", ".", " ", "'"] | None = None,
         val_size: float = 0.2,
         test_size: float = 0.2,
         split_seed: int = 0,
@@ -62,6 +58,9 @@ class CSVTable(TensorDataModule):
         """
         na_values: cells that count as missing, as empty ones always do.
         drop: columns to leave out; text: columns whose numbers are names, such as a postcode.
+        decimal: the mark before the fraction of a number. None: found from the cells, if nearly all agree.
+        thousands: the mark between groups of three digits. None: the one of comma and point that is left, a space or an
+            apostrophe.
         val_size, test_size: a share of the rows, or a number of them, drawn at random; of classes, the same share of
             each. 0: none; the rows of the other are taken instead, where both are 0 those of the training.
         normalize: shift and scale columns of numbers, the target too if it is one, to mean 0 and standard deviation 1
@@ -72,34 +71,32 @@ class CSVTable(TensorDataModule):
             UserError: with one sentence, for a file or a cell that cannot be used.
         """
         super().__init__(batch_size=batch_size, seed=seed)
-        for key in ("target", "na_values", "drop", "text", "val_size", "test_size", "split_seed", "normalize"):
+        for key in (
+            "target", "na_values", "drop", "text", "decimal", "thousands", "val_size", "test_size", "split_seed",
+            "normalize",
+        ):  # fmt: skip
             check(f"data.{key}", locals()[key])
+        if decimal is not None and decimal == thousands:
+            raise UserError(f"data.decimal={decimal} data.thousands={thousands}: they must differ")
         names = check_columns(path, target, drop, text)
-        words = {str(name) for name in text}
         self.path, self.target = str(path), str(target)
         self.task = task
-        file = read_csv(path)
-        self._lines, self._sha256 = file.lines, file.sha256
-        absent = {"", *map(str, na_values)}
-        cells: dict[str, Cells] = {
-            name: [None if cell in absent else cell for cell in file.columns[name]] for name in (*names, self.target)
-        }
-        labels = self._labels(cells[self.target])
+        words = {str(name) for name in text} - {self.target} | ({self.target} if task == "classification" else set())
+        self._table = Table(path, [*names, self.target], words, na_values, decimal, thousands)
+        labels = self._labels()
         rows = self._split(labels, val_size, test_size, split_seed)
 
-        columns = [self._fitted(name, cells[name], rows[0], normalize, name in words) for name in names]
-        columns.sort(key=lambda column: isinstance(column, TextColumn))  # numbers first, else in the file's order
-        self.columns = tuple(columns)
-        self.input_names = tuple(name for column in columns for name in column.names)
+        columns = [self._fitted(name, rows[0], normalize) for name in names]
+        columns.sort(key=lambda pair: isinstance(pair[0], TextColumn))  # numbers first, else in the file's order
+        self.columns = tuple(column for column, _ in columns)
+        self.input_names = tuple(name for column in self.columns for name in column.names)
         self.num_inputs = len(self.input_names)
-        inputs = [torch.cat([self._numbers(column, cells, part) for column in columns], dim=1) for part in rows]
-        if task == "classification":
-            targets = [labels[part] for part in rows]
-        else:
-            train = [cells[self.target][row] for row in rows[0].tolist()]
-            self.aim = NumberColumn.of(self.target, numbers(train), normalize)
-            targets = [self._numbers(self.aim, cells, part) for part in rows]
-        self._parts = Splits(*zip(inputs, targets, strict=True))
+        X, y = torch.cat([inputs for _, inputs in columns], dim=1), labels
+        if task == "regression":
+            aim, y = self._fitted(self.target, rows[0], normalize)
+            assert isinstance(aim, NumberColumn)  # as its labels were found
+            self.aim = aim
+        self._parts = Splits(*((X[part], y[part]) for part in rows))
 
     def make_splits(self) -> Splits:
         return self._parts
@@ -120,37 +117,40 @@ class CSVTable(TensorDataModule):
     def setup(self, stage: str | None = None) -> None:
         super().setup(stage)
         if stage == "fit" and self.trainer is not None and self.trainer.is_global_zero:
+            if self._table.guessed:
+                log.info(f"{Path(self.path).name}: {self._table.guessed}")
             log.info(self.summary)
 
     def state_dict(self) -> dict[str, str]:
         """Which file a run was trained on."""
-        return {"sha256": self._sha256}
+        return {"sha256": self._table.sha256}
 
     def load_state_dict(self, state: dict[str, str]) -> None:
-        if state["sha256"] != self._sha256:
+        if state["sha256"] != self._table.sha256:
             raise UserError(f"data.path={self.path}: this file is not the one that the run began with; put that back")
 
-    def _labels(self, cells: Cells) -> Tensor:
+    def _labels(self) -> Tensor:
         """int64 [rows]: of classes their numbers, else zeros; sets `num_outputs`, of classes `class_names` too."""
-        missing = [row for row, cell in enumerate(cells) if cell is None]
-        if missing:
+        column = self._column(self.target)
+        missing = np.flatnonzero(column.codes < 0 if isinstance(column, Words) else np.isnan(column))
+        if len(missing):
             raise UserError(
-                f"data.target={self.target}: {len(missing)} of {len(cells)} rows have none, first line "
-                f"{self._lines[missing[0]]}; fill them, or take these rows out of the file"
+                f"data.target={self.target}: {len(missing)} of {len(self._table.lines)} rows have none, first line "
+                f"{self._table.lines[missing[0]]}; fill them, or take these rows out of the file"
             )
-        try:
-            if self.task == "classification":
-                classes = Classes.of([str(cell) for cell in cells])
-                self.class_names, self.num_outputs = classes.names, len(classes.names)
-                return torch.tensor(classes.labels, dtype=torch.int64)
-            numbers(cells)
-        except ColumnError as wrong:
-            where = "" if wrong.row is None else f"line {self._lines[wrong.row]}: "
-            words = wrong.row is not None and number(str(cells[wrong.row])) is None
-            instead = "; this model learns numbers, words are for model=softmax and model=mlp" if words else ""
-            raise UserError(f"data.target={self.target}: {where}{wrong}{instead}") from None
+        if self.task == "classification":
+            assert isinstance(column, Words)
+            try:
+                classes = Classes.of(column)
+            except ColumnError as error:
+                raise self._at(self.target, error) from None
+            self.class_names, self.num_outputs = classes.names, len(classes.names)
+            return torch.from_numpy(classes.labels)
+        if isinstance(column, Words):
+            word = column.words[column.codes[0]]
+            raise self._at(self.target, ColumnError(f"{word!r} is not a number; {LEARNS_NUMBERS}", 0))
         self.num_outputs = 1
-        return torch.zeros(len(cells), dtype=torch.int64)
+        return torch.zeros(len(column), dtype=torch.int64)
 
     def _split(self, labels: Tensor, val_size: float, test_size: float, seed: int) -> tuple[Tensor, Tensor, Tensor]:
         """Row numbers of each part. Of numbers, a function of how many rows there are and the seed alone."""
@@ -169,30 +169,35 @@ class CSVTable(TensorDataModule):
             (test if num_test else val if num_val else train),
         )
 
-    def _fitted(
-        self, name: str, cells: Cells, rows: Tensor, normalize: bool, as_text: bool
-    ) -> NumberColumn | TextColumn:
+    def _fitted(self, name: str, train: Tensor, normalize: bool) -> tuple[NumberColumn | TextColumn, Tensor]:
+        """A column, fitted to the training rows, and what it makes of all rows: float32 [rows, columns]."""
+        column, rows = self._column(name), train.numpy()
         try:
-            return fit_column(name, [cells[row] for row in rows.tolist()], normalize=normalize, as_text=as_text)
-        except ColumnError as wrong:
-            raise self._at(name, rows, wrong.row, wrong) from None
+            if isinstance(column, Words):
+                text = TextColumn.fit(name, Words(column.codes[rows], column.words))
+                return text, text.inputs(column)
+            numbers = NumberColumn.fit(name, column[rows], normalize)
+            return numbers, numbers.inputs(column)
+        except ColumnError as error:
+            raise self._at(name, error) from None
 
-    def _numbers(self, column: NumberColumn | TextColumn, cells: dict[str, Cells], rows: Tensor) -> Tensor:
-        """float32 [rows, columns made of this one]."""
-        chosen = [cells[column.name][row] for row in rows.tolist()]
+    def _column(self, name: str) -> Numbers | Words:
+        advice = (
+            LEARNS_NUMBERS
+            if name == self.target
+            else "write it as one, add it to data.na_values if it means missing, or say "
+            f"{override('data.text', [name])} if all of them are names"
+        )
         try:
-            found = column.inputs(chosen)
-        except ColumnError as wrong:
-            raise self._at(column.name, rows, wrong.row, wrong) from None
-        far = np.flatnonzero((np.abs(found) > FLOAT32).any(axis=1))
-        if len(far):
-            what = f"{chosen[far[0]]} is too far from the training rows to be normalised"
-            raise self._at(column.name, rows, int(far[0]), what)
-        return torch.tensor(found, dtype=torch.float32)
+            return self._table.column(name, advice)
+        except ColumnError as error:
+            raise self._at(name, error) from None
 
-    def _at(self, name: str, rows: Tensor, at: int | None, what: object) -> UserError:
-        line = "" if at is None else f"line {self._lines[int(rows[at])]}, "
-        return UserError(f"data.path={self.path}: {line}column {name}: {what}")
+    def _at(self, name: str, error: ColumnError) -> UserError:
+        line = "" if error.row is None else f"line {self._table.lines[error.row]}"
+        if name == self.target:
+            return UserError(f"data.target={name}: {line and f'{line}: '}{error}")
+        return UserError(f"data.path={self.path}: {line and f'{line}, '}column {name}: {error}")
 
 
 def _rows_of(size: float, num_rows: int) -> int:
