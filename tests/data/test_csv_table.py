@@ -9,6 +9,7 @@ import lzma
 import os
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -268,6 +269,7 @@ def test_the_separator_is_looked_for_outside_quotes_and_in_every_row(tmp_path: P
         (["0.1", "0.10000000149011612"], "0.2", 1),  # through float32
         (["1000000000.0000001", "1000000000.0000004", "1e9"], "1000000001", 2),
         (["1e-30"], "1", 2),
+        (["0.1", "0.1", "0.1", "0.1001"], "0.2", 1),  # nearly constant: 2,000 standard deviations away
     ],
 )
 def test_a_constant_column_blows_no_row_up(tmp_path: Path, known: list[str], held_out: str, limit: float) -> None:
@@ -287,6 +289,19 @@ def test_a_small_spread_far_from_zero_is_normalised(tmp_path: Path) -> None:
     rows = "".join(f"{1.7e9 + 60 * i:.0f},{i}\n" for i in range(10))  # ten minutes, as Unix seconds
     X = table(tmp_path, "a,y\n" + rows, **ALL).splits.train[0]
     np.testing.assert_allclose(X.flatten(), (np.arange(10) - 4.5) / np.arange(10).std(ddof=1), rtol=1e-6)
+
+
+def test_a_row_far_from_the_training_rows_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = [f"{1 + 1e-5 * (i % 3)},{i % 5}\n" for i in range(20)]
+    place = int(table(tmp_path, "a,y\n" + "".join(f"{i},{i}\n" for i in range(20)), normalize=False,
+                      val_size=1, test_size=0).splits.val[0][0, 0])  # fmt: skip
+    lines[place] = "2,1\n"
+    data = table(tmp_path, "a,y\n" + "".join(lines), val_size=1, test_size=0)
+    data.trainer = SimpleNamespace(is_global_zero=True)  # type: ignore[assignment]
+    data.setup("fit")
+    X = np.array([float(line.split(",")[0]) for i, line in enumerate(lines) if i != place])
+    away = (2 - X.mean()) / X.std(ddof=1)
+    assert f"a (by {away:,.0f})" in caplog.text
 
 
 def test_another_file_is_not_trained_further(tmp_path: Path) -> None:

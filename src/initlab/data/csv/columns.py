@@ -16,6 +16,7 @@ MAX_WORDS = 1000  # different words that become indicator columns
 SHOWN = 6  # words of a column in a summary
 FAR = FLOAT32**0.5  # the largest number whose square float32 holds
 RESOLUTION = float(np.finfo(np.float32).eps)
+NEARLY = 1e-3  # of a number that more than half of the rows have, within which the others are nearly the same
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class NumberColumn:
     """(x - shift) / scale, a missing x being `mean`: that of the training rows which have one.
 
     With normalisation `shift` is the mean too, so a missing cell becomes 0, and `scale` the standard deviation (n - 1
-    in the denominator, as pandas has it), 1 where all are equal. One that float32 could not resolve next to the values
-    may be mere rounding: it scales down, never up, or a row held out would be blown up beyond measure. Without
-    normalisation they are 0 and 1.
+    in the denominator, as pandas has it), 1 where all are equal. That of a nearly constant column scales down, never
+    up, or a row held out would be blown up beyond measure: one that float32 could not resolve next to the values, which
+    may be mere rounding, and one where more than half of the rows have one number and no other row is a thousandth
+    away from it. Without normalisation they are 0 and 1.
     """
 
     name: str
@@ -49,7 +51,7 @@ class NumberColumn:
             mean, scale = float(known[0]), 1.0
         else:
             mean, scale = float(known.mean()), float(known.std(ddof=1))
-            if scale <= RESOLUTION * np.abs(known).max():
+            if scale <= RESOLUTION * np.abs(known).max() or _nearly_constant(known):
                 scale = max(scale, 1.0)
         shift, scale = (mean, scale) if normalize else (0.0, 1.0)
         return cls(name, mean, shift, scale, missing)
@@ -118,6 +120,11 @@ class TextColumn:
         more = len(self.words) - SHOWN
         shown = ", ".join(" ".join(word.split()) for word in self.words[:SHOWN])
         return f"{self.name} ({shown}{f', {more} more words' if more > 0 else ''}, missing)"
+
+
+def _nearly_constant(known: Numbers) -> bool:
+    usual = np.median(known)  # what more than half of them are, if they are
+    return bool(np.abs(known - usual).max() <= NEARLY * abs(usual) and 2 * (known == usual).sum() > len(known))
 
 
 def _nothing(name: str, rows: NDArray[np.generic]) -> str:

@@ -23,6 +23,7 @@ from initlab.rules import check
 
 log = logging.getLogger(__name__)
 SHOWN = 8  # columns in the summary
+FAR = 1000  # standard deviations; a row held out that lies so far from the training rows decides the loss
 LEARNS_NUMBERS = "this model learns numbers, words are for model=softmax and model=mlp"
 
 
@@ -86,6 +87,7 @@ class CSVTable(TensorDataModule):
         labels = self._labels()
         rows = self._split(labels, val_size, test_size, split_seed)
 
+        self._far: list[str] = []  # columns with rows far from the training rows
         columns = [self._fitted(name, rows[0], normalize) for name in names]
         columns.sort(key=lambda pair: isinstance(pair[0], TextColumn))  # numbers first, else in the file's order
         self.columns = tuple(column for column, _ in columns)
@@ -120,6 +122,11 @@ class CSVTable(TensorDataModule):
             if self._table.guessed:
                 log.info(f"{Path(self.path).name}: {self._table.guessed}")
             log.info(self.summary)
+            if self._far:
+                log.warning(
+                    f"{Path(self.path).name}: rows held out lie over {FAR:,} standard deviations of the training rows "
+                    f"from these: {', '.join(self._far[:SHOWN])}; data.drop leaves a column out"
+                )
 
     def state_dict(self) -> dict[str, str]:
         """Which file a run was trained on."""
@@ -177,7 +184,10 @@ class CSVTable(TensorDataModule):
                 text = TextColumn.fit(name, Words(column.codes[rows], column.words))
                 return text, text.inputs(column)
             numbers = NumberColumn.fit(name, column[rows], normalize)
-            return numbers, numbers.inputs(column)
+            inputs = numbers.inputs(column)
+            if normalize and (farthest := float(inputs.abs().max())) > FAR:
+                self._far.append(f"{name} (by {farthest:,.0f})")
+            return numbers, inputs
         except ColumnError as error:
             raise self._at(name, error) from None
 
