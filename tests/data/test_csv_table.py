@@ -297,7 +297,8 @@ def test_a_row_far_from_the_training_rows_is_named(tmp_path: Path, caplog: pytes
                       val_size=1, test_size=0).splits.val[0][0, 0])  # fmt: skip
     lines[place] = "2,1\n"
     data = table(tmp_path, "a,y\n" + "".join(lines), val_size=1, test_size=0)
-    data.trainer = SimpleNamespace(is_global_zero=True)  # type: ignore[assignment]
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    data.trainer = SimpleNamespace(is_global_zero=True, strategy=strategy)  # type: ignore[assignment]
     data.setup("fit")
     X = np.array([float(line.split(",")[0]) for i, line in enumerate(lines) if i != place])
     away = (2 - X.mean()) / X.std(ddof=1)
