@@ -33,7 +33,7 @@ def run(tmp_path: Path, *overrides: str, name: str = "run") -> Result:
 
 def process(*words: str, cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, TRAIN, *words], capture_output=True, text=True, cwd=cwd, timeout=300, check=False, **more
+        [sys.executable, TRAIN, *words], capture_output=True, text=True, cwd=cwd, timeout=600, check=False, **more
     )
 
 
