@@ -17,9 +17,9 @@ hypothesis.settings.register_profile(  # the same examples every time, however s
 hypothesis.settings.load_profile("repeatable")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _nothing_left_open_by_a_module() -> Iterator[None]:
-    """Of what its fixtures held."""
+@pytest.fixture(scope="package", autouse=True)
+def _nothing_left_open_by_a_folder() -> Iterator[None]:
+    """Of what the fixtures of its modules held; a second is too much for each module."""
     yield
     gc.unfreeze()
     gc.collect()

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from children import PATIENCE, TRAIN, command, run, wait_for
 
+pytestmark = pytest.mark.slow
+
 WORDS = [
     "model=linear", "data=synthetic_regression", "init=normal", "lr=0.003",
     "trainer.max_epochs=6", "trainer.accelerator=cpu", "hydra.run.dir=run", "callbacks.last.every_n_steps=50",

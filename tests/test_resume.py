@@ -19,6 +19,8 @@ from initlab.models import LinearRegression
 from initlab.nn import SGD
 from initlab.runs.stopping import Stopping
 
+pytestmark = pytest.mark.slow
+
 WORDS = [
     "model=linear", "model._target_=children.NoisyRegression", "data=synthetic_regression", "init=normal", "lr=0.03",
     "optimizer.momentum=0.9", "trainer=cpu", "threads=1", "trainer.max_epochs=3", "callbacks.last.every_n_steps=10",

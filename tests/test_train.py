@@ -22,6 +22,8 @@ from initlab.errors import UserError
 from initlab.models import MLP
 from initlab.train import Result, train
 
+pytestmark = pytest.mark.slow
+
 TRAIN = str(CONFIGS.parent / "scripts" / "train.py")
 LINEAR = ["model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1"]
 DATA = f"data.root={CONFIGS.parent / 'data'}"

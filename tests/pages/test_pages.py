@@ -85,7 +85,8 @@ def test_what_a_page_expects_and_what_is_left_out_change_no_bit(tmp_path: Path) 
 
 def test_the_real_command_runs_one_job_or_sweeps_and_its_words_win(tmp_path: Path) -> None:
     """`-m` sweeps what the page says; a key on the command line replaces the page's; without -m it is one run."""
-    words = ["experiment=d2l_lr_study", "trainer.max_epochs=1", "callbacks=none", "logger=none"]
+    words = ["experiment=d2l_lr_study", "trainer.max_epochs=1", "trainer.limit_train_batches=9"]
+    words += ["callbacks=none", "logger=none"]
     one = children.start([*words, "hydra.run.dir=one"], tmp_path)
     many = children.start(["-m", *words, "seed=3,5", "hydra.sweep.dir=many"], tmp_path)
     assert (children.ended(one), children.ended(many)) == (0, 0), (tmp_path / "said").read_text()

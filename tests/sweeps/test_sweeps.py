@@ -16,6 +16,8 @@ from children import PATIENCE, command, wait_for
 
 from initlab.sweeps import SweepFolder
 
+pytestmark = pytest.mark.slow
+
 QUICK = str(Path(__file__).with_name("quick_train.py"))
 LINEAR = ["model=linear", "data=synthetic_regression"]
 
