@@ -1,23 +1,31 @@
 # make train [ARGS="model=softmax"]   set up, then scripts/train.py
-# make test                           set up, then the tests
+# make test [WORKERS=2]               set up, then the tests, in so many processes
+# make quick                          set up, then the tests that are over in a minute
 # make check                          format, lint, types
 # make pages [PAGES="he_2015"]        set up, then run the textbook's pages, check what they claim, write docs/gallery.md;
 #                                     without PAGES all of them, and docs/foundations.md
 # make lock                           resolve the dependencies anew (needs uv)
 
-PYTHON ?= python3
-VENV   ?= .venv
-ARGS   ?= model=mlp init=kaiming
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
+PYTHON  ?= python3
+VENV    ?= .venv
+ARGS    ?= model=mlp init=kaiming
+WORKERS ?= 2
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
 
-.PHONY: train test pages check format lock clean
+.PHONY: train test quick pages check format lock clean
 
 train: $(READY)
 	$(BIN)/python scripts/train.py $(ARGS)
 
+# of each test and of the processes it starts: more threads would fight over the cores
+test quick: export OMP_NUM_THREADS = 1
+
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+quick: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 pages: $(READY)
 	$(BIN)/python scripts/pages.py $(PAGES)

@@ -1,19 +1,28 @@
-"""Real processes that train, through the command line, and die where they are told to.
+"""Real processes, which stop or die exactly where they are told to, and do not outlive the tests.
 
-They are forks of one process that has imported torch and lightning, so each begins in milliseconds.
+`start` and `run` train, through the command line; they are forks of one process that has imported torch and lightning,
+so each starts in milliseconds. `command` is any other program. Nothing here depends on how fast the machine is: a
+process that must be found at some point of its work waits there.
+
+Python leaves Ctrl-C alone where SIGINT was ignored as it started, as it is in a script's background jobs: each child
+gets the signals of a terminal back.
 """
 
 import multiprocessing
 import os
 import runpy
 import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+import lightning as L
 import torch
 from torch import Tensor
 
@@ -23,6 +32,16 @@ from initlab.models import LinearRegression
 TRAIN = CONFIGS.parent / "scripts" / "train.py"
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["children", "initlab.train"])
+PATIENCE = 600  # seconds, after which a child is taken to hang; nothing waits so long on a machine of any speed
+TERMINAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LAUNCHER = f"""
+import ctypes, os, signal, sys
+for number in {[int(number) for number in TERMINAL]}:
+    signal.signal(number, signal.SIG_DFL)
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, {int(signal.SIGKILL)})  # PR_SET_PDEATHSIG: die with the tests
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class NoisyRegression(LinearRegression):
@@ -30,6 +49,22 @@ class NoisyRegression(LinearRegression):
 
     def forward(self, X: Tensor) -> Tensor:
         return self.net(torch.nn.functional.dropout(X, 0.1, self.training))
+
+
+class Hold(L.Callback):
+    """Wait before update `step`: `+callbacks.hold={_target_:children.Hold,step:9}`."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            hold()
+
+
+def command(*words: str | Path, **more: Any) -> subprocess.Popen[Any]:
+    """`python <words>`; `more`: of `Popen`."""
+    return subprocess.Popen([sys.executable, "-ISc", LAUNCHER, sys.executable, *words], **more)
 
 
 def start(words: Sequence[str], cwd: Path, die: str = "") -> ForkServerProcess:
@@ -42,18 +77,37 @@ def start(words: Sequence[str], cwd: Path, die: str = "") -> ForkServerProcess:
 def run(words: Sequence[str], cwd: Path, die: str = "") -> int | None:
     """Its exit status; minus the signal's number where a signal killed it."""
     process = start(words, cwd, die)
-    process.join(120)
+    return ended(process)
+
+
+def ended(process: ForkServerProcess) -> int | None:
+    process.join(PATIENCE)
+    if process.is_alive():
+        process.kill()
+        raise AssertionError("it hangs")
     return process.exitcode
 
 
-def wait_for(true: Callable[[], object], process: ForkServerProcess) -> None:
-    deadline = time.monotonic() + 60
-    while not true() and process.is_alive() and time.monotonic() < deadline:
+def wait_for(true: Callable[[], object], alive: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true() and alive() and time.monotonic() < deadline:
         time.sleep(0.002)
-    assert true(), (process.exitcode, "it never came to that")
+    assert true(), "it hangs" if alive() else "it ended before"
+
+
+def hold() -> None:
+    """Tell the test that this point is reached, with a file `held`, and wait until it makes a file `go`. Signals are
+    answered meanwhile."""
+    Path("held").touch()
+    while not Path("go").exists():
+        time.sleep(0.002)
 
 
 def _child(words: list[str], cwd: str, die: str) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in TERMINAL[1:]:
+        signal.signal(number, signal.SIG_DFL)
+    threading.Thread(target=_die_with_the_tests, daemon=True).start()
     os.chdir(cwd)
     said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)
@@ -64,9 +118,10 @@ def _child(words: list[str], cwd: str, die: str) -> None:
 
 
 def _arrange(die: str) -> None:
-    """`step 37`: SIGKILL before update 37; `fail 37`, `sleep 37`: an exception, a long sleep there. `write 2`: when
+    """`step 37`: SIGKILL before update 37; `fail 37`, `hold 37`: an exception, `hold()` there. `write 2`: when
     last.ckpt's second version is written but not in place. `Class.method 2`: when that is called the second time,
-    before it does anything."""
+    before it does anything. `call 20000`: at the 20,000th call of a built-in function, be it a write to a file, from
+    where a resumed run opens its folder or a new one begins to train."""
     import initlab.runs.atomic as atomic
     from initlab.monitor.findings_report import FindingsReport
     from initlab.runs import RunDir
@@ -77,7 +132,7 @@ def _arrange(die: str) -> None:
         return
     what, _, number = die.partition(" ")
     left = int(number)
-    end = {"fail": _fail, "sleep": _sleep}.get(what, _kill)
+    end = {"fail": _fail, "hold": hold, "call": _count_calls(left)}.get(what, _kill)
 
     def before(owner: Any, name: str, condition: Callable[..., bool]) -> None:
         original = getattr(owner, name)
@@ -92,9 +147,13 @@ def _arrange(die: str) -> None:
 
         setattr(owner, name, replaced)
 
-    if what in ("step", "fail", "sleep"):
+    if what in ("step", "fail", "hold"):
         at, left = left, 0
         before(ExactSteps, "on_train_batch_start", lambda self, trainer, *_: trainer.global_step == at)
+    elif what == "call":
+        left = 1
+        before(RunDir, "go_on", lambda *_: True)
+        before(ExactSteps, "on_train_start", lambda *_: True)
     elif what == "write":
         before(atomic.os, "replace", lambda part, path: str(path).endswith("last.ckpt"))
     else:
@@ -111,8 +170,19 @@ def _fail() -> None:
     raise ZeroDivisionError("as arranged")
 
 
-def _sleep() -> None:
-    print("asleep", flush=True)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:  # time.sleep goes on after a signal; so does an update
-        time.sleep(0.01)
+def _count_calls(left: int) -> Callable[[], None]:
+    def count(frame: FrameType, event: str, function: Any) -> None:
+        nonlocal left
+        if event == "c_call":
+            left -= 1
+            if left == 0:
+                _kill()
+
+    return lambda: sys.setprofile(count)
+
+
+def _die_with_the_tests() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    _kill()

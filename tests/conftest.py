@@ -1,5 +1,6 @@
-"""What several rooms' tests share."""
+"""What the tests of several packages share."""
 
+import gc
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,28 @@ import pytest
 import torch
 
 DATA = Path(__file__).parents[1] / "data"
-hypothesis.settings.register_profile(  # other jobs may hold the cores
-    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile(  # the same examples every time, however slow the machine is
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
-hypothesis.settings.load_profile("house")
+hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _nothing_left_open_by_a_folder() -> Iterator[None]:
+    """Of what the fixtures of its modules held; a second is too much for each module."""
+    yield
+    gc.unfreeze()
+    gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """A file, folder or process that a test leaves for the garbage collector to close fails that very test.
+
+    What outlives the test is frozen, so that the collector looks at it only once."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

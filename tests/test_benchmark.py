@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import torch
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
@@ -193,7 +195,6 @@ for model in ("mlp", "softmax"):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("package", ["fastai", "keras", "sklearn", "jax"])
 def test_a_peer_that_is_installed_learns(package: str) -> None:
     """Ten classes far apart, a short batch at an epoch's end; in its own process, as jax forbids others to fork."""
@@ -202,7 +203,7 @@ def test_a_peer_that_is_installed_learns(package: str) -> None:
     paths = os.pathsep.join([str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     said = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LEARN, package],
-        env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=300, check=False,
+        env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     lines = [line.split("\t") for line in said.stdout.splitlines() if "\t" in line]
     assert len(lines) == 2, said.stderr
@@ -222,7 +223,6 @@ def test_the_data_benchmark_leaves_the_users_cache_alone(monkeypatch: pytest.Mon
     assert len(list((tmp_path / "initlab" / "unpacked").iterdir())) == 4  # of the contender that reads again
 
 
-@pytest.mark.slow
 def test_the_startup_benchmark_does_not_take_a_crash_for_a_fast_start(tmp_path: Path) -> None:
     from benchmarks import startup_time
 
@@ -235,7 +235,6 @@ def test_the_startup_benchmark_does_not_take_a_crash_for_a_fast_start(tmp_path: 
             startup_time.process(folder, "-c", code, status=status, says=says)()
 
 
-@pytest.mark.slow
 def test_the_first_update_of_a_run_in_a_process_of_its_own(tmp_path: Path) -> None:
     from benchmarks import startup_time
 

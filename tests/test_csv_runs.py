@@ -19,6 +19,8 @@ from initlab.theory.from_config import forecast_run
 from initlab.theory.report import report
 from initlab.train import train
 
+pytestmark = pytest.mark.slow
+
 TRAIN = str(CONFIGS.parent / "scripts" / "train.py")
 QUICK = ["trainer=cpu", "threads=1", "trainer.max_epochs=30"]
 

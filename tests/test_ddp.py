@@ -2,18 +2,19 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from children import TRAIN, run
+from children import PATIENCE, TRAIN, command, run, wait_for
+
+pytestmark = pytest.mark.slow
 
 WORDS = [
     "model=linear", "data=synthetic_regression", "init=normal", "lr=0.003",
-    "trainer.max_epochs=30", "trainer.accelerator=cpu", "hydra.run.dir=run", "callbacks.last.every_n_steps=50",
+    "trainer.max_epochs=6", "trainer.accelerator=cpu", "hydra.run.dir=run", "callbacks.last.every_n_steps=50",
     "callbacks.monitor.max_overhead=null",
 ]  # fmt: skip
 
@@ -27,8 +28,9 @@ def rows(path: Path, key: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, st
 
 
 def start(words: list[str], cwd: Path) -> subprocess.Popen[bytes]:
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(cwd / "said", "ab") as said:
-        return subprocess.Popen([sys.executable, str(TRAIN), *words], cwd=cwd, stdout=said, stderr=said)
+        return command(TRAIN, *words, cwd=cwd, stdout=said, stderr=said, env=os.environ | {"PYTHONPATH": paths})
 
 
 def test_stopped_and_resumed_it_is_the_run_of_one_process(tmp_path: Path) -> None:
@@ -37,17 +39,17 @@ def test_stopped_and_resumed_it_is_the_run_of_one_process(tmp_path: Path) -> Non
     two.mkdir()
     assert run([*WORDS, "threads=1"], one) == 0, (one / "said").read_text()
 
-    process = start([*WORDS, "trainer=ddp"], two)
-    deadline = time.monotonic() + 200
-    while not (two / "run/checkpoints/last.ckpt").exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    process = start([*WORDS, "trainer=ddp", "+callbacks.hold={_target_:children.Hold,step:77}"], two)
+    wait_for((two / "held").exists, lambda: process.poll() is None)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(120) == 143, (two / "said").read_text()[-3000:]
+    wait_for(lambda: "stopping after this update" in (two / "said").read_text(), lambda: process.poll() is None)
+    (two / "go").touch()
+    assert process.wait(PATIENCE) == 143, (two / "said").read_text()[-3000:]
     assert "resume=run" in (two / "said").read_text()
     assert not (two / "run" / "summary.json").exists()
-    assert start(["resume=run"], two).wait(200) == 0, (two / "said").read_text()[-3000:]
+    assert start(["resume=run"], two).wait(PATIENCE) == 0, (two / "said").read_text()[-3000:]
 
-    assert sorted(p.name for p in two.iterdir()) == ["run", "said"]  # one folder
+    assert sorted(p.name for p in two.iterdir()) == ["go", "held", "run", "said"]  # one folder
     for name, key in (("metrics.csv", ("epoch",)), ("signal.csv", ("step", "layer", "quantity"))):
         ours, its = rows(two / "run" / name, key), rows(one / "run" / name, key)
         assert list(ours) == list(its)

@@ -4,13 +4,22 @@ import json
 import os
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
-from children import run, start, wait_for
+from children import ended, run, start, wait_for
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from initlab.data import SyntheticRegression
+from initlab.models import LinearRegression
+from initlab.nn import SGD
+from initlab.runs.stopping import Stopping
+
+pytestmark = pytest.mark.slow
 
 WORDS = [
     "model=linear", "model._target_=children.NoisyRegression", "data=synthetic_regression", "init=normal", "lr=0.03",
@@ -23,12 +32,12 @@ WORDS = [
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Every scalar in the event files, as it stands there: a step twice would be twice in the list."""
     found: dict[str, list[tuple[int, float]]] = {}
-    for part in sorted((folder / "tensorboard").glob("events*"), key=lambda path: path.stat().st_mtime_ns):
+    for part in (folder / "tensorboard").glob("events*"):
         for event in EventFileLoader(str(part)).Load():
             for value in event.summary.value:
                 if value.HasField("tensor") and value.tensor.float_val:
                     found.setdefault(value.tag, []).append((event.step, value.tensor.float_val[0]))
-    return found
+    return {tag: sorted(points) for tag, points in found.items()}
 
 
 def said(cwd: Path) -> str:
@@ -130,37 +139,26 @@ def test_with_other_ways_to_train(tmp_path: Path, more: list[str], deaths: list[
 
 
 def test_killed_again_and_again_at_any_moment(tmp_path: Path, straight: Path) -> None:
-    """SIGKILL from outside, every time a random while after the run has begun to train, until it gets through."""
+    """SIGKILL after a random number of calls, every time, until it gets through."""
     chance = random.Random(0)
     words, kills = WORDS, 0
-    for _ in range(60):
-        folder = tmp_path / "run" / "tensorboard"
-        there = set(folder.glob("events*"))
-        process = start(words, tmp_path)
-        # a name of its own: what a part that was killed early has written is taken away
-        wait_for(lambda folder=folder, there=there: set(folder.glob("events*")) - there, process)
-        process.join(chance.uniform(0, 0.05 + 0.05 * kills))
-        if process.is_alive():
-            process.kill()
-            process.join()
-        if process.exitcode == 0:
-            break
-        assert process.exitcode == -signal.SIGKILL, said(tmp_path)
+    while status := run(words, tmp_path, f"call {chance.randint(1, 50_000 * (kills + 1))}"):
+        assert status == -signal.SIGKILL, said(tmp_path)
         kills += 1
         words = ["resume=run"]
-    assert process.exitcode == 0
     assert kills >= 3
     assert_same_run(tmp_path / "run", straight)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_stopped_by_a_signal_and_resumed(tmp_path: Path, straight: Path, number: int, status: int) -> None:
-    process = start(WORDS, tmp_path)
-    wait_for(lambda: (tmp_path / "run" / "metrics.csv").exists(), process)
-
+    process = start(WORDS, tmp_path, "hold 41")  # in the second epoch
+    wait_for((tmp_path / "held").exists, process.is_alive)
     os.kill(process.pid, number)
-    process.join(60)
-    assert process.exitcode == status, said(tmp_path)
+    wait_for(lambda: "stopping after this update" in said(tmp_path), process.is_alive)
+    (tmp_path / "go").touch()
+    assert ended(process) == status, said(tmp_path)
+    assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 42
     words = said(tmp_path)
     assert "stopped in epoch" in words
     assert "python scripts/train.py resume=run" in words
@@ -171,15 +169,33 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, straight: Path, number:
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
-    """In the middle of an update that would go on for a minute."""
-    process = start(WORDS, tmp_path, "sleep 37")
-    wait_for(lambda: "asleep" in said(tmp_path), process)
+    """In the middle of an update that does not end."""
+    process = start(WORDS, tmp_path, "hold 37")
+    wait_for((tmp_path / "held").exists, process.is_alive)
     os.kill(process.pid, signal.SIGINT)
-    wait_for(lambda: "once more" in said(tmp_path), process)
+    wait_for(lambda: "once more" in said(tmp_path), process.is_alive)
     os.kill(process.pid, signal.SIGINT)
-    process.join(10)
-    assert process.exitcode == 130
+    assert ended(process) == 130
     assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 32
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(fit: Callable[..., Any], number: int) -> None:
+    """As Ctrl-C is in a background job of a script, or after `trap '' INT`."""
+
+    class Raises(L.Callback):
+        def on_train_batch_start(self, *_: Any) -> None:
+            signal.raise_signal(number)
+
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with Stopping() as stopping:
+            model = LinearRegression(num_inputs=2, num_outputs=1, optimizer=lambda params: SGD(params, lr=0.03))
+            trainer = fit(model, SyntheticRegression(), callbacks=[Raises(), stopping], enable_checkpointing=True)
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+    assert trainer.global_step == 32
 
 
 def test_a_run_that_failed_goes_on_from_its_last_checkpoint(tmp_path: Path, straight: Path) -> None:

@@ -15,14 +15,15 @@ BASE = "one pass, batch 64: initlab.data"
 def data(rounds: int, batch_size: int = 64) -> Times:
     """Seconds of: one pass over the 60,000 training images as float32 batches, ours and torchvision's with DataLoader
     (d2l 4.2 prints 3.4 to 17 s for it); reading the files for the first time and again."""
-    contenders: dict[str, Turn] = {
-        BASE: our_pass(batch_size),
-        "torchvision, ToTensor, DataLoader": torchvision_pass(batch_size, 0),
-        "the same with 2 workers": torchvision_pass(batch_size, 2),
-        "files to memory, the first time": reading(fresh=True),
-        "files to memory, again": reading(fresh=False),
-    }
-    return alternate(contenders, rounds, BASE)
+    with tempfile.TemporaryDirectory() as caches:
+        contenders: dict[str, Turn] = {
+            BASE: our_pass(batch_size),
+            "torchvision, ToTensor, DataLoader": torchvision_pass(batch_size, 0),
+            "the same with 2 workers": torchvision_pass(batch_size, 2),
+            "files to memory, the first time": reading(caches),
+            "files to memory, again": reading(),
+        }
+        return alternate(contenders, rounds, BASE)
 
 
 def our_pass(batch_size: int) -> Turn:
@@ -56,15 +57,14 @@ def torchvision_pass(batch_size: int, workers: int) -> Turn:
     return run
 
 
-def reading(fresh: bool) -> Turn:
+def reading(caches: str | None = None) -> Turn:
+    """caches: a folder in which each turn gets an empty cache of its own; None: with what the one before has left."""
     from initlab.data.sources import load_fashion_mnist
-
-    folder = tempfile.TemporaryDirectory()
 
     def run() -> float:
         before = os.environ.get("XDG_CACHE_HOME")
-        if fresh:
-            os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(dir=folder.name)
+        if caches:
+            os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(dir=caches)
         try:
             start = time.perf_counter()
             load_fashion_mnist()

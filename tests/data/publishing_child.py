@@ -36,8 +36,8 @@ def download(folder: Path) -> Path:
             stream.flush()
             event()
             stream.write(zipped[len(zipped) // 2 :])
-    deadline = time.time() + 20
-    while len(list(folder.parent.glob(".fetch-*"))) < num_twins and time.time() < deadline:
+    (root / f"here-{os.getpid()}").touch()
+    while len(list(root.glob("here-*"))) < num_twins:
         time.sleep(0.001)
     return folder
 

@@ -1,12 +1,12 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import fake_fashion
 import pytest
+from children import PATIENCE, command
 
 from initlab.data import sources
 from initlab.data.fashion_mnist_files import missing, read_folder
@@ -17,14 +17,14 @@ NUM_EVENTS = 16  # see publishing_child.py
 
 
 def start(root: Path, kill_at: int = 0, num_twins: int = 1) -> subprocess.Popen[str]:
-    command = [sys.executable, HERE / "publishing_child.py", root, str(kill_at), str(num_twins)]
     source = Path(sources.__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": f"{source}{os.pathsep}{HERE}"}
-    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE)
+    words = (HERE / "publishing_child.py", root, str(kill_at), str(num_twins))
+    return command(*words, env=environment, text=True, stdout=subprocess.PIPE)
 
 
 def test_the_child_meets_every_event(fake: Path) -> None:
-    out, _ = start(fake).communicate(timeout=60)
+    out, _ = start(fake).communicate(timeout=PATIENCE)
     assert int(out) == NUM_EVENTS
 
 
@@ -33,7 +33,7 @@ def test_a_kill_leaves_nothing_that_a_later_run_would_trust(
     fake: Path, kill_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = start(fake, kill_at)
-    child.communicate(timeout=60)
+    child.communicate(timeout=PATIENCE)
     assert child.returncode == -signal.SIGKILL
 
     raw = fake / "FashionMNIST" / "raw"
@@ -51,7 +51,7 @@ def test_a_kill_leaves_nothing_that_a_later_run_would_trust(
 def test_two_at_once_do_not_disturb_each_other(fake: Path) -> None:
     twins = [start(fake, num_twins=2) for _ in range(2)]
     for twin in twins:
-        out, _ = twin.communicate(timeout=60)
+        out, _ = twin.communicate(timeout=PATIENCE)
         assert twin.returncode == 0
         assert int(out) == NUM_EVENTS  # neither found the other's files: they did overlap
     fake_fashion.assert_right(read_folder(fake / "FashionMNIST" / "raw"))

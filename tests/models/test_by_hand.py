@@ -10,6 +10,8 @@ from initlab.config import check_config, compose
 from initlab.errors import UserError
 from initlab.train import train
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     "linear": ("model=linear", "data=synthetic_regression", "init=normal", "lr=0.03", "data.num_train=400"),
     "mlp_regression": (

@@ -15,6 +15,8 @@ from initlab.train import train
 from tests.models.tape import TapeRecorder
 from tests.models.test_execution import Diary
 
+pytestmark = pytest.mark.slow
+
 WORDS = (
     "data=synthetic_regression", "model=mlp_regression", "model.width=8", "data.num_train=290", "data.batch_size=16",
     "trainer=cpu", "trainer.max_epochs=3", "lr=0.03", "callbacks.last.every_n_steps=7",

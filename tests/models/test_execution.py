@@ -16,6 +16,8 @@ from initlab.data import SyntheticRegression
 from initlab.nn import SGD
 from initlab.train import train
 
+pytestmark = pytest.mark.slow
+
 WORDS = (
     "data=synthetic_regression", "model=linear", "init=normal", "lr=0.03", "data.num_train=290", "data.batch_size=16",
     "trainer=cpu", "trainer.max_epochs=3", "callbacks.last.every_n_steps=7", "callbacks.step_curve.every_n_steps=3",

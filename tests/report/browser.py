@@ -113,7 +113,7 @@ class Browser:
               const look = () => document.documentElement?.dataset.ready ? done(true)
                 : sorry()?.hidden === false ? failed(sorry().textContent) : setTimeout(look, 20);
               look();
-              setTimeout(() => failed('not ready after 30 s'), 30000);
+              setTimeout(() => failed('not ready after 600 s'), 600000);
             })"""
         )
 

@@ -6,12 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from children import command
 
 from initlab.errors import UserError
 from initlab.runs import RowWriter, RunDir
@@ -44,33 +43,38 @@ def test_a_file_is_whole_or_the_old_one(tmp_path: Path) -> None:
 
 
 def test_sigkill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
-    """A real process that writes without end, killed ten times; at least once in the middle of a write."""
-    target, size = tmp_path / "last.ckpt", 20_000_000
+    """A real process that overwrites a file piece by piece, killed after each piece, and before and after it is put
+    in its place; where it is to be killed, it waits for that."""
+    target, pieces, size = tmp_path / "last.ckpt", 3, 1_000_000
     child = f"""
+import os, sys
 from initlab.runs.atomic import whole_file
-n = 0
-while True:
-    n += 1
-    with whole_file({str(target)!r}) as file:
-        for _ in range({size} // 100_000):
-            file.write(bytes([n % 256]) * 100_000)
+left = int(sys.argv[1])
+def event():
+    global left
+    left -= 1
+    if left == 0:
+        print("here", flush=True)
+        sys.stdin.read()
+move = os.replace
+def replace(*paths):
+    event()
+    move(*paths)
+    event()
+os.replace = replace
+with whole_file({str(target)!r}) as file:
+    for _ in range({pieces}):
+        file.write(b"b" * {size})
+        event()
 """
-    in_mid_write = 0
-    for turn in range(10):
-        before = target.stat().st_mtime_ns if turn else None
-        process = subprocess.Popen([sys.executable, "-c", child])
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:  # until this child has written the file once
-            if target.exists() and target.stat().st_mtime_ns != before:
-                break
-            time.sleep(0.005)
-        time.sleep(0.007 * turn)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        in_mid_write += (tmp_path / "last.ckpt.part").exists()
-        content = target.read_bytes()
-        assert content == content[:1] * size
-    assert in_mid_write
+    target.write_bytes(b"a" * size)
+    for place in range(1, pieces + 3):
+        with command("-c", child, str(place), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout.read(5) == b"here\n"
+            assert (tmp_path / "last.ckpt.part").exists() == (place < pieces + 2)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        assert target.read_bytes() == (b"a" * size if place < pieces + 2 else b"b" * size * pieces)
 
 
 def test_a_checkpoint_is_written_that_way(tmp_path: Path) -> None:

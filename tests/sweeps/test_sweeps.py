@@ -6,53 +6,54 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import yaml
+from children import PATIENCE, command, wait_for
 
 from initlab.sweeps import SweepFolder
+
+pytestmark = pytest.mark.slow
 
 QUICK = str(Path(__file__).with_name("quick_train.py"))
 LINEAR = ["model=linear", "data=synthetic_regression"]
 
 
-def command(*words: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, QUICK, "-m", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, **env},
-    )  # fmt: skip
+def start(*words: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return command(QUICK, "-m", *words, cwd=cwd, env=os.environ | env, **pipes)
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    process = command(*words, cwd=cwd)
-    said = process.communicate(timeout=300)
+    with start(*words, cwd=cwd) as process:
+        said = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(words, process.returncode, *said)
 
 
-def wait_for(folder: Path, pattern: str) -> None:
-    deadline = time.monotonic() + 200
-    while not list(folder.glob(pattern)):
-        assert time.monotonic() < deadline, f"no {pattern} in {folder}"
-        time.sleep(0.02)
+def stopped(*words: str, cwd: Path, number: int, at: Path, job: int) -> tuple[int, str]:
+    """A sweep that is sent signal `number` in mid-job; its exit status and output. at: the sweep's folder."""
+    with start(*words, cwd=cwd, WAIT_AT=str(job)) as process:
+        wait_for(lambda: list(at.glob(f"{job}_*/waiting")), lambda: process.poll() is None)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, said
 
 
 def scores(sweep: SweepFolder) -> dict[str, float]:
     return {str(job): sweep.content(job, "summary.json")["score"] for job in sweep.jobs if sweep.state(job) == "done"}
 
 
-@pytest.mark.parametrize(("name", "status"), [("SIGKILL", -9), ("SIGTERM", 143), ("SIGINT", 130)])
-def test_a_stopped_sweep_goes_on_where_it_stopped(tmp_path: Path, name: str, status: int) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_sweep_goes_on_where_it_stopped(tmp_path: Path, number: int, status: int) -> None:
     """Also: a job that fails is recorded, the others go on, and the exit status says so."""
     latest = tmp_path / "outputs/sweeps/latest"
-    process = command("lr=0.1,0.01", "seed=5,13,8", *LINEAR, cwd=tmp_path, WAIT_AT="3")
-    wait_for(latest, "3_*/config.yaml")
-    process.send_signal(getattr(signal, name))
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == status
-    if name != "SIGKILL":
+    words = ["lr=0.1,0.01", "seed=5,13,8", *LINEAR]
+    ended, said = stopped(*words, cwd=tmp_path, number=number, at=latest, job=3)
+    assert ended == status
+    if number != signal.SIGKILL:
         assert "2 of 6 jobs done; go on with: python scripts/train.py -m sweep.resume=latest" in said
 
     folder = latest.resolve()
@@ -74,7 +75,7 @@ def test_a_stopped_sweep_goes_on_where_it_stopped(tmp_path: Path, name: str, sta
     assert 'raise RuntimeError("unlucky")' in failed["traceback"]
     assert 'raise RuntimeError("unlucky")' in (folder / "1_lr-0.1_seed-13/run.log").read_text()
     assert (folder / "sweep.csv").read_text().startswith("lr,n,failed")
-    assert sweep.about["command"][1:] == ["-m", "lr=0.1,0.01", "seed=5,13,8", *LINEAR]
+    assert sweep.about["command"][1:] == ["-m", *words]
 
 
 def test_a_changed_config_is_run_again(tmp_path: Path) -> None:
@@ -153,18 +154,16 @@ def test_a_study_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path) -> N
     assert whole.returncode == 0, whole.stderr
 
     folder = tmp_path / "killed"
-    process = command(*words, f"hydra.sweep.dir={folder}", cwd=tmp_path, WAIT_AT="11")
-    wait_for(folder, "11_*/config.yaml")
-    process.kill()
-    process.communicate()
+    stopped(*words, f"hydra.sweep.dir={folder}", cwd=tmp_path, number=signal.SIGKILL, at=folder, job=11)
     again = run(f"sweep.resume={folder}", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
 
     jobs = SweepFolder.read(folder).jobs
     assert [job.overrides for job in jobs] == [job.overrides for job in SweepFolder.read(tmp_path / "whole").jobs]
     assert len({job.overrides["lr"] for job in jobs}) == 14
-    states = sqlite3.connect(folder / "optuna.db").execute("select number, state from trials order by number")
-    assert states.fetchall() == [(number, "COMPLETE") for number in range(14)]
+    with closing(sqlite3.connect(folder / "optuna.db")) as study:
+        states = study.execute("select number, state from trials order by number").fetchall()
+    assert states == [(number, "COMPLETE") for number in range(14)]
     assert len(list(folder.glob("*/summary.json"))) == 14
 
     assert run(f"sweep.resume={folder}", "hydra.sweeper.n_trials=15", cwd=tmp_path).returncode == 0
@@ -176,5 +175,6 @@ def test_failed_and_diverged_trials_do_not_end_the_study(tmp_path: Path) -> None
     words = ["seed=13,1", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=5", "hydra.sweeper.sampler=random", *LINEAR]
     said = run(*words, cwd=tmp_path)
     assert said.returncode == 1
-    states = sqlite3.connect(tmp_path / "outputs/sweeps/latest/optuna.db").execute("select distinct state from trials")
+    with closing(sqlite3.connect(tmp_path / "outputs/sweeps/latest/optuna.db")) as study:
+        states = study.execute("select distinct state from trials").fetchall()
     assert {state for (state,) in states} == {"COMPLETE", "FAIL"}

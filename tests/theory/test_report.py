@@ -17,6 +17,8 @@ from initlab.theory.from_config import forecast_run
 from initlab.theory.in_run import forecast_before
 from initlab.theory.report import report
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = str(CONFIGS.parent / "scripts" / "forecast.py")
 
 

@@ -28,7 +28,8 @@ class Stopping(Checkpoint):
     """`with Stopping() as stopping: Trainer(callbacks=[..., stopping]).fit(...)` raises `Stopped` between two updates.
 
     The second signal ends the process on the spot. Only the main thread can take signals; in any other, and for the
-    signals of somebody else's, nothing changes. A `Checkpoint`, as Lightning calls these after all other callbacks.
+    signals of somebody else's, nothing changes. A signal that was ignored as the program started stays ignored, as
+    Ctrl-C is for a script's background job. A `Checkpoint`, as Lightning calls these after all other callbacks.
     """
 
     def __init__(self) -> None:
@@ -46,8 +47,8 @@ class Stopping(Checkpoint):
             signal.signal(number, handler)
 
     def _listen(self) -> None:
-        for number in self._before:
-            signal.signal(number, self._take)
+        for number, before in self._before.items():
+            signal.signal(number, before if before == signal.SIG_IGN else self._take)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self.number is not None:

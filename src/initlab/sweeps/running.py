@@ -85,8 +85,10 @@ def _from_here(path: Path) -> Path:
 @contextmanager
 def _sigterm_stops(received: threading.Event) -> Iterator[None]:
     """End the sweep on SIGTERM, and set `received`, as Ray makes a status of its own out of the exit. While a trainer
-    runs in this process it has a handler of its own, which ends the step first and calls this one along."""
-    if threading.current_thread() is not threading.main_thread():
+    runs in this process it has a handler of its own, which ends the step first and calls this one along. One that was
+    ignored as the program started stays ignored."""
+    main_thread = threading.current_thread() is threading.main_thread()
+    if not main_thread or signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:
         yield
         return
 
