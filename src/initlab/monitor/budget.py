@@ -28,9 +28,8 @@ class Cadence:
     """Which steps are looked at, and how closely.
 
     Steps 0 to dense_steps - 1: mean and std at each, everything at every 10th. Then everything at multiples of
-    `stride`, which is every_n_steps * 2^k: k = 0, and with a `max_overhead` the smallest k so far for which
-    (seconds of a sample) <= max_overhead * stride * (seconds of a step). So a run looks at the same steps each time,
-    unless it goes over budget, and even then the steps that two runs look at are the same or a subset of one another's.
+    `stride`, which is every_n_steps: the same steps in every run. With a `max_overhead` it is every_n_steps * 2^k with
+    the smallest k so far for which (seconds of a sample) <= max_overhead * stride * (seconds of a step).
 
     The beginning is not subject to the budget. What is measured is time on the host; on an accelerator the
     kernels themselves, which do not keep the host waiting, are not in it.

@@ -73,8 +73,8 @@ class SignalMonitor(L.Callback):
         dense_steps: before this step mean and std are recorded at every step and all of it at every 10th.
         layers: which: a name, type, glob or regular expression, or several; None: every layer. See `choose_layers`.
         quantities: which of the above, and "histogram"; None: all.
-        max_overhead: the share of the training time that samples may take after the dense steps; the monitor doubles
-            its stride until they do. None: never.
+        max_overhead: the share of the training time that samples may take after the dense steps, such as 0.02; the
+            monitor doubles its stride until they do, so which steps have rows depends on the machine. None: never.
         stop_on_nonfinite: end the run with a `UserError` that names the first layer with nan or inf and the step. Looks
             at mean and std of every step for that (about 3 % of a step) and waits for the device after each.
         table: print the layers' figures in the terminal at the start and at the end.
@@ -92,7 +92,7 @@ class SignalMonitor(L.Callback):
         dense_steps: int = DENSE_STEPS,
         layers: str | Sequence[str] | None = None,
         quantities: Sequence[str] | None = None,
-        max_overhead: float | None = 0.02,
+        max_overhead: float | None = None,
         stop_on_nonfinite: bool = False,
         table: bool = False,
         observers: Sequence[Observer] | None = None,

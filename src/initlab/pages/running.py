@@ -38,8 +38,7 @@ def run_one(name: str, watched: bool, job: Mapping[str, str], folder: Path, more
     leaves failed.json.
 
     Checkpoints, TensorBoard and the terminal are left out, which changes no figure but those of the test set: they are
-    of the last weights. The monitor keeps its stride whatever it costs, so that the steps recorded are the same on
-    every machine.
+    of the last weights.
     """
     from initlab.train import train
 
@@ -52,8 +51,6 @@ def run_one(name: str, watched: bool, job: Mapping[str, str], folder: Path, more
             for key in cfg[group]:
                 if key != kept:
                     cfg[group][key] = None
-        if watched:
-            cfg.callbacks.monitor.max_overhead = None
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             train(cfg)
     except Exception as trouble:
