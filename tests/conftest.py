@@ -37,13 +37,14 @@ def nothing_left_open() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Warnings are errors here, but for those of lightning about itself."""
+    """Warnings are errors here, but for those of libraries about themselves."""
     with warnings.catch_warnings():
         for words in (
             "isinstance.treespec, LeafSpec",
             "The number of training",
             "does not have many",
             "You defined a `val",
+            "It looks like `register_random`",  # an older Hypothesis, which does not find what is frozen
         ):
             warnings.filterwarnings("ignore", f".*{words}")
         yield
