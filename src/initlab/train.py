@@ -29,6 +29,7 @@ from initlab.limits import kind_of
 from initlab.models import Module
 from initlab.models.execution import obstacle, own_calls
 from initlab.monitor import TensorBoardPage
+from initlab.monitor.epoch_rows import EpochRows
 from initlab.rules import did_you_mean
 from initlab.runs import RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
@@ -84,6 +85,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     saved = _last_checkpoint(run_dir, cfg) if cfg.get("resume") else None
     callbacks = [
         ExactSteps(cfg.seed),
+        EpochRows(),
         *callbacks,
         *(instantiate(node, _convert_="all") for node in cfg.callbacks.values() if node),
     ]
@@ -148,8 +150,11 @@ def _take_folder(run_dir: RunDir, cfg: DictConfig, saved: dict[str, Any] | None)
         return
     own = cast("DictConfig", OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)))
     own.resume = None
-    lengths, step = (saved["run"]["lengths"], saved["global_step"]) if saved else ({}, 0)
-    run_dir.go_on(OmegaConf.to_yaml(own), lengths, step)
+    if saved is None:
+        run_dir.go_on(OmegaConf.to_yaml(own), {}, 0)
+    else:
+        table = saved.get("epochs", {}).get("rows", {}).get("csv", {}).get("table")
+        run_dir.go_on(OmegaConf.to_yaml(own), saved["run"]["lengths"], saved["global_step"], table)
 
 
 def _finish(

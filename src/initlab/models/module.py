@@ -197,6 +197,8 @@ class Module(L.LightningModule):
         return {}
 
     def _report(self, split: str) -> None:
+        if self.trainer.sanity_checking:  # of weights before any training
+            return
         means = {f"{split}/{name}": value for name, value in self._sums[split].of_all(self.trainer).means().items()}
         self.latest |= means
         self._row |= means

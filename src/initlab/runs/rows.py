@@ -31,12 +31,3 @@ class RowWriter:
         new = not self.path.exists()
         with open(self.path, "a", newline="") as file:
             file.write((",".join(self.columns) + "\r\n" if new else "") + lines)
-
-
-def heading(path: str | Path) -> tuple[str, ...]:
-    """The columns of a CSV file; none where there is no file."""
-    try:
-        with open(path, newline="") as file:
-            return tuple(next(csv.reader(file), ()))
-    except FileNotFoundError:
-        return ()
