@@ -91,6 +91,7 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
     plain = _plain(cfg, resolve=True, throw_on_missing=True)
     for key, value in _leaves(plain):
         check(key, value)
+    _check_limits(plain["trainer"])
     if "expect" in plain:
         read_claims(plain["expect"])
     if "picture" in plain:
@@ -105,6 +106,17 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
     data = plain["data"]
     if data.get("_target_") == "initlab.data.CSVTable":
         check_columns(data.get("path"), data.get("target"), data.get("drop", ()), data.get("text", ()))
+
+
+def _check_limits(trainer: dict[str, Any]) -> None:
+    """A run ends at some time, and not before it may."""
+    check("trainer.max_time", trainer.get("max_time"))  # a mapping is no leaf
+    steps = trainer.get("max_steps", -1)
+    if trainer.get("max_epochs") == -1 and steps == -1 and trainer.get("max_time") is None:
+        raise UserError("trainer.max_epochs=-1: a run without this limit needs trainer.max_steps or trainer.max_time")
+    for least, most in (("min_epochs", "max_epochs"), ("min_steps", "max_steps")):
+        if 0 <= (trainer.get(most) or -1) < (trainer.get(least) or 0):
+            raise UserError(f"trainer.{least}={trainer[least]}: must be at most trainer.{most}={trainer[most]}")
 
 
 def _plain(cfg: Any, **how: Any) -> dict[str, Any]:

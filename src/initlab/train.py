@@ -31,10 +31,13 @@ from initlab.models.execution import obstacle, own_calls
 from initlab.monitor import TensorBoardPage
 from initlab.monitor.epoch_rows import EpochRows
 from initlab.rules import did_you_mean
-from initlab.runs import RunDir
+from initlab.runs import Run, RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
+from initlab.runs.ending import StopAgain, ending_of
 from initlab.runs.exact_steps import ExactSteps
 from initlab.runs.no_profile import NoProfile
+from initlab.runs.resume import LIMITS, WITHOUT, own_config
+from initlab.runs.set_aside import put_back
 from initlab.runs.stopping import Stopped, Stopping
 from initlab.seeds import generator
 from initlab.theory.in_run import forecast_before
@@ -83,8 +86,13 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     _check_monitor(cfg.monitor, model)
     run_dir = RunDir(cfg.run_dir)
     saved = _last_checkpoint(run_dir, cfg) if cfg.get("resume") else None
+    further = saved is not None and _asked_to_train_further(run_dir, cfg)
+    if further:
+        put_back(run_dir.last_checkpoint.parent)
+        saved = _last_checkpoint(run_dir, cfg)
     callbacks = [
         ExactSteps(cfg.seed),
+        StopAgain(further),
         EpochRows(),
         *callbacks,
         *(instantiate(node, _convert_="all") for node in cfg.callbacks.values() if node),
@@ -111,6 +119,8 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
         try:
             trainer.fit(model, datamodule=data, ckpt_path=run_dir.last_checkpoint if saved else None)
             stopping.now(trainer)
+            ended = ending_of(trainer, run_dir.path, cfg.trainer.get("max_time"))
+            console.show_ending(ended, nothing=saved is not None and saved["global_step"] == ended.steps, cfg=cfg)
             result = _finish(cfg, trainer, model, data, run_dir, stopping)
         except Stopped:
             console.show_interruption(trainer, run_dir)
@@ -121,7 +131,13 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     seconds = time.perf_counter() - started + (saved["run"]["seconds"] if saved else 0.0)
     if trainer.is_global_zero:
         run_dir.finish(
-            {"metrics": result.metrics, "score": result.score, "monitor": cfg.monitor, "seconds": round(seconds, 2)}
+            {
+                "metrics": result.metrics,
+                "score": result.score,
+                "monitor": cfg.monitor,
+                "ended": ended.record(),
+                "seconds": round(seconds, 2),
+            }
         )
     console.show_result(result, seconds)
     return result
@@ -142,6 +158,20 @@ def _last_checkpoint(run_dir: RunDir, cfg: DictConfig) -> dict[str, Any] | None:
     if saved["epoch"] > cfg.trainer.max_epochs >= 0:
         raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has trained {saved['epoch']} already")
     return saved
+
+
+def _asked_to_train_further(run_dir: RunDir, cfg: DictConfig) -> bool:
+    """Whether a run that has ended is given other limits or other callbacks than it had."""
+    if not (run_dir.path / "summary.json").exists():
+        return False
+    own = OmegaConf.create(own_config(Run(run_dir.path)) | {"run_dir": str(cfg.run_dir)})
+    before, now = (_ending_keys(config) for config in (own, cfg))
+    return before != now
+
+
+def _ending_keys(cfg: Any) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    return {key: plain["trainer"].get(key, WITHOUT[key]) for key in LIMITS} | {"callbacks": plain["callbacks"]}
 
 
 def _take_folder(run_dir: RunDir, cfg: DictConfig, saved: dict[str, Any] | None) -> None:

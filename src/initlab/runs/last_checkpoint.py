@@ -34,7 +34,6 @@ class LastCheckpoint(Checkpoint):
         self.path = Path(dirpath) / "last.ckpt"
         self.every_n_steps = every_n_steps
         self.saved_at = -1  # the step
-        self.further = False  # than to where an earlier part of the run was stopped
         self._due = False
         self._earlier = 0.0  # seconds, of parts of the run before this process
         self._began = time.perf_counter()
@@ -84,7 +83,6 @@ class LastCheckpoint(Checkpoint):
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn == "fit" and "run" in checkpoint:
             self._earlier = checkpoint["run"]["seconds"]
-            trainer.should_stop = checkpoint["run"]["stopped"] and not self.further
 
 
 def between_updates(trainer: L.Trainer, batch_idx: int) -> bool:
