@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import itertools
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +46,32 @@ def mode_of(metric: str) -> str:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+
+
+def new_folder(path: str) -> str:
+    """`path`, or with _2, _3, ... after it, whichever this process is the first to make; an empty one goes at its end.
+
+    Of commands given in the same second each gets a folder of its own.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = path if number == 1 else f"{path}_{number}"
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            continue
+        atexit.register(_remove_empty, os.path.abspath(folder), os.getpid())
+        return folder
+    raise AssertionError
+
+
+def _remove_empty(folder: str, process: int) -> None:
+    if os.getpid() == process:  # not in a fork
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+OmegaConf.register_new_resolver("new_folder", new_folder, replace=True, use_cache=True)
 
 
 def repeat(value: Any, times: int) -> list[Any]:
