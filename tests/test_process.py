@@ -53,7 +53,8 @@ ctypes.CDLL = Watched
 
 words, fails, thread = json.loads(sys.argv[1])
 torch.set_default_dtype(torch.float64); torch.set_num_threads(2); torch.set_float32_matmul_precision("medium")
-torch.manual_seed(1); random.seed(2); np.random.seed(3); os.environ["MINE"] = "1"; os.environ.pop("PL_GLOBAL_SEED", None)
+torch.manual_seed(1); random.seed(2); np.random.seed(3)
+os.environ["MINE"] = "1"; os.environ.pop("PL_GLOBAL_SEED", None)
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR); warnings.simplefilter("default")
 known = [None, *logging.root.manager.loggerDict]
 before = snapshot()

@@ -68,7 +68,8 @@ def new_folder(path: str) -> str:
 def _remove_empty(folder: str, process: int) -> None:
     if os.getpid() == process:  # not in a fork
         with contextlib.suppress(OSError):
-            os.rmdir(folder)
+            for path in (Path(folder), *Path(folder).parents[:2]):  # outputs/runs/<name>
+                path.rmdir()
 
 
 OmegaConf.register_new_resolver("new_folder", new_folder, replace=True, use_cache=True)

@@ -19,7 +19,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from initlab import console
-from initlab.build import build
+from initlab.build import build, check_arguments
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.init import dense_layers, initialize, with_step_sizes
@@ -90,6 +90,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
 
 def _train(cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping) -> Result:
     started = time.perf_counter()
+    check_arguments(cfg)
     prepare_process(cfg)
     data = build(cfg, "data")
     data.prepare_data()
