@@ -20,6 +20,7 @@ import logging
 import warnings
 from pathlib import Path
 
+from initlab.freed_memory import keep_freed_memory
 from initlab.quick_imports import quick_imports
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +54,7 @@ def main() -> None:
 
             import initlab.train  # noqa: F401
 
+        keep_freed_memory()
         torch.set_num_threads(args.threads)
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore")  # Lightning about workers, loggers and its own dependencies

@@ -3,6 +3,7 @@
 from omegaconf import DictConfig
 
 from initlab.cli import main
+from initlab.freed_memory import keep_freed_memory
 from initlab.quick_imports import quick_imports
 
 
@@ -11,7 +12,8 @@ def train(cfg: DictConfig) -> float:
     with quick_imports():
         from initlab.train import train  # torch and lightning take seconds: only once the config is known to be good
 
-    return train(cfg).score
+    keep_freed_memory()
+    return train(cfg, command_line=True).score
 
 
 if __name__ == "__main__":

@@ -112,8 +112,9 @@ def test_the_draw_of_the_weights_never_moves_the_data(tmp_path: Path) -> None:
     assert torch.equal(a.data.train_dataloader().order(3), b.data.train_dataloader().order(3))
 
 
+@pytest.mark.usefixtures("torch_afterwards")
 def test_a_run_that_went_before_leaves_no_trace(tmp_path: Path) -> None:
-    """Runs share a process in a sweep: whatever an earlier one changed is set afresh."""
+    """Runs share a process in a sweep: whatever went before is set afresh, and is afterwards as it was."""
     clean = run(tmp_path, *LINEAR, "debug=fast", name="clean")
     torch.set_default_dtype(torch.float64)
     torch.use_deterministic_algorithms(True)
@@ -122,9 +123,18 @@ def test_a_run_that_went_before_leaves_no_trace(tmp_path: Path) -> None:
     torch.set_float32_matmul_precision("medium")
     after = run(tmp_path, *LINEAR, "debug=fast", name="after")
     assert metrics(clean.run_dir) == metrics(after.run_dir)
-    assert torch.get_num_threads() == 1
-    assert not torch.are_deterministic_algorithms_enabled()
-    assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.get_num_threads() == 2
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.get_float32_matmul_precision() == "medium"
+    assert torch.get_default_dtype() == torch.float64
+
+
+@pytest.fixture
+def torch_afterwards() -> Iterator[None]:
+    yield
+    torch.set_default_dtype(torch.float32)
+    torch.use_deterministic_algorithms(False)
+    torch.set_float32_matmul_precision("highest")
 
 
 @pytest.fixture

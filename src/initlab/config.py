@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import itertools
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +46,33 @@ def mode_of(metric: str) -> str:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+
+
+def new_folder(path: str) -> str:
+    """`path`, or with _2, _3, ... after it, whichever this process is the first to make; an empty one goes at its end.
+
+    Of commands given in the same second each gets a folder of its own.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = path if number == 1 else f"{path}_{number}"
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            continue
+        atexit.register(_remove_empty, os.path.abspath(folder), os.getpid())
+        return folder
+    raise AssertionError
+
+
+def _remove_empty(folder: str, process: int) -> None:
+    if os.getpid() == process:  # not in a fork
+        with contextlib.suppress(OSError):
+            for path in (Path(folder), *Path(folder).parents[:2]):  # outputs/runs/<name>
+                path.rmdir()
+
+
+OmegaConf.register_new_resolver("new_folder", new_folder, replace=True, use_cache=True)
 
 
 def repeat(value: Any, times: int) -> list[Any]:
@@ -91,6 +122,7 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
     plain = _plain(cfg, resolve=True, throw_on_missing=True)
     for key, value in _leaves(plain):
         check(key, value)
+    _check_limits(plain["trainer"])
     if "expect" in plain:
         read_claims(plain["expect"])
     if "picture" in plain:
@@ -105,6 +137,17 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
     data = plain["data"]
     if data.get("_target_") == "initlab.data.CSVTable":
         check_columns(data.get("path"), data.get("target"), data.get("drop", ()), data.get("text", ()))
+
+
+def _check_limits(trainer: dict[str, Any]) -> None:
+    """A run ends at some time, and not before it may."""
+    check("trainer.max_time", trainer.get("max_time"))  # a mapping is no leaf
+    steps = trainer.get("max_steps", -1)
+    if trainer.get("max_epochs") == -1 and steps == -1 and trainer.get("max_time") is None:
+        raise UserError("trainer.max_epochs=-1: a run without this limit needs trainer.max_steps or trainer.max_time")
+    for least, most in (("min_epochs", "max_epochs"), ("min_steps", "max_steps")):
+        if 0 <= (trainer.get(most) or -1) < (trainer.get(least) or 0):
+            raise UserError(f"trainer.{least}={trainer[least]}: must be at most trainer.{most}={trainer[most]}")
 
 
 def _plain(cfg: Any, **how: Any) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     import lightning as L
+    from omegaconf import DictConfig
 
     from initlab.init import Scheme
     from initlab.runs import Run, RunDir
+    from initlab.runs.ending import Ending
     from initlab.train import Result
 
 HEAD, TAIL = 6, 3  # layers shown of a deep network
@@ -58,6 +60,15 @@ def show_resumption(saved: dict[str, Any] | None) -> None:
         f"epoch {saved['epoch'] + 1}, after {saved['global_step']} steps" if saved else "step 0: it had saved nothing"
     )
     CONSOLE.print(f"goes on from {where}", highlight=False)
+
+
+def show_ending(ended: Ending, nothing: bool, cfg: DictConfig) -> None:
+    """Why the run ended before its last epoch; of one that resumed and had nothing to train, what trains further."""
+    from initlab.runs.resume import nothing_left
+
+    sentence = nothing_left(ended.record(), cfg) if nothing else ended.says
+    if sentence:
+        CONSOLE.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:

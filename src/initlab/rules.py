@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -67,6 +68,16 @@ def _is_table(value: object) -> bool:
     return (
         _is_list(value) and len(value) > 0 and all(_is_list(row) and row and all(map(_is_number, row)) for row in value)
     )
+
+
+def _is_duration(value: object) -> bool:
+    if isinstance(value, dict):
+        return (
+            value.keys() <= {"weeks", "days", "hours", "minutes", "seconds"}
+            and all(_is_number(v) and v >= 0 for v in value.values())
+            and sum(value.values()) > 0
+        )
+    return isinstance(value, str) and bool(re.fullmatch(r"\d+(:\d\d){3}", value)) and value.strip("0:") != ""
 
 
 TRUTH = Rule(lambda v: isinstance(v, bool), "true or false")
@@ -194,7 +205,19 @@ RULES: dict[str, Rule] = {
     "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.devices": whole(1),
     "trainer.strategy": choice("auto", "ddp"),
-    "trainer.max_epochs": whole(1),
+    "trainer.max_epochs": Rule(
+        lambda v: _is_whole(v) and (v >= 1 or v == -1),
+        "a whole number of at least 1, or -1: no limit, where trainer.max_steps or trainer.max_time is one",
+    ),
+    "trainer.max_steps": Rule(
+        lambda v: _is_whole(v) and (v >= 1 or v == -1), "a whole number of at least 1, or -1: no limit"
+    ),
+    "trainer.max_time": optional(
+        Rule(_is_duration, 'a time above 0 as "DD:HH:MM:SS", such as "00:01:30:00", or as {hours: 1, minutes: 30}'),
+        "no limit",
+    ),
+    "trainer.min_epochs": optional(whole(1), "none"),
+    "trainer.min_steps": optional(whole(1), "none"),
     "trainer.gradient_clip_val": optional(POSITIVE, "no clipping"),
     "trainer.gradient_clip_algorithm": choice("norm", "value"),
     "trainer.accumulate_grad_batches": whole(1),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
+import signal
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,27 +19,30 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from initlab import console
-from initlab.build import build
+from initlab.build import build, check_arguments
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
-from initlab.freed_memory import keep_freed_memory
 from initlab.init import dense_layers, initialize, with_step_sizes
 from initlab.limits import kind_of
 from initlab.models import Module
 from initlab.models.execution import obstacle, own_calls
 from initlab.monitor import TensorBoardPage
+from initlab.monitor.epoch_rows import EpochRows
+from initlab.process import prepare_process, process_left_as_it_was
 from initlab.rules import did_you_mean
-from initlab.runs import RunDir
+from initlab.runs import Run, RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
+from initlab.runs.ending import StopAgain, ending_of
 from initlab.runs.exact_steps import ExactSteps
 from initlab.runs.no_profile import NoProfile
+from initlab.runs.resume import LIMITS, WITHOUT, own_config
+from initlab.runs.set_aside import put_back
 from initlab.runs.stopping import Stopped, Stopping
 from initlab.seeds import generator
 from initlab.theory.in_run import forecast_before
 
 log = logging.getLogger(__name__)
 SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
-ALL_CORES = torch.get_num_threads()  # as torch found it, before any run changed it
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Result:
     tested_best: bool
 
 
-def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
+def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line: bool = False) -> Result:
     """Train and test what `cfg` describes, and leave a run folder behind.
 
     A plain function: `train(compose("model=mlp", run_dir="outputs/notebook"))`. The test uses the checkpoint that was
@@ -69,12 +71,26 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     Where `cfg.resume` is set, the run that `cfg.run_dir` holds goes on from its last checkpoint, from step 0 if it has
     got to none.
 
+    What is global in the process (threads, seeds, dtype, warnings, signals) is afterwards as it was. Ctrl-C finishes
+    the update and saves; the second one ends at once: with the process, where it is the `command_line`'s.
+
     Raises:
         UserError: with one sentence, for a setting that cannot work here.
-        SystemExit: status 130 or 143, when Ctrl-C or SIGTERM stopped it.
+        KeyboardInterrupt: Ctrl-C stopped it; on the command line SystemExit, status 130.
+        SystemExit: status 143, SIGTERM stopped it.
     """
+    try:
+        with process_left_as_it_was():
+            return _train(cfg, callbacks, Stopping(kill_at_second=command_line))
+    except Stopped as stopped:
+        if command_line or stopped.number != signal.SIGINT:
+            raise
+        raise KeyboardInterrupt from None
+
+
+def _train(cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping) -> Result:
     started = time.perf_counter()
-    _quieten_lightning()
+    check_arguments(cfg)
     prepare_process(cfg)
     data = build(cfg, "data")
     data.prepare_data()
@@ -82,8 +98,14 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     _check_monitor(cfg.monitor, model)
     run_dir = RunDir(cfg.run_dir)
     saved = _last_checkpoint(run_dir, cfg) if cfg.get("resume") else None
+    further = saved is not None and _asked_to_train_further(run_dir, cfg)
+    if further:
+        put_back(run_dir.last_checkpoint.parent)
+        saved = _last_checkpoint(run_dir, cfg)
     callbacks = [
         ExactSteps(cfg.seed),
+        StopAgain(further),
+        EpochRows(),
         *callbacks,
         *(instantiate(node, _convert_="all") for node in cfg.callbacks.values() if node),
     ]
@@ -91,7 +113,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
         if isinstance(callback, TensorBoardPage):
             callback.hparams = hyper_parameters(cfg)
 
-    with Stopping() as stopping, contextlib.ExitStack() as at_the_end:
+    with stopping, contextlib.ExitStack() as at_the_end:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
         at_the_end.callback(run_dir.let_go)
         _several_updates_a_call(cfg, trainer, model, data, saved)
@@ -109,6 +131,8 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
         try:
             trainer.fit(model, datamodule=data, ckpt_path=run_dir.last_checkpoint if saved else None)
             stopping.now(trainer)
+            ended = ending_of(trainer, run_dir.path, cfg.trainer.get("max_time"))
+            console.show_ending(ended, nothing=saved is not None and saved["global_step"] == ended.steps, cfg=cfg)
             result = _finish(cfg, trainer, model, data, run_dir, stopping)
         except Stopped:
             console.show_interruption(trainer, run_dir)
@@ -119,7 +143,13 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = ()) -> Result:
     seconds = time.perf_counter() - started + (saved["run"]["seconds"] if saved else 0.0)
     if trainer.is_global_zero:
         run_dir.finish(
-            {"metrics": result.metrics, "score": result.score, "monitor": cfg.monitor, "seconds": round(seconds, 2)}
+            {
+                "metrics": result.metrics,
+                "score": result.score,
+                "monitor": cfg.monitor,
+                "ended": ended.record(),
+                "seconds": round(seconds, 2),
+            }
         )
     console.show_result(result, seconds)
     return result
@@ -142,14 +172,31 @@ def _last_checkpoint(run_dir: RunDir, cfg: DictConfig) -> dict[str, Any] | None:
     return saved
 
 
+def _asked_to_train_further(run_dir: RunDir, cfg: DictConfig) -> bool:
+    """Whether a run that has ended is given other limits or other callbacks than it had."""
+    if not (run_dir.path / "summary.json").exists():
+        return False
+    own = OmegaConf.create(own_config(Run(run_dir.path)) | {"run_dir": str(cfg.run_dir)})
+    before, now = (_ending_keys(config) for config in (own, cfg))
+    return before != now
+
+
+def _ending_keys(cfg: Any) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    return {key: plain["trainer"].get(key, WITHOUT[key]) for key in LIMITS} | {"callbacks": plain["callbacks"]}
+
+
 def _take_folder(run_dir: RunDir, cfg: DictConfig, saved: dict[str, Any] | None) -> None:
     if not cfg.get("resume"):
         run_dir.begin(OmegaConf.to_yaml(cfg, resolve=True))
         return
     own = cast("DictConfig", OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)))
     own.resume = None
-    lengths, step = (saved["run"]["lengths"], saved["global_step"]) if saved else ({}, 0)
-    run_dir.go_on(OmegaConf.to_yaml(own), lengths, step)
+    if saved is None:
+        run_dir.go_on(OmegaConf.to_yaml(own), {}, 0)
+    else:
+        table = saved.get("epochs", {}).get("rows", {}).get("csv", {}).get("table")
+        run_dir.go_on(OmegaConf.to_yaml(own), saved["run"]["lengths"], saved["global_step"], table)
 
 
 def _finish(
@@ -211,26 +258,6 @@ def _check_monitor(monitor: str, model: L.LightningModule) -> None:
     if known and monitor not in known:
         hint = did_you_mean(monitor, known)
         raise UserError(f"monitor={monitor}: {type(model).__name__} reports no such metric{hint} ({', '.join(known)})")
-
-
-def prepare_process(cfg: DictConfig) -> None:
-    """Set afresh everything global that an earlier run of this process may have changed: threads, seeds, dtype,
-    precision of products."""
-    keep_freed_memory()
-    devices = 1 if "LOCAL_RANK" in os.environ else cfg.trainer.get("devices", 1)  # a process started by another: done
-    threads = cfg.threads or max(1, ALL_CORES // devices)
-    torch.set_num_threads(threads)
-    if devices > 1:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # of the processes to come; else Lightning chooses
-    if (cfg.threads or 1) > (os.cpu_count() or 1):
-        log.warning(
-            "threads=%s: this machine has %s cores; threads in excess slow it down", cfg.threads, os.cpu_count()
-        )
-    torch.set_default_dtype(torch.float32)
-    # Not torch's newer `fp32_precision`: Lightning asks in the old words, which fails once the new ones were used.
-    torch.set_float32_matmul_precision(cfg.get("matmul_precision", "highest"))  # a run from before there was the key
-    torch.use_deterministic_algorithms(False)
-    L.seed_everything(cfg.seed, workers=True, verbose=False)
 
 
 def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
@@ -301,18 +328,3 @@ def _trainer(cfg: DictConfig, callbacks: list[L.Callback], step: int | None) -> 
 def _purge(node: DictConfig, step: int | None) -> dict[str, int]:
     """A TensorBoard that is open forgets what it has shown of later steps; the files no longer hold them."""
     return {"purge_step": step + 1} if step is not None and node._target_.endswith("TensorBoardLogger") else {}
-
-
-def _quieten_lightning() -> None:
-    """Leave out what Lightning says about devices, workers and its own services; the run says what matters."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for words in (
-        "does not have many workers",
-        "isinstance.treespec, LeafSpec",
-        "The number of training batches",
-        "could not find the monitored key",
-        "Checkpoint directory .* exists and is not empty",
-    ):
-        warnings.filterwarnings("ignore", f".*{words}")

@@ -9,6 +9,8 @@ from initlab.init import Kaiming, Normal, Orthogonal, Scheme, TorchDefault, dens
 from initlab.nn import ACTIVATIONS, Linear
 from initlab.seeds import generator
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*left as they were")
+
 
 class Net(nn.Module):
     """Layers of both kinds at two depths of nesting, and a normalisation that is nobody's business here."""

@@ -11,6 +11,8 @@ from initlab.init import LSUV, Kaiming, MuP, Orthogonal, initialize
 from initlab.nn import Activation, Linear
 from initlab.seeds import generator
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*left as they were")
+
 
 def net(activation: str = "relu", *widths: int) -> nn.Sequential:
     layers: list[nn.Module] = []

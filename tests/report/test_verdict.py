@@ -81,3 +81,17 @@ def test_what_follows_from_another_choice_is_no_axis() -> None:
     one = {"init": {"_target_": "initlab.init.Normal", "sigma": 0.01}, "seed": 0, "data": {"seed": 0}, "run_dir": "a"}
     two = {"init": {"_target_": "initlab.init.TorchDefault"}, "seed": 1, "data": {"seed": 1}, "run_dir": "b"}
     assert differences([one, two]) == [{"init": "normal", "seed": "0"}, {"init": "torch_default", "seed": "1"}]
+
+
+def test_an_epoch_without_validation_hides_no_figure_of_an_earlier_one(tmp_path: Path) -> None:
+    """An empty cell was not measured; nan was, and is no number."""
+    folder = make_run(tmp_path / "run")
+    (folder / "summary.json").unlink()
+    (folder / "metrics.csv").write_text(
+        'epoch,step,"a, quoted",train/loss,val/loss\r\n0,3,,2.0,\r\n1,6,0.5,1.0,1.5\r\n2,9,,nan,\r\n'
+    )
+    run = read_run(folder)
+    assert not run.troubles
+    assert run.last["val/loss"] == 1.5
+    assert run.last["a, quoted"] == 0.5
+    assert math.isnan(run.last["train/loss"])

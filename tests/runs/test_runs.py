@@ -122,3 +122,23 @@ def test_the_environment_names_versions_threads_and_commit(tmp_path: Path) -> No
     source = Path(__file__).parents[2]
     commit = subprocess.run(["git", "-C", source, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     assert (environment["git"] or {"commit": ""})["commit"] == commit.stdout.strip()
+
+
+CLAIMS = """
+import sys, time
+from initlab.config import new_folder
+while time.time() < float(sys.argv[1]):
+    pass
+print(new_folder("outputs/runs/now"))
+time.sleep(1)  # none goes before the others have come
+"""
+
+
+def test_of_commands_given_in_the_same_instant_each_gets_a_folder(tmp_path: Path) -> None:
+    words = ["-c", CLAIMS, str(time.time() + 2)]
+    children = [
+        subprocess.Popen([sys.executable, *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    said = sorted(child.communicate()[0].strip() for child in children)
+    assert said == ["outputs/runs/now", *(f"outputs/runs/now_{number}" for number in (2, 3, 4))]
+    assert os.listdir(tmp_path) == []  # they stayed empty

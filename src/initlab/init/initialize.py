@@ -1,5 +1,6 @@
 """Draw the weights of a whole model."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -15,6 +16,17 @@ def gain_of(model: nn.Module) -> float:
     return activation_function(getattr(model, "activation", "identity")).gain
 
 
+def left_alone(model: nn.Module) -> list[str]:
+    """The names of the parameters that `initialize` does not draw, each with the class of its layer."""
+    drawn = {id(p) for _, layer in dense_layers(model) for p in (layer.weight, layer.bias) if p is not None}
+    owner = {name: type(module).__name__ for name, module in model.named_modules()}
+    return [f"{name} ({owner[name.rpartition('.')[0]]})" for name, p in model.named_parameters() if id(p) not in drawn]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
 @torch.no_grad()
 def initialize(
     model: nn.Module,
@@ -25,6 +37,8 @@ def initialize(
 ) -> Sequence[object]:
     """Draw every dense layer of the model anew, weight then bias, with one gain for all layers.
 
+    Parameters of other layers are left as they were, and a warning names them.
+
     `batch` gives inputs for the model, for schemes that look at data; what they report is returned.
 
     Numbers are drawn where the generator lives (on the CPU if there is none) and copied, so one seed gives one
@@ -32,7 +46,13 @@ def initialize(
     """
     layers = [layer for _, layer in dense_layers(model)]
     if not layers:
-        raise UserError(f"init={scheme}: {type(model).__name__} has no dense layer to initialise")
+        found = _listed(left_alone(model)) or "no parameters at all"
+        raise UserError(f"init={scheme}: {type(model).__name__} has no dense layer to initialise, but {found}")
+    others = left_alone(model)
+    if others:
+        warnings.warn(
+            f"init={scheme}: only dense layers are drawn; left as they were: {_listed(others)}", stacklevel=3
+        )  # 3: torch.no_grad is between
     gain = gain_of(model)
     device = "cpu" if generator is None else generator.device
     for i, layer in enumerate(layers):

@@ -45,7 +45,6 @@ def obstacle(trainer: L.Trainer) -> str | None:
         "limit_train_batches": isinstance(trainer.limit_train_batches, float) and trainer.limit_train_batches == 1.0,
         "overfit_batches": not trainer.overfit_batches,
         "fast_dev_run": not trainer.fast_dev_run,
-        "max_steps": trainer.max_steps == -1,
         "val_check_interval": trainer.val_check_interval == 1.0,
     }
     values = {"devices": trainer.world_size}
@@ -122,6 +121,8 @@ class StepsOfExecution:
         batch: Batch = execution
         graph: GraphedUpdate | None = None
         for i, rows in enumerate(execution.rows):
+            if i > 0 and self.trainer.global_step == self.trainer.max_steps:
+                break
             if i > 0:
                 self._call("on_train_batch_end", {"loss": loss}, batch, batch_idx)
             seen = any(sees(self.trainer.global_step) for sees in self._sees)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from initlab import nn
 from initlab.data.executions import Executions
+from initlab.errors import UserError
 from initlab.models.execution import StepsOfExecution
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
@@ -197,6 +198,8 @@ class Module(L.LightningModule):
         return {}
 
     def _report(self, split: str) -> None:
+        if self.trainer.sanity_checking:  # of weights before any training
+            return
         means = {f"{split}/{name}": value for name, value in self._sums[split].of_all(self.trainer).means().items()}
         self.latest |= means
         self._row |= means
@@ -206,12 +209,15 @@ class Module(L.LightningModule):
         optimizer = self.make_optimizer(self.parameters())
         if self.make_scheduler is None:
             return optimizer
-        num_steps = int(self.trainer.estimated_stepping_batches)
+        num_steps = self.trainer.estimated_stepping_batches
         steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
         if isinstance(self.trainer.train_dataloader, Executions):
             steps_per_epoch = len(self.trainer.train_dataloader.batches)
-            num_steps = steps_per_epoch * self.trainer.max_epochs
-        scheduler = self.make_scheduler(optimizer, num_steps=num_steps, steps_per_epoch=steps_per_epoch)
+            limits = steps_per_epoch * (self.trainer.max_epochs or -1), self.trainer.max_steps
+            num_steps = min((limit for limit in limits if limit > 0), default=math.inf)
+        if math.isinf(num_steps):
+            raise UserError("trainer.max_epochs=-1: a scheduler plans for the whole run; set it, or trainer.max_steps")
+        scheduler = self.make_scheduler(optimizer, num_steps=int(num_steps), steps_per_epoch=steps_per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers.logger import Logger
-from lightning.pytorch.utilities import rank_zero_only
-
-from initlab.runs.rows import RowWriter, heading
+from initlab.monitor.epoch_rows import EpochLogger, Row
+from initlab.runs.epoch_table import EpochTable
 
 
-class CsvLogger(Logger):
-    """Append each epoch's metrics to `<save_dir>/metrics.csv`; the first row, in a file that is there its heading,
-    fixes the columns.
+class CsvLogger(EpochLogger):
+    """Append each epoch's metrics to `<save_dir>/metrics.csv`.
 
-    Lightning's own CSVLogger keeps every row in memory, writes the whole file anew each time and deletes what an
-    earlier part of the run has written; this one only ever appends.
+    Lightning's own CSVLogger writes the whole file again for each row and deletes what an earlier part of the run has
+    written.
     """
 
     def __init__(self, save_dir: str | Path) -> None:
         super().__init__()
         self._path = Path(save_dir) / "metrics.csv"
-        self._rows: RowWriter | None = None
+        self._opened: EpochTable | None = None
 
     @property
     def name(self) -> str:
         return "csv"
 
     @property
-    def version(self) -> str:
-        return ""
+    def _table(self) -> EpochTable:
+        """Opened at its first use: the folder is the run's by then."""
+        self._opened = self._opened or EpochTable(self._path)
+        return self._opened
 
-    @rank_zero_only
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        if self._rows is None:
-            columns = ("epoch", "step", *sorted(metrics.keys() - {"epoch"}))
-            self._rows = RowWriter(self._path, heading(self._path) or columns)
-        row = {name: value for name, value in metrics.items() if name in self._rows.columns}
-        if row:  # the test's figures are not an epoch's: they are in summary.json
-            self._rows.write([row | {"step": step}])
+    def add(self, row: Row) -> None:
+        self._table.add(row)
 
-    @rank_zero_only
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: they are in config.yaml."""
+    def amend(self, numbers: Row) -> None:
+        self._table.amend(numbers)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"table": self._table.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self._opened = None

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any
-
-from lightning.pytorch.loggers.logger import Logger
-from lightning.pytorch.utilities import rank_zero_only
 
 from initlab.console import CONSOLE
+from initlab.monitor.epoch_rows import EpochLogger, Row
+
+KINDS = ("train/", "val/", "error/")  # in this order, then the others, lr last
 
 
-class EpochLines(Logger):
-    """Print each epoch's metrics as a line under a heading: train and val side by side, as many as fit."""
+class EpochLines(EpochLogger):
+    """Print each epoch's metrics as a line under a heading: train and val next to each other, as many as fit.
+
+    A metric that an earlier epoch did not have gets the heading printed again.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._names: list[str] = []
         self._columns: list[str] = []
         self._last = time.perf_counter()
 
@@ -23,41 +26,51 @@ class EpochLines(Logger):
     def name(self) -> str:
         return "terminal"
 
-    @property
-    def version(self) -> str:
-        return ""
-
-    @rank_zero_only
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: they are in the heading of the run."""
-
-    @rank_zero_only
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        if "epoch" not in metrics:  # of the test, which the closing table shows
-            return
-        if not self._columns:
-            self._columns = self._fitting(metrics)
-            heading = "  ".join(f"{name:>{self._width(name)}}" for name in ("epoch", *self._columns, "seconds"))
-            CONSOLE.print(heading, style="bold", highlight=False)
+    def add(self, row: Row) -> None:
+        new = [name for name in row if name not in (*self._names, "epoch", "step")]
+        if new:
+            self._names = sorted([*self._names, *new], key=_rank)
+            columns = self._fitting()
+            if columns != self._columns:
+                self._columns = columns
+                self._print_heading()
         now = time.perf_counter()
-        cells = [f"{int(metrics['epoch']) + 1:>5}"]
-        cells += [f"{metrics.get(name, float('nan')):>{self._width(name)}.4f}" for name in self._columns]
-        cells.append(f"{now - self._last:>7.1f}")
+        cells = [f"{int(row['epoch']) + 1:>{_width('epoch')}}"]
+        cells += [f"{_shown(row.get(name)):>{_width(name)}}" for name in self._columns]
+        cells.append(f"{now - self._last:>{_width('seconds')}.1f}")
         self._last = now
         CONSOLE.print("  ".join(cells), highlight=False)
 
-    def _fitting(self, metrics: dict[str, float]) -> list[str]:
-        """Train, then val, then the others, while the line has room."""
-        kinds = ("train/", "val/", "error/")
-        names = [name for kind in kinds for name in metrics if name.startswith(kind)]
-        room = CONSOLE.width - len("epoch  seconds")
+    def _print_heading(self) -> None:
+        heading = "  ".join(f"{name:>{_width(name)}}" for name in ("epoch", *self._columns, "seconds"))
+        CONSOLE.print(heading, style="bold", highlight=False, markup=False)
+        others = [name for name in self._names if name not in self._columns and name != "lr"]
+        if others:
+            shown = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
+            CONSOLE.print(f"no room here for {shown}", style="dim", highlight=False, markup=False, soft_wrap=True)
+
+    def _fitting(self) -> list[str]:
+        """Those of the names, in order, for which the line has room."""
+        room = CONSOLE.width - _width("epoch") - 2 - _width("seconds")
         fitting = []
-        for name in names:
-            room -= self._width(name) + 2
-            if room >= 0:
+        for name in self._names:
+            if _width(name) + 2 <= room:
+                room -= _width(name) + 2
                 fitting.append(name)
         return fitting
 
-    @staticmethod
-    def _width(name: str) -> int:
-        return max(len(name), 7)
+
+def _rank(name: str) -> tuple[int, bool]:
+    """Sorting is stable: names of a kind stay as they came."""
+    kind = next((i for i, kind in enumerate(KINDS) if name.startswith(kind)), len(KINDS))
+    return kind, name == "lr"
+
+
+def _shown(number: float | None) -> str:
+    if number is None:
+        return ""
+    return f"{number:.4f}" if not number or 1e-3 <= abs(number) < 1e5 or number != number else f"{number:.1e}"
+
+
+def _width(name: str) -> int:
+    return max(len(name), 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class RunFiles:
     """One run.
 
     metrics:    a row an epoch, None where there is none; signal: rows of step, layer, quantity, value.
+    blank_at_the_end: the columns of metrics, with a number in some row, that the last epoch has none of, as it was not
+        validated; nan is a number here.
     forecast:   of forecast.json, a layer each: name, std, low, high, grad, grad_low, grad_high; and its verdict.
     summary:    empty for a run that did not end; failed: empty for one that did not fail.
     troubles:   a sentence for each thing that is missing or broken.
@@ -42,6 +45,7 @@ class RunFiles:
     failed: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     metrics: pd.DataFrame | None = None
+    blank_at_the_end: tuple[str, ...] = ()
     signal: pd.DataFrame | None = None
     histograms: pd.DataFrame | None = None
     forecast: list[dict[str, Any]] = field(default_factory=list)
@@ -66,7 +70,9 @@ class RunFiles:
         if self.metrics is None or self.metrics.empty:
             return {}
         row = self.metrics.iloc[-1]
-        return {str(name): float(row[name]) for name in self.metrics.columns if name not in ("epoch", "step")}
+        return {str(name): float(row[name]) for name in self.metrics.columns if name not in ("epoch", "step")} | {
+            name: float(self.metrics[name].dropna().iloc[-1]) for name in self.blank_at_the_end
+        }
 
     @property
     def score(self) -> float:
@@ -93,6 +99,8 @@ def read_run(folder: Path, pictures: bool = True) -> RunFiles:
     run.metrics = reader.csv("metrics.csv")
     if run.metrics is not None and "epoch" not in run.metrics.columns:
         run.metrics = None
+    if run.metrics is not None and len(run.metrics):
+        run.blank_at_the_end = _blank_at_the_end(reader.text("metrics.csv") or "", run.metrics)
     name = "signal.csv" if (folder / "signal.csv").exists() else "activations.csv"  # of ActivationStats alone
     run.signal = reader.csv(name, ("step", "value"), ("layer", "quantity"))
     if pictures:
@@ -122,6 +130,12 @@ def short_class(node: Any) -> str:
     target = node.get("_target_", "") if isinstance(node, dict) else ""
     name = str(target).rsplit(".", 1)[-1]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _blank_at_the_end(text: str, metrics: pd.DataFrame) -> tuple[str, ...]:
+    rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+    blank = {name for name, cell in zip(rows[0], rows[-1], strict=False) if cell == ""}
+    return tuple(str(name) for name in metrics.columns if name in blank and metrics[name].notna().any())
 
 
 def _missing(run: RunFiles) -> list[str]:

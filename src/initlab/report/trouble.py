@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -80,7 +81,7 @@ class Reader:
         whole = content[: content.rfind(b"\n") + 1]
         if len(whole) < len(content):
             self.troubles.append(MIDLINE.format(name))
-        header = whole.split(b"\n", 1)[0].decode("utf-8", "replace").strip().split(",")
+        header = next(csv.reader([whole.split(b"\n", 1)[0].decode("utf-8", "replace").strip()]), [""])
         numbers = numbers or tuple(column for column in header if column not in words)
         missing = [column for column in (*numbers, *words) if column not in header]
         if missing or not whole:

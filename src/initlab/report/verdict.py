@@ -33,6 +33,10 @@ def verdict(run: RunFiles) -> Verdict:
         "diverged": "It diverged.",
         "unknown": "It ended; whether it trained cannot be told.",
     }[word]
+    ended = run.summary.get("ended")
+    if isinstance(ended, dict) and ended.get("says"):
+        says = str(ended["says"])
+        because += f" {sentence(says[:1].upper() + says[1:])}"
     if word == "trained" and run.findings:
         headline = f"It trained, with {len(run.findings)} finding{'s' * (len(run.findings) > 1)}."
     return Verdict(word, headline, because)

@@ -17,13 +17,24 @@ class ExactSteps(L.Callback):
     batch in the run, process). A loader that has `done` and `state_dict`, as `initlab.data.Batches` does, is told
     how many batches of the epoch were trained on, and gets its state back in the middle of an epoch and at its end:
     Lightning itself does the first only, and counts batches handed out.
+
+    A run with `max_steps` that resumes at the end of an epoch would get an empty epoch more from Lightning, which takes
+    every checkpoint of such a run for one in the middle of an epoch: the limit is hidden from it while it looks. Where
+    the limit ends the run, it is validated as by any other end, also in the middle of an epoch.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._state: dict[str, int] | None = None
+        self._hidden: int | None = None  # max_steps
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._hidden is not None:
+            trainer.fit_loop.epoch_loop.max_steps = -1
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._hidden is not None:
+            trainer.fit_loop.epoch_loop.max_steps, self._hidden = self._hidden, None
         self._loader: Any = getattr(trainer.train_dataloader, "batches", trainer.train_dataloader)
         if self._state is not None:  # no batch has been asked for yet
             self._loader.load_state_dict(self._state)
@@ -53,6 +64,8 @@ class ExactSteps(L.Callback):
     ) -> None:
         if self._knows_its_place:
             self._loader.done += 1
+        if trainer.global_step == trainer.max_steps:
+            trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._knows_its_place:
@@ -65,3 +78,4 @@ class ExactSteps(L.Callback):
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn == "fit":
             self._state = checkpoint.get("batches")
+            self._hidden = trainer.max_steps if checkpoint["global_step"] < trainer.max_steps else None

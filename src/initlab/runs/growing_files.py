@@ -1,12 +1,16 @@
-"""The files of a run that only ever grow, cut back to what they held when a checkpoint was made."""
+"""The files of a run that grow, cut back to what they held when a checkpoint was made."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-PATTERNS = ("metrics.csv", "signal.csv", "activations.csv", "histograms.csv", "tensorboard/events.*")
+from initlab.runs.epoch_table import cut_back_table
+
+METRICS = "metrics.csv"
+PATTERNS = ("signal.csv", "activations.csv", "histograms.csv", "tensorboard/events.*")
 
 
 def lengths(folder: str | Path) -> dict[str, int]:
@@ -15,13 +19,23 @@ def lengths(folder: str | Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in _growing(folder)}
 
 
-def cut_back(folder: str | Path, lengths: Mapping[str, int]) -> list[str]:
+def cut_back(folder: str | Path, lengths: Mapping[str, int], table: Mapping[str, Any] | None = None) -> list[str]:
     """Make each as long as it was; one that was not there goes. Names those that have become shorter since.
 
-    So whatever a killed run wrote after its last checkpoint is gone, to the byte, for every reader.
+    So whatever a killed run wrote after its last checkpoint is gone, to the byte, for every reader. metrics.csv, whose
+    heading may have changed since, becomes what `table` says (`EpochTable.state_dict`).
     """
     folder = Path(folder)
+    if METRICS not in lengths:  # as it is in a checkpoint from before there was `table`
+        whole = cut_back_table(folder / METRICS, table or {"columns": [], "rows": 0})
+        return _cut_back(folder, lengths) + ([] if whole else [METRICS])
+    return _cut_back(folder, lengths)
+
+
+def _cut_back(folder: Path, lengths: Mapping[str, int]) -> list[str]:
     there = {path.relative_to(folder).as_posix(): path for path in _growing(folder)}
+    if METRICS in lengths and (folder / METRICS).is_file():
+        there[METRICS] = folder / METRICS
     for name, path in there.items():
         if name not in lengths:
             path.unlink()

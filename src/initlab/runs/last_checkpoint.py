@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from initlab.rules import check
 from initlab.runs.growing_files import lengths
+from initlab.runs.set_aside import set_aside
 
 
 class LastCheckpoint(Checkpoint):
@@ -20,7 +21,8 @@ class LastCheckpoint(Checkpoint):
     A run that goes on from it ends with the same bits as one that was never stopped. For that it is made only where
     nothing is half done: after an update, and not between the last batch of an epoch (or one that a validation
     follows) and the epoch's end; the last epoch's end counts as done when everybody else has done his part of it.
-    It holds the lengths of the run's growing files: `cut_back` removes what came later.
+    It holds the lengths of the run's growing files: `cut_back` removes what came later. Before an end in the middle of
+    an epoch the checkpoints are set aside, to train further from there.
 
     Args:
         every_n_steps: updates; a save that falls on a batch as above is made after the next one, and one within an
@@ -52,6 +54,10 @@ class LastCheckpoint(Checkpoint):
         if step == self._step:  # no update: gradients are being accumulated
             return
         self._due |= step // self.every_n_steps > self._step // self.every_n_steps
+        if is_stopping(trainer):  # what is left to be done is the epoch's end, which is done once
+            if trainer.is_global_zero:
+                set_aside(self.path.parent)
+            return
         if self._due and between_updates(trainer, batch_idx):
             self.save(trainer)
 
@@ -71,13 +77,12 @@ class LastCheckpoint(Checkpoint):
         checkpoint["run"] = {
             "lengths": lengths(trainer.default_root_dir),
             "seconds": self._earlier + time.perf_counter() - self._began,
-            "stopped": bool(trainer.should_stop),  # by a callback, before max_epochs
+            "stopped": bool(trainer.should_stop),  # and all is done
         }
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn == "fit" and "run" in checkpoint:
             self._earlier = checkpoint["run"]["seconds"]
-            trainer.should_stop = checkpoint["run"]["stopped"]
 
 
 def between_updates(trainer: L.Trainer, batch_idx: int) -> bool:
@@ -91,9 +96,15 @@ def between_updates(trainer: L.Trainer, batch_idx: int) -> bool:
 
 def is_last_epoch(trainer: L.Trainer) -> bool:
     """Whether the fit ends after this epoch."""
-    epochs, steps = trainer.max_epochs, trainer.max_steps
-    return (
-        trainer.should_stop
-        or (epochs is not None and 0 <= epochs <= trainer.current_epoch + 1)
-        or 0 <= steps <= trainer.global_step
-    )
+    epochs = trainer.max_epochs
+    enough = (trainer.min_epochs or 0) <= trainer.current_epoch + 1
+    return is_stopping(trainer, enough) or (epochs is not None and 0 <= epochs <= trainer.current_epoch + 1)
+
+
+def is_stopping(trainer: L.Trainer, enough_epochs: bool | None = None) -> bool:
+    """Whether the fit ends after this update, before max_epochs; `enough_epochs`: as many as min_epochs have ended."""
+    if 0 <= trainer.max_steps <= trainer.global_step:
+        return True
+    if enough_epochs is None:
+        enough_epochs = (trainer.min_epochs or 0) <= trainer.current_epoch
+    return trainer.should_stop and enough_epochs and (trainer.min_steps or 0) <= trainer.global_step

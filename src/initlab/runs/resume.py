@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,15 @@ from initlab.runs.find import find_run
 from initlab.runs.open_run import Run
 
 # What may change while a run goes on: not what the steps so far were made with.
-MAY_CHANGE = ("trainer.max_epochs", "trainer.accelerator", "trainer.profiler", "trainer.detect_anomaly", "threads")
+WITHOUT = {"max_epochs": 10, "max_steps": -1, "max_time": None, "min_epochs": None, "min_steps": None}
+LIMITS = tuple(WITHOUT)  # of a run; values of one from before there were these keys
+MAY_CHANGE = (
+    *(f"trainer.{key}" for key in LIMITS),
+    "trainer.accelerator",
+    "trainer.profiler",
+    "trainer.detect_anomaly",
+    "threads",
+)
 GROUPS_THAT_MAY = ("callbacks.", "hydra.")
 MAY_NOT = ("callbacks.best.", "hydra.run.", "hydra.sweep")
 
@@ -60,12 +68,14 @@ def own_config(run: Run) -> dict[str, Any]:
     which may have been moved. As many threads as it had, since other numbers round differently."""
     config = cast("dict[str, Any]", OmegaConf.to_container(run.config))
     moved = _with_folder(config, str(config.get("run_dir", run.path)))
+    trainer = moved.get("trainer", {})
     threads = config.get("threads") or run.environment.get("threads")
     for name in ("monitor", "activation_stats"):  # a run from before there was the key
         if moved["callbacks"].get(name):
             moved["callbacks"][name].setdefault("folder", "${run_dir}")
     return {
         **moved,
+        "trainer": trainer | {key: value for key, value in WITHOUT.items() if key not in trainer},
         "defaults": [{"hydra": "default"}, "_self_"],
         "run_dir": "${hydra:runtime.output_dir}",
         "resume": str(run.path),
@@ -106,20 +116,60 @@ def _check_may_change(override: Any, run: Run) -> None:
         )
 
 
+def nothing_left(ended: Mapping[str, Any], cfg: Any) -> str:
+    """One line about a run that has trained all it may; `ended`: of its summary (`initlab.runs.ending.Ending`)."""
+    trainer, epochs, steps, by = cfg.trainer, ended["epochs"], ended["steps"], ended["by"]
+    early = [f"callbacks.{name}" for name, node in cfg.callbacks.items() if node and "Early" in node._target_]
+    done, more = {
+        "max_steps": (f"{steps} of {trainer.get('max_steps')} steps are done", f"trainer.max_steps={2 * steps}"),
+        "max_time": (ended["says"], f"a longer trainer.max_time than {trainer.get('max_time')}"),
+        "early_stopping": (ended["says"], f"a larger {early[0]}.patience, or {early[0]}=null," if early else ""),
+        "pruned": (ended["says"], ""),
+        "callback": (ended["says"], "another setting of callbacks.*, or null for the callback,"),
+    }.get(by, (f"{epochs} of {trainer.max_epochs} epochs are done", f"trainer.max_epochs={2 * max(1, epochs)}"))
+    return f"nothing left to train: {done}" + (f"; {more} trains further" if more else "")
+
+
 def _check_unfinished(run: Run, values: dict[str, Any]) -> None:
-    before = run.config.trainer.max_epochs
-    wanted = values.get("trainer.max_epochs", before)
-    further = isinstance(wanted, int) and isinstance(before, int) and 0 <= before < wanted
-    if run.finished and not further:
-        more = f"{2 * before}" if isinstance(before, int) and before > 0 else "..."
-        print(
-            f"{run.path} is finished, with {before} epochs; to train further: "
-            f"{how_to_resume(run.path)} trainer.max_epochs={more}"
-        )
-        raise SystemExit(0)
+    if run.finished:
+        ended = (run.summary or {}).get("ended") or _as_planned(run)
+        if not _trains_further(run, values, ended["by"]):
+            if ended["by"] == "max_epochs":
+                epochs = ended["epochs"]
+                more = f"trainer.max_epochs={2 * epochs}" if isinstance(epochs, int) and epochs > 0 else "..."
+                print(
+                    f"{run.path} is finished, with {epochs} epochs; to train further: {how_to_resume(run.path)} {more}"
+                )
+            else:
+                print(f"{run.path} is finished, {nothing_left(ended, run.config)}")
+            raise SystemExit(0)
     schedule = (run.config.get("scheduler") or {}).get("_target_", "").rsplit(".", 1)[-1]
-    if further and schedule in ("cosine", "one_cycle"):
-        raise UserError(
-            f"trainer.max_epochs={wanted}: scheduler={schedule} brings lr to 0 at the end of epoch {before}, "
-            "as planned from step 0; a longer run needs a start of its own"
-        )
+    for key in ("max_epochs", "max_steps"):
+        before = run.config.trainer.get(key, WITHOUT[key])
+        wanted = values.get(f"trainer.{key}", before)
+        if _more(wanted, before) and schedule in ("cosine", "one_cycle"):
+            raise UserError(
+                f"trainer.{key}={wanted}: scheduler={schedule} brings lr to 0 at the end of "
+                f"{'epoch' if key == 'max_epochs' else 'step'} {before}, as planned from step 0; "
+                "a longer run needs a start of its own"
+            )
+
+
+def _as_planned(run: Run) -> dict[str, Any]:
+    """Of a run from before its summary said why it ended."""
+    return {"by": "max_epochs", "says": "", "epochs": run.config.trainer.max_epochs, "steps": 0}
+
+
+def _trains_further(run: Run, values: Mapping[str, Any], by: str) -> bool:
+    """Whether the words change what ended the run."""
+    if by in ("max_epochs", "max_steps"):
+        before = run.config.trainer.get(by, WITHOUT[by])
+        return _more(values.get(f"trainer.{by}", before), before)
+    if by == "max_time":
+        return values.get("trainer.max_time", "") not in ("", run.config.trainer.get("max_time"))
+    return any(key.startswith("callbacks.") for key in values)
+
+
+def _more(wanted: Any, before: Any) -> bool:
+    whole = all(isinstance(value, int) for value in (wanted, before))
+    return whole and before >= 0 and (wanted < 0 or wanted > before)

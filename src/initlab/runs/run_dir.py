@@ -70,11 +70,13 @@ class RunDir:
         self._write_json("environment.json", _environment() | {"git": git})
         point_latest_to(self.path)
 
-    def go_on(self, config_yaml: str, lengths: Mapping[str, int], step: int) -> None:
+    def go_on(
+        self, config_yaml: str, lengths: Mapping[str, int], step: int, table: Mapping[str, Any] | None = None
+    ) -> None:
         """Take the folder again for the run that it holds, from a checkpoint made when the growing files had these
-        lengths; what came later is removed."""
+        lengths and metrics.csv was `table`; what came later is removed."""
         self._hold()
-        shorter = cut_back(self.path, lengths)
+        shorter = cut_back(self.path, lengths, table)
         if shorter:
             log.warning("%s: rows that were there at the checkpoint are missing", ", ".join(shorter))
         for name in ("summary.json", "failed.json"):  # it is not over

@@ -22,23 +22,27 @@ class Stopped(SystemExit):
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
+        self.number = number
 
 
 class Stopping(Checkpoint):
     """`with Stopping() as stopping: Trainer(callbacks=[..., stopping]).fit(...)` raises `Stopped` between two updates.
 
-    The second signal ends the process on the spot. Only the main thread can take signals; in any other, and for the
-    signals of somebody else's, nothing changes. A signal that was ignored as the program started stays ignored, as
-    Ctrl-C is for a script's background job. A `Checkpoint`, as Lightning calls these after all other callbacks.
+    The second signal ends the process on the spot, with `kill_at_second`, else it raises `Stopped` there. Only the main
+    thread can take signals; in any other, and for the signals of others, nothing changes. A signal that was ignored as
+    the program started stays ignored, as Ctrl-C is for a script's background job. A `Checkpoint`, as Lightning calls
+    these after all other callbacks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kill_at_second: bool = True) -> None:
+        self.kill_at_second = kill_at_second
         self.number: int | None = None  # of the signal that came
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Stopping:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.getsignal(number) for number in SIGNALS}
+            handlers = {number: signal.getsignal(number) for number in SIGNALS}
+            self._before = {number: handler for number, handler in handlers.items() if handler is not None}  # not C's
             self._listen()
         return self
 
@@ -51,8 +55,10 @@ class Stopping(Checkpoint):
             signal.signal(number, before if before == signal.SIG_IGN else self._take)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        if self.number is not None:
+        if self.number is not None and self.kill_at_second:
             os._exit(128 + number)
+        if self.number is not None:
+            raise Stopped(number)
         self.number = number
         os.write(2, ANSWER)  # print could meet a print that the signal has interrupted
 

@@ -117,6 +117,13 @@ def forecast(
     batch: inputs over which a measured figure would be taken; the fewer, the wider the band.
     pairs: whether to reckon how alike two inputs stay, which takes half the time; else those numbers are nan.
     """
+    if not all(hasattr(scheme, name) for name in ("entries", "weight_std", "unit_signal")):
+        raise UserError(
+            f"forecast({_short(scheme)}): it takes an initialisation and the widths of a chain of dense layers, as in "
+            'forecast(Kaiming(), "relu", [784, 256, 10])'
+        )
+    if isinstance(widths, str) or not all(isinstance(w, int) for w in widths):
+        raise UserError(f"widths={widths}: must be whole numbers, as in [784, 256, 10]")
     if len(widths) < 2 or min(widths) < 1:
         raise UserError(f"widths={list(widths)}: at least inputs and outputs, each 1 or more")
     phi = elementwise(activation)
@@ -138,6 +145,10 @@ def forecast(
     chi = float(signal.gain_back[-2]) if depth > 1 else math.nan
     carries = _carries(signal, kind)
     return Forecast(verdict, layers, decades, logit_std, _dies(signal, kind), chi, carries, *question)
+
+
+def _short(given: object) -> str:
+    return repr(given) if isinstance(given, str) else f"a {type(given).__name__}"
 
 
 def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple[Layer, ...]:

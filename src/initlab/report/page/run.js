@@ -14,6 +14,7 @@ function panel(room, title, note) {
   return chart;
 }
 
+const MOST_CURVES = 40;
 const NAMES = { loss: 'Loss', acc: 'Accuracy', lr: 'Learning rate' };
 
 // A panel a metric, a line a split.
@@ -27,13 +28,13 @@ function epochCurves(room, columns) {
   }
   const order = ['loss', 'acc'], sorted = [...metrics].sort((a, b) => (order.indexOf(a[0]) + 9) % 9 - (order.indexOf(b[0]) + 9) % 9);
   const x = columns.epoch.map(e => e + 1);
-  for (const [metric, lines] of sorted.slice(0, 8)) {
+  for (const [metric, lines] of sorted.slice(0, MOST_CURVES)) {
     const chart = panel(room, NAMES[metric] ?? metric);
     chart.style.height = '270px';
     draw(chart, () => {
       const traces = lines.map(([split, y]) => {
         const colour = split === 'val' ? palette(0) : split === 'train' ? css('--ink-3') : palette(2);
-        return { x, y, type: 'scatter', mode: x.length > 40 ? 'lines' : 'lines+markers', marker: { size: 6 }, name: plain(split || metric),
+        return { x, y, connectgaps: true, type: 'scatter', mode: x.length > 40 ? 'lines' : 'lines+markers', marker: { size: 6 }, name: plain(split || metric),
           line: { color: colour, width: split === 'val' ? 2.4 : 1.8, dash: split === 'train' ? 'dot' : 'solid' }, hovertemplate: '%{y:.4g}' };
       });
       const legend = { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', xanchor: 'left', font: { size: 12 } };

@@ -1,0 +1,105 @@
+"""metrics.csv: a row an epoch, a column a metric."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from initlab.runs.atomic import whole_file
+
+FIRST = ("epoch", "step")
+
+
+class EpochTable:
+    """Rows of numbers in a CSV file, with a column for every name that any row has; a cell is empty where its epoch has
+    no such number.
+
+    A row is appended in one call to the system. A new column, or a change of the last row, writes the whole file again,
+    to a file beside it that takes its name when it is complete.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._rows = _read(self.path)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self._rows[0]) if self._rows else ()
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Append the row of an epoch."""
+        known = self.columns
+        self._widen(row)
+        self._rows.append([_cell(row.get(name)) for name in self.columns])
+        if self.columns != known:
+            self._write()
+        else:
+            with open(self.path, "a", newline="") as file:
+                file.write(_text(self._rows[-1:]))
+
+    def amend(self, numbers: Mapping[str, Any]) -> None:
+        """Put numbers into the last row, which must be there."""
+        before = self._rows[-1]
+        self._widen(numbers)
+        last = dict(zip(self.columns, self._rows[-1], strict=True))
+        last |= {name: _cell(value) for name, value in numbers.items()}
+        self._rows[-1] = list(last.values())
+        if self._rows[-1] != before:
+            self._write()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"columns": list(self.columns), "rows": max(0, len(self._rows) - 1)}
+
+    def _widen(self, names: Iterable[str]) -> None:
+        """Add columns for the names that have none: epoch, step, then by name."""
+        known = self.columns
+        columns = [*FIRST, *sorted({*known, *names} - set(FIRST))]
+        if tuple(columns) != known:
+            old = (dict(zip(known, row, strict=True)) for row in self._rows[1:])
+            self._rows = [columns, *([row.get(name, "") for name in columns] for row in old)]
+
+    def _write(self) -> None:
+        with whole_file(self.path) as file:
+            file.write(_text(self._rows).encode())
+
+
+def cut_back_table(path: Path, state: Mapping[str, Any]) -> bool:
+    """Make the file what it was when `EpochTable.state_dict` gave `state`: later rows go, and later columns.
+
+    Gives whether all that it held then was still there.
+    """
+    rows = _read(path)
+    if not state["rows"]:
+        path.unlink(missing_ok=True)
+        return True
+    kept = rows[: 1 + state["rows"]]
+    places = [rows[0].index(name) for name in state["columns"] if name in rows[0]] if rows else []
+    text = _text([row[i] for i in places] for row in kept).encode()
+    if not path.exists() or path.read_bytes() != text:
+        with whole_file(path) as file:
+            file.write(text)
+    return len(kept) == 1 + state["rows"] and len(places) == len(state["columns"])
+
+
+def _read(path: Path) -> list[list[str]]:
+    """The heading and the whole rows of a file; nothing where there is none."""
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    rows = [row for row in csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline="")) if row]
+    return [row for row in rows if len(row) == len(rows[0])]
+
+
+def _text(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    """As short as reads back as the same number."""
+    return "" if value is None else repr(value)
