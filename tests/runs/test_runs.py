@@ -1,5 +1,6 @@
 """What a run leaves on the disk."""
 
+import contextlib
 import csv
 import errno
 import json
@@ -7,6 +8,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -125,20 +127,31 @@ def test_the_environment_names_versions_threads_and_commit(tmp_path: Path) -> No
 
 
 CLAIMS = """
-import sys, time
+import sys
 from initlab.config import new_folder
-while time.time() < float(sys.argv[1]):
-    pass
-print(new_folder("outputs/runs/now"))
-time.sleep(1)  # none goes before the others have come
+print("ready", flush=True)
+sys.stdin.readline()
+print(new_folder("outputs/runs/now"), flush=True)
+sys.stdin.readline()  # none goes before the others have come
 """
 
 
 def test_of_commands_given_in_the_same_instant_each_gets_a_folder(tmp_path: Path) -> None:
-    words = ["-c", CLAIMS, str(time.time() + 2)]
-    children = [
-        subprocess.Popen([sys.executable, *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(4)
-    ]
-    said = sorted(child.communicate()[0].strip() for child in children)
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(command("-c", CLAIMS, cwd=tmp_path, **pipes)) for _ in range(4)]
+
+        def say(child: Any) -> None:
+            child.stdin.write("go\n")
+
+        def hear(child: Any) -> str:
+            return str(child.stdout.readline()).strip()
+
+        assert [hear(child) for child in children] == ["ready"] * 4
+        for child in children:
+            say(child)
+        said = sorted(hear(child) for child in children)
+        for child in children:
+            say(child)
     assert said == ["outputs/runs/now", *(f"outputs/runs/now_{number}" for number in (2, 3, 4))]
     assert os.listdir(tmp_path) == []  # they stayed empty
