@@ -61,11 +61,12 @@ def _nodes(plain: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _arguments(target: str) -> set[str] | None:
-    """The names that it takes: a class that hands `**more` to its bases takes theirs too. None: any, or not known."""
+    """The names that it takes: a class of ours that hands `**more` to its bases takes theirs too. None: any, or not
+    known, as of a class of the user's with `**more`."""
     try:
         made = get_object(target)
         signatures = [inspect.signature(made)]
-        if isinstance(made, type):
+        if isinstance(made, type) and made.__module__.startswith("initlab."):
             own = [base.__dict__["__init__"] for base in made.__mro__[:-1] if "__init__" in base.__dict__]
             signatures = [inspect.signature(init) for init in own] or signatures
     except Exception:  # not importable, or not to be looked into: `instantiate` says what is wrong

@@ -27,6 +27,7 @@ NOISE = (  # what Lightning warns of about workers and its own services; the run
     "isinstance.treespec, LeafSpec",
     "The number of training batches",
     "could not find the monitored key",
+    "Be aware that when using `ckpt_path`",  # a callback that resume= was told to leave out
     "Checkpoint directory .* exists and is not empty",
 )
 TALKATIVE = ("lightning.pytorch", "lightning.fabric")
