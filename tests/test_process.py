@@ -1,12 +1,12 @@
 """train() from Python leaves the process of its caller as it was, however it ends."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from children import command
 
 CHILD = """
 import gc, json, logging, os, random, signal, sys, threading, time, warnings
@@ -127,8 +127,9 @@ print(len(open_run("run").metrics), "epochs")
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_in_a_notebook_ctrl_c_stops_the_cell_and_the_kernel_lives(tmp_path: Path, times: int) -> None:
-    words = [sys.executable, "-c", NOTEBOOK, str(times)]
-    child = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False, env=dict(os.environ))
-    assert child.returncode == 0, (child.stdout[-2000:], child.stderr[-3000:])
-    assert "the cell was stopped" in child.stdout
-    assert child.stdout.endswith("10 epochs\n")
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with command("-c", NOTEBOOK, str(times), cwd=tmp_path, **pipes) as child:  # where Ctrl-C is not ignored
+        said, errors = child.communicate()
+    assert child.returncode == 0, (said[-2000:], errors[-3000:])
+    assert "the cell was stopped" in said
+    assert said.endswith("10 epochs\n")

@@ -6,6 +6,10 @@ import dataclasses
 import gc
 import io
 import pickle
+import shlex
+import subprocess
+import sys
+import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -259,6 +263,64 @@ def parametrized(how: Callable[[nn.Module], nn.Module]) -> nn.Module:
     return net
 
 
+class Equal(nn.Linear):
+    """Equal to any other of its shape, and has no hash."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equal) and self.weight.shape == other.weight.shape
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class WithTwin(Model):
+    """A target network of equal modules, which gets other inputs first."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 4)))
+        self.__dict__["mine"], self.__dict__["twin"] = Equal(4, 4), Equal(4, 4)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        y = self.net(batch[0])
+        with torch.no_grad():
+            self.twin(100 * y)
+        return functional.cross_entropy(y + 0 * self.mine(y), batch[1])
+
+
+class Observing(nn.ReLU):
+    """Keeps the range of its inputs, as in quantisation-aware training, and adds noise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("high", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.high = torch.maximum(self.high, x.detach().max())
+        return functional.relu(x + 0.1 * torch.randn_like(x)) + 0 * self.high
+
+
+class HasHooks(Model):
+    """Has lists of hooks of its own, under names that others use as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gradient_hooks: list[Any] = []
+        self.hooks_of_backward_by_hand = True
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        for hook in self.gradient_hooks:
+            hook.remove()
+        y = self.net(batch[0])
+        self.gradient_hooks = [y.register_hook(lambda g: None)]
+        return functional.cross_entropy(y, batch[1])
+
+
+class ShapesOnMeta(Model):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        shapes = {name: torch.empty_like(p, device="meta") for name, p in self.net.named_parameters()}
+        functional_call(self.net, shapes, (batch[0].to("meta"),))
+        return super().training_step(batch, batch_idx)
+
+
 KINDS: dict[str, Callable[[], L.LightningModule]] = {
     "packed sequences": lambda: Model(Packed()),
     "dataclass, dict and tuple": lambda: Model(Wrapped()),
@@ -276,6 +338,12 @@ KINDS: dict[str, Callable[[], L.LightningModule]] = {
     "SAM": SharpnessAware,
     "a plain optimiser": ByHand,
     "a GAN": Adversaries,
+    "equal modules without a hash": WithTwin,
+    "a stateful subclass of an activation": lambda: Model(
+        nn.Sequential(nn.Linear(12, 32), Observing(), nn.Linear(32, 4))
+    ),
+    "names of its own": HasHooks,
+    "shapes on the meta device": ShapesOnMeta,
 }
 
 
@@ -292,6 +360,7 @@ def test_watched_to_the_same_bits(kind: str, tmp_path: Path) -> None:
     assert {layer for _, layer, what in numbers if what == "update_ratio"} >= {
         name for name, p in watched.named_parameters() if p.ndim >= 2 and "parametrizations" not in name
     }
+    assert not [layer for _, layer, _ in numbers if "#" in layer and kind not in ("a GAN", "SAM")]
 
 
 def test_what_is_seen_of_uncommon_outputs(tmp_path: Path, notes: list[str]) -> None:
@@ -520,6 +589,56 @@ def test_a_fit_that_continues_continues_its_file(tmp_path: Path) -> None:
     }
 
 
+def test_another_runs_checkpoint_does_not_take_a_file_over(tmp_path: Path) -> None:
+    run = trainer(tmp_path / "a", monitor())
+    torch.manual_seed(5)
+    run.fit(Model())
+    run.save_checkpoint(tmp_path / "a.ckpt")
+    trained(Model, tmp_path / "b", monitor(), max_epochs=4)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "b").iterdir()}
+    trainer(tmp_path / "b", monitor(), max_epochs=4).fit(Model(), ckpt_path=tmp_path / "a.ckpt")
+    assert {name: (tmp_path / "b" / name).read_bytes() for name in before} == before
+    assert {step for step, _, _ in rows(tmp_path / "b" / "signal-2.csv")} == set(range(8, 16))
+
+
+def test_a_checkpoint_between_two_parts_of_a_step(tmp_path: Path) -> None:
+    more: dict[str, Any] = {"accumulate_grad_batches": 4, "max_epochs": 2}
+
+    class Saves(L.Callback):
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, *rest: Any) -> None:
+            if trainer.fit_loop.total_batch_idx == 1:
+                trainer.save_checkpoint(tmp_path / "mid.ckpt")
+
+    trained(Model, tmp_path / "whole", monitor(), Saves(), **more)
+    trainer(tmp_path / "rest", monitor(), **more).fit(Model(), ckpt_path=tmp_path / "mid.ckpt")
+    got = rows(tmp_path / "rest" / "signal.csv")
+    assert (0, "net.0", "dead") in got
+
+
+@pytest.mark.parametrize("how", ["PYTHONIOENCODING=ascii", ">/dev/full", "| true"])
+def test_output_that_cannot_be_printed_does_not_end_a_training(how: str, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text(PRINTS.format(path=[str(Path(__file__).parent), *sys.path]))
+    python = shlex.quote(sys.executable)
+    start = f"{how} {python} x.py" if "=" in how else f"{python} x.py {how}"
+    script = f"set -o pipefail; {start}; echo $? > status"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, check=False, capture_output=True)
+    assert (tmp_path / "done").exists()
+
+
+PRINTS = """
+import sys
+sys.path[:0] = {path!r}
+from test_foreign_code import *
+torch.set_num_threads(1)
+class Odd(Model):
+    def __init__(self):
+        super().__init__()
+        self.nieümmer = nn.Linear(4, 4)  # never called, so it is named
+trained(Odd, Path("run"), SignalMonitor(table=True))
+Path("done").touch()
+"""
+
+
 def test_rows_go_to_the_loggers_folder(tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for logger in (CSVLogger("logs", name="csv"), TensorBoardLogger("logs", name="tb")):
@@ -635,6 +754,100 @@ def test_gradients_of_lbfgs_are_those_at_the_weights_before_its_step(tmp_path: P
     assert got[0, "net.0", "std"] == pytest.approx(net[0](X).std().item(), rel=1e-5)  # type: ignore[index]
     assert not any("#" in layer for _, layer, _ in got)  # its further evaluations are of other weights
     assert model is not None
+
+
+def test_a_gradient_asked_for_beside_the_training_does_not_count(tmp_path: Path) -> None:
+    class Asks(Model):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            self.y = self.net(batch[0])
+            return functional.cross_entropy(self.y, batch[1])
+
+        def backward(self, loss: torch.Tensor, *args: Any, **kwargs: Any) -> None:
+            loss.backward(retain_graph=True)
+
+        def on_before_zero_grad(self, optimizer: Any) -> None:
+            if hasattr(self, "y"):
+                torch.autograd.grad(1e4 * self.y.sum(), self.net[0].weight, retain_graph=True)  # type: ignore[index]
+
+        def on_after_backward(self) -> None:
+            torch.autograd.grad(1e4 * self.y.sum(), self.net[0].weight)  # type: ignore[index]
+
+    trained(Asks, tmp_path / "asks", monitor())
+    trained(Model, tmp_path / "plain", monitor())
+    assert rows(tmp_path / "asks" / "signal.csv") == rows(tmp_path / "plain" / "signal.csv")
+
+
+def test_a_batch_that_the_model_leaves_out_is_not_the_sample(tmp_path: Path) -> None:
+    class LeavesOut(Model):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            loss = super().training_step([batch[0] * (100 if batch_idx % 2 == 0 else 1), batch[1]], batch_idx)
+            return None if batch_idx % 2 == 0 else loss
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*returned `None`")
+        trained(LeavesOut, tmp_path, monitor(), max_epochs=1, accumulate_grad_batches=2)
+    torch.manual_seed(0)
+    net, (_, (X, _), *_) = mlp(), data()
+    got = rows(tmp_path / "signal.csv")
+    assert got[0, "net.0", "std"] == pytest.approx(net[0](X).std().item(), rel=1e-5)
+    assert (0, "net.0", "grad_std") in got
+    assert {step for step, _, _ in got} == {0, 1}
+
+
+def test_an_update_made_without_an_optimiser_is_named(tmp_path: Path, notes: list[str]) -> None:
+    class Alone(Model):
+        automatic_optimization = False
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            loss = super().training_step(batch, batch_idx)
+            for p, g in zip(self.parameters(), torch.autograd.grad(loss, list(self.parameters())), strict=True):
+                p.data.sub_(0.1 * g)
+
+        def configure_optimizers(self) -> None:
+            return None
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*returned `None`")
+        trained(Alone, tmp_path, monitor())
+    assert {step for step, _, _ in rows(tmp_path / "signal.csv")} == set(range(8))
+    assert notes == ["no step of an optimiser of torch was seen, so no update of a parameter is known"]
+
+
+def test_a_step_that_failed_and_was_tried_again(tmp_path: Path) -> None:
+    class Retries(ByHand):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            optimizer = self.optimizers(use_pl_optimizer=False)
+            with pytest.raises(ZeroDivisionError):
+                optimizer.step(lambda: 1 / 0)
+            return super().training_step(batch, batch_idx)
+
+    trained(Retries, tmp_path / "retries", monitor())
+    trained(ByHand, tmp_path / "plain", monitor())
+    assert rows(tmp_path / "retries" / "signal.csv") == rows(tmp_path / "plain" / "signal.csv")
+
+
+def test_a_compiled_function_is_compiled_three_times_at_most(tmp_path: Path) -> None:
+    """Without hooks, with those for mean and std, with all of them."""
+    made = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        made.append(graph)
+        return graph.forward
+
+    class Compiled(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            loss = lambda X, y: functional.cross_entropy(self.net(X), y)  # noqa: E731
+            self.whole = torch.compile(loss, backend=backend, fullgraph=True)
+
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return self.whole(*batch)
+
+    torch._dynamo.reset()
+    watch = SignalMonitor(every_n_steps=20, dense_steps=30)
+    trained(Compiled, tmp_path, watch, max_epochs=15)
+    assert len(made) <= 3
+    torch._dynamo.reset()
 
 
 def test_a_plain_optimiser_resumes_where_it_was(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class Module(L.LightningModule):
             self._chain.backward(self._gradient if parts == 1 else self._gradient / parts)
 
     @property
-    def gradient_hooks(self) -> list[Callable[[torch.nn.Module, Tensor], None]] | None:
+    def hooks_of_backward_by_hand(self) -> list[Callable[[torch.nn.Module, Tensor], None]] | None:
         """By hand: called in the backward pass with each layer and d loss / d (its output); None: ask autograd."""
         return None if self._chain is None else self._chain.hooks
 

@@ -70,13 +70,14 @@ def _fits(pattern: str, name: str) -> bool:
         return False
 
 
-def compiled_layers(model: nn.Module) -> set[nn.Module]:
-    """Every module that runs within a compiled graph: `torch.compile(module)`, `module.compile()`, or the whole
+def compiled_layers(model: nn.Module) -> set[int]:
+    """The ids of all modules that run within a compiled graph: `torch.compile(module)`, `module.compile()`, or the whole
     LightningModule by `trainer.fit(torch.compile(model))`."""
-    if getattr(model, "_compiler_ctx", None):
-        return set(model.modules())
-    inside: set[nn.Module] = set()
-    for module in model.modules():
-        if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
-            inside.update(module.modules())
+    if vars(model).get("_compiler_ctx"):
+        return {id(module) for module in model.modules()}
+    inside: set[int] = set()
+    for module in model.modules():  # vars: a module may answer for any name
+        wraps = any(name == "_orig_mod" for name, _ in module.named_children())
+        if wraps or vars(module).get("_compiled_call_impl") is not None:
+            inside.update(id(part) for part in module.modules())
     return inside

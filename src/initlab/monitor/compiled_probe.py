@@ -28,7 +28,7 @@ class CompiledProbe:
         wide = torch.float32 if device.type == "mps" else torch.float64
         self._layers = dict(layers)
         self._buffer = torch.zeros(len(layers), len(WHAT), dtype=wide, device=device)
-        self._hooks = [self._hook(i) for i in range(len(layers))]
+        self._hooks = [self._hook(i, module) for i, module in enumerate(layers.values())]
         self._handles: list[RemovableHandle] = []
 
     def attach(self) -> None:
@@ -36,12 +36,12 @@ class CompiledProbe:
         for module, hook in zip(self._layers.values(), self._hooks, strict=True):
             self._handles.append(module.register_forward_hook(hook))
 
-    def _hook(self, index: int) -> Callable[..., None]:
+    def _hook(self, index: int, watched: nn.Module) -> Callable[..., None]:
         buffer, wide = self._buffer, self._buffer.dtype
 
         def write(module: nn.Module, inputs: Any, output: Any) -> None:
             x = _first_tensor(output)
-            if x is not None and x.is_floating_point():
+            if module is watched and x is not None and x.is_floating_point():  # a copy has the hooks, too
                 x = x.detach()
                 bad = x.numel() - torch.isfinite(x).sum(dtype=wide)
                 buffer[index, 0] = x.numel()

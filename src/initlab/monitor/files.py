@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
-
-from initlab.runs.atomic import whole_file
-from initlab.runs.rows import RowWriter, heading
+from typing import Any
 
 
 class Files:
     """Tables and other files of one fit.
 
-    No file that is there already is written to, whoever made it, save where a fit continues: its own tables are then
-    cut to the steps before, told by their headings. Where a name is taken all names get a number, signal-2.csv,
+    No file that is there already is written to, whoever made it, save where a fit continues: its own tables, told by
+    their content, are then cut to what they held. Where a name is taken all names get a number, signal-2.csv,
     histograms-2.csv, findings-2.json.
 
     Args:
         folder: None keeps no files.
-        tables: name -> columns; the first table's name is claimed for the whole set. Their first column is the step.
+        tables: name -> columns; the first table's name is claimed for the whole set.
         others: names of further files, which their writers replace as a whole.
     """
 
@@ -28,6 +28,7 @@ class Files:
         self.number: int | None = None  # None: not claimed yet
         self._tables = tables
         self._others = others
+        self._written: dict[str, tuple[int, int]] = {}  # of each table: bytes, their crc32
 
     def path(self, name: str) -> Path | None:
         """Where the file of that name is in this set; None before a claim, and where no files are kept."""
@@ -35,9 +36,22 @@ class Files:
             return None
         return self._numbered(name, self.number)
 
-    def table(self, name: str) -> RowWriter | None:
+    def append(self, name: str, lines: str) -> None:
+        """Add lines of CSV text to a table; nothing where no files are kept."""
         path = self.path(name)
-        return None if path is None else RowWriter(path, self._tables[name])
+        if path is None or not lines:
+            return
+        new = not path.exists()
+        if new:
+            lines = _heading(self._tables[name]) + lines
+        with open(path, "a", newline="") as file:
+            file.write(lines)
+        self._count(name, lines)
+
+    def _count(self, name: str, lines: str) -> None:
+        length, crc = self._written.get(name, (0, 0))
+        data = lines.encode()
+        self._written[name] = length + len(data), zlib.crc32(data, crc)
 
     def claim(self) -> None:
         """Take the first number that is free. A table of this name, with its heading, shows others that it is taken."""
@@ -45,32 +59,62 @@ class Files:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         first, *more = [*self._tables, *self._others]
+        heading = _heading(self._tables[first])
         for number in count(1):
             if any(self._numbered(name, number).exists() for name in more):
                 continue
             try:
                 with open(self._numbered(first, number), "x", newline="") as file:  # of two at once one gets it
-                    file.write(RowWriter(file.name, self._tables[first]).heading)
+                    file.write(heading)
             except FileExistsError:
                 continue
             self.number = number
+            self._count(first, heading)
             return
 
-    def resume(self, number: int, step: int) -> None:
-        """Continue the tables of that number, without what they hold of steps from `step` on; where there is no such
-        table, claim later as at a start."""
-        first = next(iter(self._tables))
-        if self.folder is None or heading(self._numbered(first, number)) != tuple(self._tables[first]):
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: the number, and of each table its length and crc32."""
+        return {"number": self.number, "written": {name: list(what) for name, what in self._written.items()}}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Continue the tables as they were at that state, without what they hold beyond; where they do not begin with
+        what was written then, they are of another run, and a name is claimed as at a start."""
+        if self.folder is None:
             return
-        self.number = number
+        state = state if "written" in state else self._as_they_are(state["number"])
+        if state["number"] is None:
+            return
+        for name, (length, crc) in state["written"].items():
+            path = self._numbered(name, state["number"])
+            if not path.is_file():
+                return
+            with open(path, "rb") as file:
+                if zlib.crc32(file.read(length)) != crc:
+                    return
+        for name in self._tables:
+            path, (length, _) = self._numbered(name, state["number"]), state["written"].get(name, (0, 0))
+            if length:
+                os.truncate(path, length)
+            elif path.exists():  # its first row came later
+                path.unlink()
+        self.number = state["number"]
+        self._written = {name: (length, crc) for name, (length, crc) in state["written"].items()}
+
+    def _as_they_are(self, number: int) -> dict[str, Any]:
+        """The state of a checkpoint from before there was one: tables with their headings, which the run has cut."""
+        written = {}
         for name, columns in self._tables.items():
             path = self._numbered(name, number)
-            if heading(path) == tuple(columns):
-                with open(path, "rb") as old, whole_file(path) as new:
-                    new.write(next(old, b""))
-                    new.writelines(line for line in old if line.endswith(b"\n") and int(line.split(b",", 1)[0]) < step)
+            content = path.read_bytes() if path.is_file() else b""
+            if content.startswith(_heading(columns).encode()):
+                written[name] = [len(content), zlib.crc32(content)]
+        return {"number": number if written else None, "written": written}
 
     def _numbered(self, name: str, number: int) -> Path:
         assert self.folder is not None
         path = self.folder / name
         return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+
+
+def _heading(columns: Sequence[str]) -> str:
+    return ",".join(columns) + "\r\n"

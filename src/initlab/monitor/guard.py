@@ -30,19 +30,27 @@ class Guard:
             yield
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SystemExit) and type(error) is not SystemExit:
+                raise  # of a signal
             self.note(f"{what} failed ({reason(error)}); the training continues without it")
             if then is not None:
                 then()
 
     def note(self, text: str) -> None:
-        """Print a line about the monitor, the same one once only."""
+        """Print a line about the monitor, the same one once only; where nothing can be printed, nothing."""
         if self._prints and text not in self._printed:
-            CONSOLE.print(f"monitor  {text}", highlight=False, markup=False, soft_wrap=True)
-        self._printed.add(text)
+            self._printed.add(text)
+            try:
+                CONSOLE.print(f"monitor  {text}", highlight=False, markup=False, soft_wrap=True)
+            except Exception:
+                return
+            except SystemExit as error:  # rich ends a process whose output nobody reads
+                if type(error) is not SystemExit:
+                    raise
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """ "RuntimeError: shape mismatch": the type and the first line of the message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

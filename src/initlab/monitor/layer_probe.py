@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -29,8 +30,9 @@ class LayerProbe:
     after `detach`.
 
     They are torch's hooks on all modules, which look up whether a module is one of ours: a module itself never carries
-    one, so that it can be copied, pickled and scripted at any time, and a copy is not taken for the original. Only
-    where something is compiled are there hooks on the modules, as hooks on all would be compiled into the graph.
+    one, so that it can be copied, pickled and scripted at any time, and a copy is not taken for the original. Only of a
+    model with compiled modules the others carry hooks, as hooks on all would be compiled into the graph. They see what
+    a layer puts out before hooks of the user's on that layer change it.
 
     The hooks only read: an output is looked at before the next layer can overwrite it, and the input of an activation
     before an in-place one does. Of a tuple, dict or dataclass it is the first tensor of numbers with more than one
@@ -39,7 +41,8 @@ class LayerProbe:
     layer in whose hook something fails is left out from there on.
 
     Gradients come from autograd's hooks on the outputs, or, of a model that has none because it computes its gradients
-    itself, from its list `gradient_hooks`, whose entries it calls with (layer, gradient).
+    itself, from its list `hooks_of_backward_by_hand`, whose entries it calls with (layer, gradient). Of several
+    backward passes through an output the gradient is that of the last.
     """
 
     def __init__(
@@ -56,50 +59,59 @@ class LayerProbe:
         self._guard = guard
         self._gradient_hooks = gradient_hooks
         self._compiled = compiled
-        self._names: dict[nn.Module, str] = {}
-        self._saturation: dict[nn.Module, Saturation] = {}
+        self._watched: dict[int, tuple[nn.Module, str]] = {}  # by id: a module may call others its equals
+        self._saturation: dict[int, Saturation] = {}
         self._handles: list[RemovableHandle] = []
         self._gradient_handles: list[RemovableHandle] = []
+        self._number: int | None = None  # of the hooks on all modules
         self._sample: Sample
         self._reasons: dict[str, str] = {}  # why the latest output of a layer could not be read
         self._left_out: set[str] = set()
-        self.paused = False
+        self._bracketed = False  # Lightning says when the backward pass of the training begins and ends
+        self.in_backward = False
 
     def choose(self, layers: Mapping[str, nn.Module]) -> None:
         """Watch these from the next `attach` on."""
-        names = {module: name for name, module in layers.items() if name not in self._left_out}
-        if names == self._names:
+        watched = {id(module): (module, name) for name, module in layers.items() if name not in self._left_out}
+        if list(watched) == list(self._watched):
             return
-        self._names, self._saturation = names, {}
+        self._watched, self._saturation = watched, {}
         if "saturated" in self._quantities:
-            for module, name in names.items():
+            for module, name in watched.values():
                 try:
                     found = saturation_of(module)
                 except Exception as error:  # a user's activation that does not take the points it is tried on
                     self._guard.note(f"{name}: no share of saturated entries ({reason(error)})")
                     continue
                 if found is not None:
-                    self._saturation[module] = found
+                    self._saturation[id(module)] = found
 
     def attach(self, sample: Sample, full: bool) -> None:
         self.detach()
         self._sample, self._full = sample, full
         self._calls: Counter[str] = Counter()
-        self._saturated: dict[nn.Module, kernels.Number] = {}  # between the call and the return of a layer
+        self._saturated: dict[int, kernels.Number] = {}  # between the call and the return of a layer
         self._units = Units()
-        self.paused = False
+        self.in_backward = self._bracketed = False
         before, after = self._before, self._after
         if self._compiled:
             # plain functions, as a deep copy of a bound method copies its object too
-            self._handles += [m.register_forward_hook(lambda *call: after(*call)) for m in self._names]
+            modules = [module for module, _ in self._watched.values()]
+            self._handles += [m.register_forward_hook(lambda *call: after(*call)) for m in modules]
             if full:
-                self._handles += [m.register_forward_pre_hook(lambda *call: before(*call)) for m in self._names]
+                self._handles += [m.register_forward_pre_hook(lambda *call: before(*call)) for m in modules]
         else:
-            self._handles.append(register_module_forward_hook(after))
-            if full:
-                self._handles.append(register_module_forward_pre_hook(before))
+            with _numbered(self._number):
+                self._handles.append(register_module_forward_hook(after))
+                if full:
+                    self._handles.append(register_module_forward_pre_hook(before))
+            self._number = self._handles[0].id
         if full and self._gradient_hooks is not None and "grad_std" in self._quantities:
             self._gradient_hooks.append(self._announced)
+
+    def begin_backward(self) -> None:
+        """Activation checkpointing calls layers again within it, which are not looked at."""
+        self.in_backward = self._bracketed = True
 
     def detach(self) -> None:
         for handle in [*self._handles, *self._gradient_handles]:
@@ -114,12 +126,12 @@ class LayerProbe:
         seen = set(sample.layers)
         return {
             name: self._reasons.get(name, NEVER_CALLED)
-            for module, name in self._names.items()
+            for module, name in self._watched.values()
             if name not in seen and (name in self._reasons or next(module.parameters(), None) is not None)
         }
 
     def _before(self, module: nn.Module, inputs: Any) -> None:
-        if torch.compiler.is_compiling() or self.paused or module not in self._names:
+        if torch.compiler.is_compiling() or self.in_backward or id(module) not in self._watched:
             return
         try:
             z = first_signal(inputs)
@@ -129,18 +141,18 @@ class LayerProbe:
                 z = _of_numbers(z)
                 if self._quantities & PER_UNIT:
                     self._units.enter(module, z)
-                if module in self._saturation:
-                    self._saturated[module] = self._saturation[module].count(z)
+                if id(module) in self._saturation:
+                    self._saturated[id(module)] = self._saturation[id(module)].count(z)
         except Exception as error:
             self._fail(module, error)
 
     def _after(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or self.paused or module not in self._names:
+        if torch.compiler.is_compiling() or self.in_backward or id(module) not in self._watched:
             return
         try:
             x = first_signal(output)
             if x is None:
-                self._reasons[self._names[module]] = unreadable(output)
+                self._reasons[self._watched[id(module)][1]] = unreadable(output)
                 return
             with self._watch:
                 self._take(module, x)
@@ -148,7 +160,7 @@ class LayerProbe:
             self._fail(module, error)
 
     def _take(self, module: nn.Module, output: Tensor) -> None:
-        name, sample = self._names[module], self._sample
+        name, sample = self._watched[id(module)][1], self._sample
         self._calls[name] += 1
         call = self._calls[name]
         if call > MAX_CALLS:
@@ -163,8 +175,8 @@ class LayerProbe:
             return
         if "active" in self._quantities:
             added[layer, "active"] = kernels.count(torch.gt, x, 0.0)
-        if module in self._saturated:
-            added[layer, "saturated"] = self._saturated.pop(module)
+        if id(module) in self._saturated:
+            added[layer, "saturated"] = self._saturated.pop(id(module))
         if self._quantities & PER_UNIT:
             peaks = sample.largest[layer] = self._units.peaks(module, x)
             if "histogram" in self._quantities:
@@ -175,11 +187,13 @@ class LayerProbe:
             self._gradient_handles.append(output.register_hook(self._gradient(layer)))
 
     def _announced(self, module: nn.Module, gradient: Tensor) -> None:
-        if module in self._names:
-            self._gradient(self._names[module])(gradient)
+        if id(module) in self._watched:
+            self._gradient(self._watched[id(module)][1])(gradient)
 
     def _gradient(self, layer: str) -> Callable[[Tensor], None]:
         def look(gradient: Tensor) -> None:
+            if self._bracketed and not self.in_backward:  # a gradient that the model asks for beside the training
+                return
             try:
                 with self._watch:
                     g, added = _of_numbers(gradient), self._sample.added
@@ -193,12 +207,28 @@ class LayerProbe:
         return look
 
     def _fail(self, module: nn.Module, error: Exception) -> None:
-        name = self._names.pop(module, type(module).__name__)
-        self._saturation.pop(module, None)
+        _, name = self._watched.pop(id(module))
+        self._saturation.pop(id(module), None)
         self._left_out.add(name)
         for call in range(1, MAX_CALLS + 1):
             self._sample.drop(name if call == 1 else f"{name}#{call}")
         self._guard.note(f"{name} is no longer watched ({reason(error)})")
+
+
+@contextlib.contextmanager
+def _numbered(number: int | None) -> Iterator[None]:
+    """The hooks registered within get the numbers from `number` on, which were theirs before; None: new ones.
+
+    torch.compile, of a function that calls modules, compiles anew for hooks on all modules with other numbers; so it
+    compiles twice, with hooks and without. The counter is torch's own; without it hooks would get new numbers.
+    """
+    counter: Any = RemovableHandle
+    following = getattr(counter, "next_id", None)
+    if number is not None and following is not None:
+        counter.next_id = number
+    yield
+    if number is not None and following is not None:
+        counter.next_id = following
 
 
 def first_signal(output: Any) -> Tensor | None:
@@ -228,7 +258,7 @@ def is_signal(x: Tensor) -> bool:
 
     Tensors under a transform of torch.func (vmap, grad) have no memory of their own, by which they are told.
     """
-    if not (x.is_floating_point() or x.is_complex()) or x.layout is not torch.strided or x.is_nested:
+    if not (x.is_floating_point() or x.is_complex()) or x.layout is not torch.strided or x.is_nested or x.is_meta:
         return False
     if type(x) is not Tensor and not isinstance(x, nn.Parameter):
         return False
@@ -251,6 +281,8 @@ def unreadable(output: Any) -> str:
     if type(output) is not Tensor or output.is_nested or output.layout is not torch.strided:
         kind = "nested tensor" if output.is_nested else str(output.layout)
         return f"its output is a {type(output).__name__ if type(output) is not Tensor else kind}"
+    if output.is_meta:
+        return "its output is on the meta device"
     return "its output is a single number" if output.numel() <= 1 else "it is called under a transform of torch.func"
 
 

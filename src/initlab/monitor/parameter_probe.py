@@ -56,7 +56,7 @@ class ParameterProbe:
     def _forget(self) -> None:
         self._before = {}
         self._had_gradient: set[str] = set()
-        self._depth = 0  # of steps within steps
+        self._steps: list[int] = []  # the optimisers that are stepping, the outermost first
         self.stepped = False  # whether a watched parameter took part in a step since `attach`
 
     def before_step(self, optimizer: Optimizer) -> None:
@@ -65,18 +65,21 @@ class ParameterProbe:
             self._look(self._of(optimizer), gradient=True)
 
     def _begin(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._depth += 1
+        if id(optimizer) in self._steps:  # its last step ended in an error
+            del self._steps[self._steps.index(id(optimizer)) :]
+        self._steps.append(id(optimizer))
         with self._guard("looking at the weights before a step", self._before.clear):
             names = self._of(optimizer)
             self._had_gradient.update(name for name in names if self._parameters[name].grad is not None)
             self.stepped = self.stepped or bool(names)
-            if self._depth == 1 and not self._automatic:
+            if len(self._steps) == 1 and not self._automatic:
                 closure = len(args) > 1 or kwargs.get("closure") is not None
                 self._look(names, gradient=not closure)
 
     def _end(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._depth -= 1
-        if self._depth > 0:
+        if id(optimizer) in self._steps:
+            del self._steps[self._steps.index(id(optimizer)) :]
+        if self._steps:
             return
         with self._guard("looking at the weights after a step", self._before.clear), self._watch:
             for name in self._of(optimizer):

@@ -61,16 +61,14 @@ class Recorder:
         return rows
 
     def state_dict(self) -> dict[str, Any]:
-        return {"looked": self.looked, "first_nonfinite": self.first_nonfinite, "number": self.out.files.number}
+        files = self.out.files.state_dict()
+        return {"looked": self.looked, "first_nonfinite": self.first_nonfinite, "files": files}
 
-    def load_state_dict(self, state: dict[str, Any], step: int) -> None:
-        """Of a fit that continues from `step`; the history comes from the files."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The history comes from the files."""
         self.looked, self.first_nonfinite = state["looked"], state["first_nonfinite"]
-        number = state.get("number", 1)  # 1: of a checkpoint from before there were numbers
-        if number is not None:
-            self.out.resume(number, step)
-        files = self.out.files
-        rows, histograms = (files.path(name) for name in (self.out.file, HISTOGRAMS))
+        self.out.resume(state.get("files", {"number": 1}))
+        rows, histograms = (self.out.files.path(name) for name in (self.out.file, HISTOGRAMS))
         if rows and histograms:
             self.history.add(read_rows(rows), read_histograms(histograms))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -78,10 +78,10 @@ class RowsOut:
             if path is not None and path.name != self.file:
                 self._guard.note(f"{self.file} or a file beside it is there already, so rows go to {path}")
 
-    def resume(self, number: int, step: int) -> None:
-        """Continue the files of that number with rows of steps from `step` on."""
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Continue the files of that state."""
         with self._guard(f"reading {self.file}"):
-            self.files.resume(number, step)
+            self.files.resume(state)
 
     def write(self, trainer: L.Trainer, rows: Sequence[Row], histograms: Iterable[Histogram]) -> None:
         """Rows come in order of step."""
@@ -96,15 +96,15 @@ class RowsOut:
                 write()
 
     def _write_rows(self, steps: list[tuple[int, list[Row]]]) -> None:
-        table = self.files.table(self.file)
         lines = [f"{step},{self._named(row)[0]},{row['value']!r}\r\n" for step, rows in steps for row in rows]
-        if table and lines:
-            table.append("".join(lines))
+        self.files.append(self.file, "".join(lines))
 
     def _write_histograms(self, histograms: list[Histogram]) -> None:
-        table = self.files.table(HISTOGRAMS) if histograms else None
-        if table:
-            table.write(vars(h) | {"counts": " ".join(map(str, h.counts))} for h in histograms)
+        text = io.StringIO()
+        rows = (vars(h) | {"counts": " ".join(map(str, h.counts))} for h in histograms)
+        csv.DictWriter(text, HISTOGRAM_COLUMNS).writerows(rows)
+        if histograms:
+            self.files.append(HISTOGRAMS, text.getvalue())
 
     def _write_events(self, trainer: L.Trainer, steps: list[tuple[int, list[Row]]]) -> None:
         for writer in tensorboard_writers(trainer):

@@ -55,6 +55,8 @@ class Sample:
         torch.distributed.all_reduce(seals, op=order.MAX)
         if int(seals[0]) != -int(seals[1]):
             warnings.warn("monitor: the processes ran different layers; figures are of the first one", stacklevel=2)
+            if LOSS in self.added:
+                self.added[LOSS] *= torch.distributed.get_world_size()
             return
         if self.added:
             together = _stack(list(self.added.values()), device)

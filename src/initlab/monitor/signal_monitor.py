@@ -131,8 +131,8 @@ class SignalMonitor(L.Callback):
                 others=names,
                 histograms="histogram" in self.quantities,
             )
-            if before and before.out.files.folder == folder and before.out.files.number:
-                out.resume(before.out.files.number, trainer.global_step)
+            if before and before.out.files.folder == folder:
+                out.resume(before.out.files.state_dict())
             self._recorder = Recorder(self.quantities, out)
             self._fit = WatchedFit(
                 trainer,
@@ -237,7 +237,10 @@ class SignalMonitor(L.Callback):
         if self._recorder.looked >= 0:
             if not self.history.layers("mean") and not self.history.layers("std"):
                 fit.guard.note("no layer was seen in this run")
-            CONSOLE.print(self.cost(), highlight=False)
+            elif fit.wants_parameters and not fit.stepped:
+                fit.guard.note("no step of an optimiser of torch was seen, so no update of a parameter is known")
+            with fit.guard("the line about its cost"):
+                CONSOLE.print(self.cost(), highlight=False)
 
     def _ask(self, observer: Observer, call: Callable[[], None]) -> None:
         """An observer in which something fails is asked no more in this fit."""
@@ -272,6 +275,11 @@ class SignalMonitor(L.Callback):
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert self._fit is not None
         self._fit.detach()  # a user's hook may have skipped the end of a batch
+
+    @guarded
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert self._fit is not None
+        self._fit.detach()  # likewise
 
     @guarded
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: torch.Tensor) -> None:

@@ -31,9 +31,10 @@ class Units:
 
     A dense, convolution or normalisation layer says by its type where its units are: features last, channels before
     the spatial dimensions. Any other layer, an activation above all, has the units of the layer before it, in the
-    dimension that has as many entries, wherever a transpose has put it. Where several have, it is the one that lies in
-    memory as that layer's output did, else the one in which its input has that layer's extremes, else the one in the
-    same place. Where none has, it is the last dimension, or the one behind the batch of four or more.
+    dimension that has as many entries, wherever a transpose has put it. Where several have, it is the one in which its
+    input has that layer's extremes (on a device, where to compare would wait: the one that lies in memory as that
+    layer's output did), else the one in the same place. Where none has, it is the last dimension, or the one behind the
+    batch of four or more.
     """
 
     def __init__(self) -> None:
@@ -79,10 +80,10 @@ def _by_type(module: nn.Module, x: Tensor) -> int | None:
 
 
 def _the_one(fit: list[int], made: _Made, x: Tensor) -> int:
-    if x.data_ptr() == made.memory:
-        fit = [d for d in fit if x.stride(d) == made.stride] or fit
-    elif x.is_cpu:  # elsewhere a comparison would wait for the device
+    if x.is_cpu:  # elsewhere a comparison would wait for the device
         fit = [d for d in fit if torch.equal(kernels.units(x, d), made.peaks)] or fit
+    elif x.data_ptr() == made.memory:
+        fit = [d for d in fit if x.stride(d) == made.stride] or fit
     if made.dim in fit and made.dims == x.dim():
         return made.dim
     return fit[-1] if len(fit) == 1 or x.dim() < 4 else fit[0]

@@ -57,12 +57,13 @@ class WatchedFit:
         self.offset = 0  # steps that trainer.global_step did not count
         self._trainer, self._model = trainer, model
         self._patterns, self._stop_on_nonfinite = layers, stop_on_nonfinite
-        self._wants_parameters = bool(quantities & OF_PARAMETERS)
+        self.wants_parameters = bool(quantities & OF_PARAMETERS)
         inside = compiled_layers(model)
         chosen = choose_layers(model, layers)
-        compiled = {name: module for name, module in chosen.items() if module in inside}
+        compiled = {name: module for name, module in chosen.items() if id(module) in inside}
         self._inside = inside
-        hooks = getattr(model, "gradient_hooks", None)
+        hooks = getattr(model, "hooks_of_backward_by_hand", None)
+        hooks = hooks if isinstance(hooks, list) else None
         self._layers = LayerProbe(quantities, self.watch, guard, hooks, compiled=bool(inside))
         self._compiled = CompiledProbe(compiled, model.device) if compiled else None
         self._weights = ParameterProbe(quantities, self.watch, guard)
@@ -71,14 +72,17 @@ class WatchedFit:
         self._by_batches = False  # where global_step stands still
         self._told = False  # which layers are not watched
         self._sample: Sample | None = None
-        self._full = False
+        self._look: str | None = None  # how closely the step that runs is looked at
         self._step = -1  # the latest seen
+        self._before: dict[str, Any] = {}  # the cadence's state before that
+        self._skipped = False  # the model left the latest batch out
+        self.stepped = False  # whether an optimiser's step was seen
         self.wanted = False  # an observer asked for the rows of the step just made
 
     def _choose(self, layers: Mapping[str, nn.Module]) -> None:
-        self._layers.choose({name: module for name, module in layers.items() if module not in self._inside})
+        self._layers.choose({name: module for name, module in layers.items() if id(module) not in self._inside})
         self._parameters = {}
-        if self._wants_parameters:
+        if self.wants_parameters:
             owners = () if self._patterns is None else tuple(f"{name}." for name in layers)
             for path, parameter in self._model.named_parameters():
                 name = path.replace(COMPILED, "")
@@ -86,14 +90,16 @@ class WatchedFit:
                     self._parameters[name] = parameter
 
     def state_dict(self) -> dict[str, Any]:
-        return {"cadence": self.cadence.state_dict(), "recorder": self.recorder.state_dict(), "offset": self.offset}
+        """Of a step that is not finished, as before it."""
+        cadence = self.cadence.state_dict() if self._sample is None else self._before
+        return {"cadence": cadence, "recorder": self.recorder.state_dict(), "offset": self.offset}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As if there had been no break: the same steps, history and findings."""
         self.cadence.load_state_dict(state["cadence"])
         self.offset = state.get("offset", 0)
         self._by_batches = self.offset > 0
-        self.recorder.load_state_dict(state["recorder"], self._trainer.global_step + self.offset)
+        self.recorder.load_state_dict(state["recorder"])
 
     # a batch
 
@@ -104,34 +110,49 @@ class WatchedFit:
         self._batch_started, self._seconds_before = time.perf_counter(), self.watch.seconds
         if self._compiled:
             self._compiled.attach()
+        if self._step < 0 and not self._model.automatic_optimization:
+            self._by_batches = self._by_batches or not self._has_optimizer()
         step = self._trainer.global_step + self.offset
         if step != self._step:
-            self._step = step
+            self._step, self._before = step, self.cadence.state_dict()
+            self._look = self.cadence.look(step)
             self._begin_step(step)
+        elif self._skipped:
+            self._begin_step(step)
+        self._skipped = False
         if self._sample and self._full:
             automatic = self._model.automatic_optimization and not self._by_batches
             self._weights.attach(self._sample, self._parameters, automatic)
 
+    def _has_optimizer(self) -> bool:
+        """Or the model makes its steps itself; Lightning has a stand-in for an optimiser then."""
+        mine = {id(p) for p in self._model.parameters()}
+        groups = [group for optimizer in self._trainer.optimizers for group in optimizer.param_groups]
+        return any(id(p) in mine for group in groups for p in group["params"])
+
+    @property
+    def _full(self) -> bool:
+        return self._look == "full"
+
     def _begin_step(self, step: int) -> None:
-        look = self.cadence.look(step)
-        self._sample, self._full = None, look == "full"
-        if look is None and not self._stop_on_nonfinite:
+        self._sample = None
+        if self._look is None and not self._stop_on_nonfinite:
             return
         self._sample_started = self.watch.seconds
         with self.watch:
             if self._full and step > 0:  # layers may have been added, parameters too
                 with contextlib.suppress(UserError):  # or taken away, so that nothing fits a pattern any more
                     self._choose(choose_layers(self._model, self._patterns))
-            self._sample = Sample(step, keep=look is not None)
+            self._sample = Sample(step, keep=self._look is not None)
             self._gradient_scale(self._sample)
         self._layers.attach(self._sample, self._full)
 
     def before_backward(self, loss: Tensor) -> None:
-        self._layers.paused = True  # activation checkpointing calls layers again within the backward
+        self._layers.begin_backward()
         self._take_loss(loss)
 
     def after_backward(self) -> None:
-        self._layers.paused = False
+        self._layers.in_backward = False
 
     def before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         if self._model.automatic_optimization:
@@ -151,6 +172,7 @@ class WatchedFit:
         if self._by_batches and not moved:
             self.offset += 1
             moved = True
+        self.stepped = self.stepped or self._weights.stepped
         self._weights.detach()
         if self._compiled:
             self._compiled.detach()
@@ -158,6 +180,8 @@ class WatchedFit:
             loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
             if isinstance(loss, Tensor):  # of a backward pass that Lightning did not make
                 self._take_loss(loss.detach())
+        sample = self._sample
+        self._skipped = not moved and not outputs and sample is not None and LOSS not in sample.added
         steps = max(1, self._trainer.global_step + self.offset - self._step)  # also those that it was not called for
         if moved:
             self.finish_step()
@@ -174,15 +198,12 @@ class WatchedFit:
             self._layers.detach()
             if self._compiled:
                 self._compiled.read(sample)
-            if not self._told:
-                self._told = True
-                self._tell(self._layers.not_watched(sample))
 
     def _tell(self, missing: Mapping[str, str]) -> None:
         by_reason: dict[str, list[str]] = {}
         for name, why in missing.items():
             by_reason.setdefault(why, []).append(name)
-        parts = [f"{_some(names)} ({why})" for why, names in by_reason.items()]
+        parts = [f"{', '.join(names)} ({why})" for why, names in by_reason.items()]
         if parts:
             self.guard.note(f"not watched: {'; '.join(parts)}")
 
@@ -214,6 +235,9 @@ class WatchedFit:
             if trainer.world_size > 1:
                 sample.reduce(self._model.device)
             with self.guard("collecting the numbers of a step"):
+                if not self._told:
+                    self._told = True
+                    self._tell(self._layers.not_watched(sample))
                 if trainer.is_global_zero or self._stop_on_nonfinite:
                     self.recorder.take(sample)
                 self.wanted = sample.keep and self._wants(sample.step)
@@ -255,9 +279,4 @@ def folder_of(trainer: L.Trainer, folder: str | Path | None, guard: Guard) -> Pa
     if "://" in place:
         guard.note(f"{place} is no folder on this machine, so no files are kept; SignalMonitor(folder=...) names one")
         return None
-    return Path(place)
-
-
-def _some(names: Sequence[str]) -> str:
-    """At most four of them by name."""
-    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return Path(place).expanduser().absolute()
