@@ -71,8 +71,8 @@ def _fits(pattern: str, name: str) -> bool:
 
 
 def compiled_layers(model: nn.Module) -> set[int]:
-    """The ids of all modules that run within a compiled graph: `torch.compile(module)`, `module.compile()`, or the whole
-    LightningModule by `trainer.fit(torch.compile(model))`."""
+    """The ids of all modules that run within a compiled graph: of `torch.compile(module)`, `module.compile()`, or the
+    whole LightningModule by `trainer.fit(torch.compile(model))`."""
     if vars(model).get("_compiler_ctx"):
         return {id(module) for module in model.modules()}
     inside: set[int] = set()
