@@ -44,7 +44,7 @@ class Files:
         new = not path.exists()
         if new:
             lines = _heading(self._tables[name]) + lines
-        with open(path, "a", newline="") as file:
+        with open(path, "a", newline="", encoding="utf-8") as file:
             file.write(lines)
         self._count(name, lines)
 

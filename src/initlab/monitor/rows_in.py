@@ -46,5 +46,5 @@ def read_histograms(path: Path) -> Iterator[Histogram]:
 
 def _whole_rows(path: Path) -> Iterator[dict[str, str]]:
     """None where there is no file; a last line that was cut off is left out."""
-    text = path.read_text() if path.exists() else ""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
     return csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))
