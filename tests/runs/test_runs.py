@@ -14,9 +14,18 @@ import torch
 from children import command
 
 from initlab.errors import UserError
-from initlab.runs import RunDir
+from initlab.runs import RowWriter, RunDir
 from initlab.runs.atomic import whole_file
 from initlab.runs.checkpoint_io import WholeCheckpointIO
+
+
+def test_rows_come_back_as_the_same_numbers(tmp_path: Path) -> None:
+    table = RowWriter(tmp_path / "rows.csv", ("step", "value"))
+    values = [0.1, 1e-38, -1e38, float("inf"), 1 / 3]
+    for step, value in enumerate(values):
+        table.write([{"step": step, "value": value}])
+    with open(tmp_path / "rows.csv", newline="") as file:
+        assert [float(row["value"]) for row in csv.DictReader(file)] == values
 
 
 def test_a_file_is_whole_or_the_old_one(tmp_path: Path) -> None:

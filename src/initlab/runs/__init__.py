@@ -2,6 +2,7 @@
 
 from initlab.runs.find import find_run
 from initlab.runs.open_run import Run, open_checkpoint, open_run
+from initlab.runs.rows import RowWriter
 from initlab.runs.run_dir import RunDir
 
-__all__ = ["Run", "RunDir", "find_run", "open_checkpoint", "open_run"]
+__all__ = ["RowWriter", "Run", "RunDir", "find_run", "open_checkpoint", "open_run"]
