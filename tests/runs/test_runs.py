@@ -1,6 +1,7 @@
 """What a run leaves on the disk."""
 
 import contextlib
+import csv
 import errno
 import json
 import os
