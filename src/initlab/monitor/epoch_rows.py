@@ -1,4 +1,4 @@
-"""What was logged during an epoch, whoever logged it and when, as one row."""
+"""What was logged during an epoch, by any callback at any time, as one row."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class EpochRows(Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         logged, again = dict(trainer.logged_metrics), dict(trainer.logged_metrics)
-        # Each look computes anew what the epoch has gathered, and that is what Lightning logs in a moment.
+        # Each look computes again what the epoch has gathered, and that is what Lightning logs in a moment.
         self._late = numbers_of({name: value for name, value in again.items() if value is not logged[name]})
         new = numbers_of({name: value for name, value in again.items() if value is not self._before.get(name)})
         for logger in trainer.loggers:

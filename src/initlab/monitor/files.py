@@ -13,7 +13,7 @@ from typing import Any
 class Files:
     """Tables and other files of one fit.
 
-    No file that is there already is written to, whoever made it, save where a fit continues: its own tables, told by
+    No file that is there already is written to, save where a fit continues: its own tables, told by
     their content, are then cut to what they held. Where a name is taken all names get a number, signal-2.csv,
     histograms-2.csv, findings-2.json.
 

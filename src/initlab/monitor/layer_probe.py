@@ -1,4 +1,4 @@
-"""What every layer of one sampled step puts out, and the gradient with respect to it."""
+"""The output of every layer in one sampled step, and the gradient with respect to it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class LayerProbe:
 
     They are torch's hooks on all modules, which look up whether a module is one of ours: a module itself never carries
     one, so that it can be copied, pickled and scripted at any time, and a copy is not taken for the original. Only of a
-    model with compiled modules the others carry hooks, as hooks on all would be compiled into the graph. They see what
-    a layer puts out before hooks of the user's on that layer change it.
+    model with compiled modules the others carry hooks, as hooks on all would be compiled into the graph. They see a
+    layer's output before hooks of the user's on that layer change it.
 
     The hooks only read: an output is looked at before the next layer can overwrite it, and the input of an activation
     before an in-place one does. Of a tuple, dict or dataclass it is the first tensor of numbers with more than one
@@ -219,7 +219,7 @@ class LayerProbe:
 def _numbered(number: int | None) -> Iterator[None]:
     """The hooks registered within get the numbers from `number` on, which were theirs before; None: new ones.
 
-    torch.compile, of a function that calls modules, compiles anew for hooks on all modules with other numbers; so it
+    torch.compile, of a function that calls modules, compiles again for hooks on all modules with other numbers; so it
     compiles twice, with hooks and without. The counter is torch's own; without it hooks would get new numbers.
     """
     counter: Any = RemovableHandle
