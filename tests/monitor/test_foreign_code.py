@@ -23,8 +23,12 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.tuner import Tuner
 from torch import nn
 from torch.func import functional_call, grad, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional
+from torch.nn.modules import module as all_modules
 from torch.nn.utils import parametrizations, prune, rnn
+from torch.optim import optimizer as all_optimizers
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
 from initlab.errors import UserError
@@ -465,6 +469,90 @@ def test_the_callback_can_be_pickled_and_does_not_keep_the_model(tmp_path: Path)
     assert alive() is None
 
 
+# which calls of a layer are the training's
+
+
+class Segment(nn.Sequential):
+    reentrant = False
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        hidden = checkpoint(super().forward, X, use_reentrant=self.reentrant)
+        assert isinstance(hidden, torch.Tensor)
+        return hidden
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_activation_checkpointing(by_hand: bool, reentrant: bool, tmp_path: Path) -> None:
+    """Each layer is seen once, with its gradient."""
+
+    class Needs(ByHand if by_hand else Model):  # type: ignore[misc]
+        def __init__(self, segment: type[nn.Sequential]) -> None:
+            net = mlp()
+            super().__init__(nn.Sequential(segment(*net[:3]), segment(*net[3:])))
+
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return super().training_step([batch[0].clone().requires_grad_(), batch[1]], batch_idx)
+
+    kind = type("Segment", (Segment,), {"reentrant": reentrant})
+    trained(lambda: Needs(kind), tmp_path / "checkpointed", monitor())
+    trained(lambda: Needs(nn.Sequential), tmp_path / "plain", monitor())
+    expected = rows(tmp_path / "plain" / "signal.csv")
+    assert (0, "net.0.0", "grad_std") in expected
+    assert rows(tmp_path / "checkpointed" / "signal.csv") == expected
+
+
+class CallsElsewhere(Model):
+    """Looks at its outputs in hooks of its own, before and after the pass that it trains on."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self.net(100 * batch[0])
+
+    def on_before_zero_grad(self, optimizer: Any) -> None:
+        self.net(torch.full((16, 12), 100.0))
+
+    def on_before_backward(self, loss: Any) -> None:
+        self.net(torch.full((16, 12), 100.0))
+
+
+class Traces(Model):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        make_fx(self.net)(batch[0])
+        torch.export.export(self.net, (batch[0],), strict=False)
+        torch.jit.trace(self.net, batch[0], check_trace=False)  # whose check is a plain call
+        return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.parametrize("kind", [CallsElsewhere, Traces])
+def test_calls_beside_the_training_have_no_rows(kind: type[Model], tmp_path: Path) -> None:
+    trained(kind, tmp_path / "more", monitor())
+    trained(Model, tmp_path / "plain", monitor())
+    assert rows(tmp_path / "more" / "signal.csv") == rows(tmp_path / "plain" / "signal.csv")
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_no_hook_is_left_when_another_callback_fails_as_well(first: bool, tmp_path: Path) -> None:
+    class Raises(L.Callback):
+        def on_exception(self, *args: Any) -> None:
+            raise ValueError("as well")
+
+    class Fails(ByHand):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            super().training_step(batch, batch_idx)
+            raise RuntimeError("boom")
+
+    callbacks = [Raises(), monitor()] if first else [monitor(), Raises()]
+    model = Fails()
+    with pytest.raises(ValueError, match="as well"):
+        trained(lambda: model, tmp_path, *callbacks)
+    model.net(next(iter(data()))[0])  # the first call, or step, after it takes them away
+    torch.optim.SGD(model.parameters(), 0.1).step()
+    assert not all_modules._global_forward_hooks
+    assert not all_modules._global_forward_pre_hooks
+    assert not all_optimizers._global_optimizer_pre_hooks
+    assert not all_optimizers._global_optimizer_post_hooks
+
+
 # whatever fails inside
 
 
@@ -497,7 +585,7 @@ def test_an_error_anywhere_in_the_monitor_costs_numbers_only(
     model = trained(Model, tmp_path / "watched", monitor(), enable_checkpointing=True)
     assert same_bits(model, alone)
     assert any("RuntimeError: boom" in text for text in notes)
-    assert not torch.nn.modules.module._global_forward_hooks
+    assert not all_modules._global_forward_hooks
 
 
 def test_an_observer_in_which_something_fails_is_asked_no_more(tmp_path: Path, notes: list[str]) -> None:
@@ -587,6 +675,33 @@ def test_a_fit_that_continues_continues_its_file(tmp_path: Path) -> None:
     assert rows(tmp_path / "two" / "signal-2.csv") == {
         key: value for key, value in whole.items() if key[1].startswith(("net.2", "loss"))
     }
+
+
+def test_a_file_that_comes_during_the_fit_is_left_as_it_is(tmp_path: Path, notes: list[str]) -> None:
+    """Under a name that the monitor has claimed; and so is a table of its own that somebody has written to."""
+    mine = {"histograms.csv": "low,high\n1,2\n", "findings.json": '[{"patient": 7}]'}
+
+    class Writes(L.Callback):
+        def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
+            if trainer.global_step == 3:
+                watch.path("signal.csv")
+                for name, text in mine.items():
+                    (tmp_path / name).write_text(text)
+            if trainer.global_step == 6:
+                trainer.save_checkpoint(tmp_path / "some.ckpt")  # with all rows so far
+                with open(tmp_path / "signal.csv", "a") as file:
+                    file.write("mine\n")
+
+    watch = monitor()
+    alone = trained(Model, tmp_path / "alone")
+    assert same_bits(trained(Model, tmp_path, watch, Writes()), alone)
+    assert {name: (tmp_path / name).read_text() for name in mine} == mine
+    assert (tmp_path / "signal.csv").read_text().endswith("mine\n")
+    assert [note.split(" failed (")[0] for note in notes] == [
+        "writing histograms.csv",
+        "writing signal.csv",
+        "FindingsReport",
+    ]
 
 
 def test_another_runs_checkpoint_does_not_take_a_file_over(tmp_path: Path) -> None:

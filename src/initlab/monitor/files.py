@@ -15,7 +15,7 @@ class Files:
 
     No file that is there already is written to, save where a fit continues: its own tables, told by
     their content, are then cut to what they held. Where a name is taken all names get a number, signal-2.csv,
-    histograms-2.csv, findings-2.json.
+    histograms-2.csv, findings-2.json. A table that another program has written to gets no more rows.
 
     Args:
         folder: None keeps no files.
@@ -41,10 +41,12 @@ class Files:
         path = self.path(name)
         if path is None or not lines:
             return
-        new = not path.exists()
-        if new:
+        length, _ = self._written.get(name, (0, 0))
+        if not length:
             lines = _heading(self._tables[name]) + lines
-        with open(path, "a", newline="", encoding="utf-8") as file:
+        elif path.stat().st_size != length:
+            raise OSError(f"another program has written to {path}")
+        with open(path, "a" if length else "x", newline="", encoding="utf-8") as file:
             file.write(lines)
         self._count(name, lines)
 
@@ -95,8 +97,8 @@ class Files:
             path, (length, _) = self._numbered(name, state["number"]), state["written"].get(name, (0, 0))
             if length:
                 os.truncate(path, length)
-            elif path.exists():  # its first row came later
-                path.unlink()
+            elif path.is_file() and path.read_bytes().startswith(_heading(self._tables[name]).encode()):
+                path.unlink()  # its first row came later
         self.number = state["number"]
         self._written = {name: (length, crc) for name, (length, crc) in state["written"].items()}
 

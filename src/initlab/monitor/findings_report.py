@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -100,7 +101,18 @@ class FindingsReport:
             CONSOLE.print(Text.assemble(("finding  ", "bold yellow"), finding.sentence))
         path = monitor.path(self.file) if news or over else None
         if path is not None:
+            if path.exists() and not _are_findings(path):
+                raise FileExistsError(f"{path} was written by another program")
             everything = self._found | now
             records = [f.record() | {"at_the_end": key in now if over else None} for key, f in everything.items()]
             with whole_file(path) as file:
                 file.write(json.dumps(records, indent=2).encode() + b"\n")
+
+
+def _are_findings(path: Path) -> bool:
+    """Whether the file holds what a `FindingsReport` writes."""
+    try:
+        records = json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(records, list) and all(isinstance(r, dict) and {"kind", "sentence"} <= r.keys() for r in records)

@@ -16,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from initlab.monitor import kernels
 from initlab.monitor.budget import Stopwatch
 from initlab.monitor.guard import Guard, reason
+from initlab.monitor.moment import in_backward, traced
 from initlab.monitor.sample import Sample
 from initlab.monitor.saturation import Saturation, saturation_of
 from initlab.monitor.units import Units
@@ -36,9 +37,11 @@ class LayerProbe:
 
     The hooks only read: an output is looked at before the next layer can overwrite it, and the input of an activation
     before an in-place one does. Of a tuple, dict or dataclass it is the first tensor of numbers with more than one
-    entry; complex numbers count by their modulus. Not watched are calls within a backward (activation checkpointing),
-    under torch.func's transforms, while tracing, and nested, sparse and other special tensors; `not_watched` has why. A
-    layer in whose hook something fails is left out from there on.
+    entry; complex numbers count by their modulus. Not watched are calls outside `training_step`, within a backward
+    (activation checkpointing, whose recomputed outputs only give the gradient), under torch.func's transforms, while
+    tracing, and nested, sparse and other special tensors; `not_watched` has why. A layer in whose hook something fails
+    is left out from there on. `torch.export.export(strict=True)` of a module fails beside hooks on all modules, whoever
+    made them; so it does within a sampled step.
 
     Gradients come from autograd's hooks on the outputs, or, of a model that has none because it computes its gradients
     itself, from its list `hooks_of_backward_by_hand`, whose entries it calls with (layer, gradient). Of several
@@ -53,12 +56,15 @@ class LayerProbe:
         gradient_hooks: list[Callable[[nn.Module, Tensor], None]] | None = None,
         *,
         compiled: bool = False,
+        in_step: Callable[[], bool] = lambda: True,
+        ended: Callable[[], bool] = lambda: False,
     ) -> None:
         self._quantities = quantities
         self._watch = watch
         self._guard = guard
         self._gradient_hooks = gradient_hooks
         self._compiled = compiled
+        self._in_step, self._ended = in_step, ended
         self._watched: dict[int, tuple[nn.Module, str]] = {}  # by id: a module may call others its equals
         self._saturation: dict[int, Saturation] = {}
         self._handles: list[RemovableHandle] = []
@@ -68,7 +74,7 @@ class LayerProbe:
         self._reasons: dict[str, str] = {}  # why the latest output of a layer could not be read
         self._left_out: set[str] = set()
         self._bracketed = False  # Lightning says when the backward pass of the training begins and ends
-        self.in_backward = False
+        self.in_backward = False  # in that one
 
     def choose(self, layers: Mapping[str, nn.Module]) -> None:
         """Watch these from the next `attach` on."""
@@ -90,6 +96,7 @@ class LayerProbe:
         self.detach()
         self._sample, self._full = sample, full
         self._calls: Counter[str] = Counter()
+        self._with_gradient: set[str] = set()
         self._saturated: dict[int, kernels.Number] = {}  # between the call and the return of a layer
         self._units = Units()
         self.in_backward = self._bracketed = False
@@ -110,7 +117,7 @@ class LayerProbe:
             self._gradient_hooks.append(self._announced)
 
     def begin_backward(self) -> None:
-        """Activation checkpointing calls layers again within it, which are not looked at."""
+        """Gradients of other passes do not count from now on."""
         self.in_backward = self._bracketed = True
 
     def detach(self) -> None:
@@ -131,7 +138,7 @@ class LayerProbe:
         }
 
     def _before(self, module: nn.Module, inputs: Any) -> None:
-        if torch.compiler.is_compiling() or self.in_backward or id(module) not in self._watched:
+        if torch.compiler.is_compiling() or not self._looks_at(module):
             return
         try:
             z = first_signal(inputs)
@@ -147,7 +154,11 @@ class LayerProbe:
             self._fail(module, error)
 
     def _after(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or self.in_backward or id(module) not in self._watched:
+        if torch.compiler.is_compiling():
+            return
+        if in_backward():
+            self._computed_again(module, output)
+        if not self._looks_at(module):
             return
         try:
             x = first_signal(output)
@@ -158,6 +169,20 @@ class LayerProbe:
                 self._take(module, x)
         except Exception as error:
             self._fail(module, error)
+
+    def _looks_at(self, module: nn.Module) -> bool:
+        """Whether this call is one of the training's, of a watched layer."""
+        if self._ended():
+            self.detach()
+            return False
+        return id(module) in self._watched and not in_backward() and self._in_step()
+
+    def _computed_again(self, module: nn.Module, output: Any) -> None:
+        """By activation checkpointing; where the first output was computed without a graph, this one has it."""
+        if id(module) in self._watched and self._full:
+            layer, x = self._watched[id(module)][1], first_signal(output)
+            if x is not None and self._calls[layer] == 1 and layer not in self._with_gradient:
+                self._watch_gradient(layer, x)
 
     def _take(self, module: nn.Module, output: Tensor) -> None:
         name, sample = self._watched[id(module)][1], self._sample
@@ -183,7 +208,11 @@ class LayerProbe:
                 high, low = peaks.amax(1).unbind()
                 sample.own[layer, "high"], sample.own[layer, "low"] = high, -low
                 sample.own[layer, "histogram"] = kernels.bins(x, -low, high)
+        self._watch_gradient(layer, output)
+
+    def _watch_gradient(self, layer: str, output: Tensor) -> None:
         if "grad_std" in self._quantities and output.requires_grad and not isinstance(output, nn.Parameter):
+            self._with_gradient.add(layer)
             self._gradient_handles.append(output.register_hook(self._gradient(layer)))
 
     def _announced(self, module: nn.Module, gradient: Tensor) -> None:
@@ -258,7 +287,9 @@ def is_signal(x: Tensor) -> bool:
 
     Tensors under a transform of torch.func (vmap, grad) have no memory of their own, by which they are told.
     """
-    if not (x.is_floating_point() or x.is_complex()) or x.layout is not torch.strided or x.is_nested or x.is_meta:
+    if traced() or not (x.is_floating_point() or x.is_complex()):
+        return False
+    if x.layout is not torch.strided or x.is_nested or x.is_meta:
         return False
     if type(x) is not Tensor and not isinstance(x, nn.Parameter):
         return False
@@ -266,7 +297,7 @@ def is_signal(x: Tensor) -> bool:
         x.untyped_storage()
     except (NotImplementedError, RuntimeError):
         return False
-    return x.numel() > 1 and not torch.jit.is_tracing()
+    return x.numel() > 1
 
 
 def unreadable(output: Any) -> str:
@@ -274,7 +305,7 @@ def unreadable(output: Any) -> str:
     if not isinstance(output, Tensor):
         tensors = [part for part in _parts(output) if isinstance(part, Tensor)]
         return unreadable(tensors[0]) if tensors else f"its output, a {type(output).__name__}, holds no tensor"
-    if torch.jit.is_tracing():
+    if traced():
         return "it is called while being traced"
     if not (output.is_floating_point() or output.is_complex()):
         return f"its output is of {output.dtype}"

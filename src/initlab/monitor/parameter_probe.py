@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -29,10 +29,17 @@ class ParameterProbe:
     The hooks are torch's on all optimisers, of which those with watched parameters count.
     """
 
-    def __init__(self, quantities: frozenset[str], watch: Stopwatch, guard: Guard) -> None:
+    def __init__(
+        self,
+        quantities: frozenset[str],
+        watch: Stopwatch,
+        guard: Guard,
+        ended: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._quantities = quantities
         self._watch = watch
         self._guard = guard
+        self._ended = ended
         self._handles: list[RemovableHandle] = []
         self._before: dict[str, Tensor] = {}
         self._forget()
@@ -65,6 +72,9 @@ class ParameterProbe:
             self._look(self._of(optimizer), gradient=True)
 
     def _begin(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._ended():
+            self.detach()
+            return
         if id(optimizer) in self._steps:  # its last step ended in an error
             del self._steps[self._steps.index(id(optimizer)) :]
         self._steps.append(id(optimizer))

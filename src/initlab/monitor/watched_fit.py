@@ -18,6 +18,7 @@ from initlab.monitor.choice import COMPILED, choose_layers, compiled_layers
 from initlab.monitor.compiled_probe import CompiledProbe
 from initlab.monitor.guard import Guard
 from initlab.monitor.layer_probe import LayerProbe
+from initlab.monitor.moment import in_training_step
 from initlab.monitor.observer import Observer
 from initlab.monitor.parameter_probe import ParameterProbe
 from initlab.monitor.recorder import Recorder
@@ -64,9 +65,18 @@ class WatchedFit:
         self._inside = inside
         hooks = getattr(model, "hooks_of_backward_by_hand", None)
         hooks = hooks if isinstance(hooks, list) else None
-        self._layers = LayerProbe(quantities, self.watch, guard, hooks, compiled=bool(inside))
+        ended = lambda: trainer.interrupted  # noqa: E731  before another callback's error, which Lightning lets pass
+        self._layers = LayerProbe(
+            quantities,
+            self.watch,
+            guard,
+            hooks,
+            compiled=bool(inside),
+            in_step=lambda: in_training_step(model),
+            ended=ended,
+        )
         self._compiled = CompiledProbe(compiled, model.device) if compiled else None
-        self._weights = ParameterProbe(quantities, self.watch, guard)
+        self._weights = ParameterProbe(quantities, self.watch, guard, ended)
         self._parameters: Mapping[str, nn.Parameter] = {}
         self._choose(chosen)
         self._by_batches = False  # where global_step stands still
