@@ -17,6 +17,7 @@ READY   := $(VENV)/.ready
 
 train: $(READY)
 	$(BIN)/python scripts/train.py $(ARGS)
+	@echo "next: source $(VENV)/bin/activate, and every command of the README can be pasted"
 
 # of each test and of the processes it starts: more threads would fight over the cores
 test quick: export OMP_NUM_THREADS = 1
@@ -42,6 +43,7 @@ format: $(READY)
 
 # Every file is checked against the hash in the lock; with uv where it is present, which is faster, else with pip.
 $(READY): requirements.lock pyproject.toml
+	@echo "setting up $(VENV): torch with CUDA and the rest, a download of about 5 GB, some 2 minutes on a fast line"
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
 	  VIRTUAL_ENV=$(VENV) uv pip install --require-hashes -r requirements.lock && \

@@ -1,7 +1,7 @@
 """How near does the forecast come to networks that are drawn? Every scheme with every activation, by width and depth.
 
-    python scripts/forecast_accuracy.py run       half an hour on one thread; goes on where it was stopped
-    python scripts/forecast_accuracy.py table     cells by width, from docs/forecast_accuracy.csv
+    python scripts/forecast_accuracy.py run       # half an hour on one thread; goes on where it was stopped
+    python scripts/forecast_accuracy.py table     # cells by width, from docs/forecast_accuracy.csv
 
 13 schemes x 7 activations x widths 64, 256 and 1024, 50 layers deep and so of every depth from 1 to 50: the first
 layers of a deep network are a shallow one. A row of docs/forecast_accuracy.csv is a scheme, an activation, a width and

@@ -1,7 +1,7 @@
 """Does the forecast come true? Trains networks for real and holds the rule against them.
 
-    python scripts/forecast_evidence.py run       about an hour on one thread; goes on where it was stopped
-    python scripts/forecast_evidence.py table     AUC and held-out accuracy, from docs/forecast_evidence.csv
+    python scripts/forecast_evidence.py run       # about an hour on one thread; goes on where it was stopped
+    python scripts/forecast_evidence.py table     # AUC and held-out accuracy, from docs/forecast_evidence.csv
 
 8 initialisations x 5 activations x 5 depths x 2 optimisers x 2 seeds x 3 step sizes, width 128, batches of 64 from
 20,000 Fashion-MNIST images, 200 steps. A cell "trains" if the best step size classifies half of 2,000 held-out images

@@ -45,7 +45,7 @@ class ParallelLauncher(Launcher):
         if find_spec(self.package) is None:
             raise UserError(
                 f"hydra/launcher={self.extra}: needs {self.package}, which is not installed; "
-                f"pip install 'initlab[{self.extra}]' brings it"
+                f"pip install -e '.[{self.extra}]' in the project's folder installs it"
             )
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -57,7 +57,8 @@ class OptunaSweeper(RecordedSweeper):
         super().__init__(params, resume)
         if find_spec("optuna") is None:
             raise UserError(
-                "hydra/sweeper=optuna: needs optuna, which is not installed; pip install 'initlab[optuna]' brings it"
+                "hydra/sweeper=optuna: needs optuna, which is not installed; "
+                "pip install -e '.[optuna]' in the project's folder installs it"
             )
         for key, value, allowed in (("sampler", sampler, ("tpe", "random")), ("pruner", pruner, ("median", None))):
             if value not in allowed:

@@ -85,7 +85,7 @@ OmegaConf.register_new_resolver("repeat", repeat, replace=True)
 
 
 def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
-    """The config that `python scripts/train.py <overrides>` would make, for a notebook: `train(compose(...))`.
+    """The config that `python scripts/train.py` with these overrides would make, for a notebook: `train(compose(...))`.
 
     `run_dir` is the folder to write to. With `resume=latest` or a folder among the overrides it is the run's own
     config, and the folder is the run's.

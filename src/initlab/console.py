@@ -105,7 +105,7 @@ def show_result(result: Result, seconds: float) -> None:
         return
     logdir = "outputs" if here and where.parts[0] == "outputs" else where
     CONSOLE.print(f"look at it    [bold]tensorboard --logdir {logdir}[/]", highlight=False, soft_wrap=True)
-    compare = "python scripts/train.py -m init=kaiming,xavier,normal seed=range(3)"
+    compare = "python scripts/train.py -m init=kaiming,xavier,normal seed=0,1,2"
     CONSOLE.print(f"compare       [bold]{compare}[/]", highlight=False, soft_wrap=True)
 
 

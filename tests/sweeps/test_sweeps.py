@@ -141,7 +141,7 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
         assert said.returncode == 2
         assert said.stderr == (
             f"error: hydra/launcher={launcher}: needs {package}, which is not installed; "
-            f"pip install 'initlab[{launcher}]' brings it\n"
+            f"pip install -e '.[{launcher}]' in the project's folder installs it\n"
         )
         assert not list(tmp_path.iterdir())
 
