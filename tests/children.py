@@ -123,10 +123,10 @@ def _arrange(die: str) -> None:
     before it does anything. `call 20000`: at the 20,000th call of a built-in function, be it a write to a file, from
     where a resumed run opens its folder or a new one begins to train."""
     import initlab.runs.atomic as atomic
+    from initlab.callbacks.exact_steps import ExactSteps
+    from initlab.callbacks.last_checkpoint import LastCheckpoint
     from initlab.monitor.findings_report import FindingsReport
     from initlab.runs import RunDir
-    from initlab.runs.exact_steps import ExactSteps
-    from initlab.runs.last_checkpoint import LastCheckpoint
 
     if not die:
         return

@@ -23,7 +23,7 @@ LINEAR = ["model=linear", "data=synthetic_regression", "init=normal", "debug=fas
         ("+optimizer.momentun=1", "did you mean momentum?"),
         ("+trainer.max_epoch=1", "did you mean max_epochs?"),
         ("+callbacks.monitor.every_n_step=1", "did you mean every_n_steps?"),
-        ("+logger.csv.folder=1", "logger.csv.folder: initlab.monitor.CsvLogger takes no such value"),
+        ("+logger.csv.folder=1", "logger.csv.folder: initlab.callbacks.CsvLogger takes no such value"),
     ],
 )
 def test_an_unknown_key(tmp_path: Path, word: str, says: str) -> None:

@@ -14,10 +14,10 @@ import torch
 from children import ended, run, start, wait_for
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from initlab.callbacks.stopping import Stopping
 from initlab.data import SyntheticRegression
 from initlab.models import LinearRegression
 from initlab.nn import SGD
-from initlab.runs.stopping import Stopping
 
 pytestmark = pytest.mark.slow
 

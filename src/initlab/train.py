@@ -20,24 +20,24 @@ from omegaconf import DictConfig, OmegaConf
 
 from initlab import console
 from initlab.build import build, check_arguments
+from initlab.callbacks import TensorBoardPage
+from initlab.callbacks.epoch_rows import EpochRows
+from initlab.callbacks.exact_steps import ExactSteps
+from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.init import dense_layers, initialize, with_step_sizes
 from initlab.limits import kind_of
 from initlab.models import Module
 from initlab.models.execution import obstacle, own_calls
-from initlab.monitor import TensorBoardPage
-from initlab.monitor.epoch_rows import EpochRows
 from initlab.process import prepare_process, process_left_as_it_was
 from initlab.rules import did_you_mean
 from initlab.runs import Run, RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
 from initlab.runs.ending import StopAgain, ending_of
-from initlab.runs.exact_steps import ExactSteps
 from initlab.runs.no_profile import NoProfile
 from initlab.runs.resume import LIMITS, WITHOUT, own_config
 from initlab.runs.set_aside import put_back
-from initlab.runs.stopping import Stopped, Stopping
 from initlab.seeds import generator
 from initlab.theory.in_run import forecast_before
 

@@ -15,9 +15,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from made_up import history, mlp
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from initlab.callbacks import TensorBoardPage
+from initlab.callbacks.tensorboard_page import LAYOUT
 from initlab.data.batches import Batches
 from initlab.models import MLP
-from initlab.monitor import SignalMonitor, TensorBoardPage
+from initlab.monitor import SignalMonitor
 from initlab.monitor.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of
 from initlab.monitor.history import Histogram, History
 from initlab.monitor.pictures import (
@@ -31,7 +33,6 @@ from initlab.monitor.pictures import (
     whole_net,
 )
 from initlab.monitor.signal_pictures import RATIO_TAG, SignalPictures, pixels
-from initlab.monitor.tensorboard_page import LAYOUT
 
 
 def test_the_table_has_depth_down_and_steps_across() -> None:

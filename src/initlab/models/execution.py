@@ -20,10 +20,10 @@ from lightning.pytorch.plugins import Precision
 from torch import Tensor
 from torch.optim import optimizer as torch_optimizer
 
+from initlab.callbacks.exact_steps import ExactSteps
 from initlab.data.executions import Execution
 from initlab.models.cuda_graph import GraphedUpdate, recorder_for
 from initlab.nn import SGD
-from initlab.runs.exact_steps import ExactSteps
 
 if TYPE_CHECKING:
     from initlab.models.module import Module

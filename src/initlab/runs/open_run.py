@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from initlab.errors import UserError
 from initlab.runs.find import find_run
+from initlab.runs.renamed import with_present_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ class Run:
             raise UserError(f"{self.path / 'config.yaml'}: not a config: {' '.join(str(error).split())}") from None
         if not isinstance(config, DictConfig) or not config:
             raise UserError(f"{self.path / 'config.yaml'}: not a config, but empty or a list")
-        return config
+        return OmegaConf.create(with_present_names(OmegaConf.to_container(config)))
 
     @property
     def finished(self) -> bool:

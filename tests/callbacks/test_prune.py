@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from initlab.callbacks.prune import PruneTrial
 from initlab.data import SyntheticRegression
 from initlab.models import LinearRegression
 from initlab.nn import SGD
 from initlab.sweeps import trial
-from initlab.sweeps.prune import PruneTrial
 
 optuna = pytest.importorskip("optuna")
 

@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
-from initlab.runs.last_checkpoint import LastCheckpoint, between_updates, is_last_epoch
+from initlab.callbacks.last_checkpoint import LastCheckpoint, between_updates, is_last_epoch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANSWER = b"\nstopping after this update; once more ends at once, without saving\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from initlab.callbacks.epoch_rows import EpochLogger, Row
 from initlab.console import CONSOLE
-from initlab.monitor.epoch_rows import EpochLogger, Row
 
 KINDS = ("train/", "val/", "error/")  # in this order, then the others, lr last
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from initlab.monitor.epoch_rows import EpochLogger, Row
+from initlab.callbacks.epoch_rows import EpochLogger, Row
 from initlab.runs.epoch_table import EpochTable
 
 
