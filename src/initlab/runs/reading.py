@@ -20,6 +20,7 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
     stat.S_IFLNK: "a symbolic link",
+    stat.S_IFREG: "a file",
 }
 
 
@@ -41,7 +42,7 @@ def open_file(path: str | Path, most: int = MOST) -> BinaryIO:
     """The same, open."""
     try:
         # Without O_NONBLOCK the opening of a pipe waits until somebody writes to it.
-        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
     except FileNotFoundError:
         raise
     except IsADirectoryError:
@@ -55,6 +56,27 @@ def open_file(path: str | Path, most: int = MOST) -> BinaryIO:
     if not stat.S_ISREG(about.st_mode):
         raise UserError(f"{path}: must be a file, but is {kind_of_file(about.st_mode)}")
     raise UserError(f"{path}: {about.st_size:,} bytes, more than a run writes there ({most:,})")
+
+
+def check_folder(path: Path) -> None:
+    """Raise UserError where something else has the name of a folder that is to be written to, as a symbolic link."""
+    if os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode):
+        raise UserError(f"{path}: must be a folder, but is {kind_of_file(os.lstat(path).st_mode)}")
+
+
+def check_no_links(folder: Path) -> None:
+    """Raise UserError unless all in a folder is files and folders: what is cut or deleted there is of the folder, and
+    no reading of a pipe waits for ever."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode):
+                check_no_links(Path(entry.path))
+            elif not stat.S_ISREG(mode):
+                raise UserError(
+                    f"{entry.path}: {kind_of_file(mode)}, where a run that resumes cuts and writes files; "
+                    "put a file or folder of its own in its place"
+                )
 
 
 def kind_of_file(mode: int) -> str:
