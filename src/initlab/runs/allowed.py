@@ -7,8 +7,9 @@ A config names its classes, and Hydra would call any function that it finds unde
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ NAMES = {
     "scheduler": {f"initlab.nn.schedule.{name}" for name in ("cosine", "one_cycle", "step")},
     "logger": {f"lightning.pytorch.loggers.{name}" for name in ("TensorBoardLogger", "CSVLogger")},
 }
+DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
 WRITERS = ("model", "init", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 
 
@@ -56,27 +58,35 @@ def allowed_names(text: str) -> tuple[str, ...]:
 def check_allowed(config: Mapping[str, Any], allow: Sequence[str], folder: Path) -> None:
     """Raise UserError for the first class that is not allowed in the config of the run in `folder`, and for the first
     place outside of it that a callback or logger would write to."""
+    for sentence, name in _refused(config, allow, folder):
+        raise UserError(f"{folder / FILE}: {sentence}" + (f"; if you trust it: allow={name}" if name else ""))
+
+
+def to_allow(config: Mapping[str, Any], folder: Path) -> list[str]:
+    """The names by which all in this config would be allowed."""
+    return sorted({name for _, name in _refused(config, (), folder)} - {""})
+
+
+def _refused(config: Mapping[str, Any], allow: Sequence[str], folder: Path) -> Iterator[tuple[str, str]]:
+    """Why, and by which name it would be allowed, if by any."""
     places = [folder, *(Path(name).expanduser() for name in allow if re.match("[/~.]", name))]
     for path, value in leaves(dict(config)):
         key = ".".join(path)
         if path and path[-1] == "_target_" and not _is_allowed(path[:-1], value, allow):
-            package = re.match(r"\w*", str(value))
-            raise UserError(
-                f"{folder / FILE}: {key}={value}: a run is rebuilt from classes of initlab, Lightning, torchvision and "
-                f"torch's optimisers only, each in its place; if you trust this one: "
-                f"allow={package[0] if package else '...'}"
+            named = isinstance(value, str) and re.fullmatch(DOTTED, value)
+            yield (
+                f"{key}={value}: a run is rebuilt from classes of initlab, Lightning, torchvision and torch's "
+                "optimisers only, each in its place",
+                value.partition(".")[0] if named else "",
             )
         if path and path[-1] == "_args_":
-            raise UserError(f"{folder / FILE}: {key}: a run writes arguments by their names")
+            yield f"{key}: a run writes arguments by their names", ""
         if path and path[0] in WRITERS and isinstance(value, str) and _leaves_folder(path[-1], value, places):
-            raise UserError(
-                f"{folder / FILE}: {key}={value}: a run writes to its own folder only; if you trust this place: "
-                f"allow={value}"
-            )
+            yield f"{key}={value}: a run writes to its own folder only", value
 
 
 def _is_allowed(path: tuple[str, ...], target: Any, allow: Sequence[str]) -> bool:
-    if not isinstance(target, str) or not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", target):
+    if not isinstance(target, str) or not re.fullmatch(DOTTED, target):
         return False
     if any(target == name or target.startswith(f"{name}.") for name in allow):
         return True
@@ -99,17 +109,34 @@ def _of_the_configs() -> dict[str, set[str]]:
     return named
 
 
+def class_named(target: str) -> type[Any]:
+    """The class of that dotted name, of a module or of a class in one.
+
+    Raises:
+        ImportError: there is none.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        owner: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        if "." not in module or not f"{module}.".startswith(f"{error.name}."):  # one that it needs is not installed
+            raise
+        owner = class_named(module)
+    found = getattr(owner, name, None)
+    if not isinstance(found, type):
+        raise ImportError(f"there is no class {target}")
+    return found
+
+
 def _derives(target: str, base: str, packages: Sequence[str]) -> bool:
     """Nothing is imported but from `packages`."""
-    from hydra.utils import get_class
-
     if not _is_of(target, packages):
         return False
     try:
-        found: Any = get_class(target)
-    except Exception:  # no such class
+        found = class_named(target)
+    except ImportError:
         return False
-    return issubclass(found, get_class(base)) and _is_of(f"{found.__module__}.", packages)
+    return issubclass(found, class_named(base)) and _is_of(f"{found.__module__}.", packages)
 
 
 def _is_of(name: str, packages: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from initlab.errors import UserError
-from initlab.runs.allowed import check_allowed
+from initlab.runs.allowed import check_allowed, class_named
 from initlab.runs.config_file import FILE, read_config
 from initlab.runs.find import find_run
 from initlab.runs.reading import MOST_ROWS, read_file, read_json
@@ -126,13 +126,11 @@ class Run:
     @cached_property
     def model(self) -> LightningModule:
         """With its weights, on the CPU, ready to be evaluated; a run of your own model class must be importable."""
-        from hydra.utils import get_class
-
         from initlab.runs.checkpoint_io import load_model
 
         target = self._node("model")["_target_"]
         try:
-            kind: Any = get_class(target)
+            kind: Any = class_named(target)
         except Exception as error:
             raise UserError(f"{self.path / FILE}: model._target_={target}: {_line(error)}") from error
         return cast(

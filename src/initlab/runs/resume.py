@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from initlab.errors import UserError
 from initlab.rules import nearest
-from initlab.runs.allowed import allowed_names
-from initlab.runs.config_file import FILE, check_complete
+from initlab.runs.allowed import allowed_names, to_allow
+from initlab.runs.config_file import FILE, check_complete, read_config
 from initlab.runs.find import find_run
 from initlab.runs.open_run import Run
 from initlab.runs.reading import check_no_links
@@ -46,10 +46,11 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
         UserError: there is no such run; a word changes what the run is.
         SystemExit: with status 0 and a sentence, for a run that is finished and not asked to go further.
     """
+    allow = [word for word in words if word.startswith("allow=")]
     typed = [word for word in words if re.match(r"[~+]*\w[\w./@]*=|~", word)]  # the others are Hydra's flags
+    typed = [word for word in typed if word not in allow]
     overrides = dict(zip(typed, OverridesParser.create().parse_overrides(typed), strict=True))
     chosen = [word for word, o in overrides.items() if o.key_or_group == "resume" and o.value() is not None]
-    allow = [word for word in typed if word.startswith("allow=")]
     if not chosen:
         if allow:
             raise UserError(f"{allow[0]}: goes with resume=, a new run takes any class that its config names")
@@ -91,12 +92,17 @@ def own_config(run: Run) -> dict[str, Any]:
 
 
 def how_to_resume(run_dir: Path) -> str:
-    """The command that goes on with a run, as short as can be typed here."""
+    """The command that goes on with a run, as short as can be typed here. It allows the run's classes: it is for
+    somebody who has run them, or has allowed them."""
     path = run_dir.absolute()
     short = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     plain = re.fullmatch(r"[A-Za-z0-9._/-]+", str(short))
     word = f"resume={short}" if plain else shlex.quote("resume='{}'".format(str(short).replace("'", "\\'")))
-    return f"python scripts/train.py {word}"
+    try:
+        allow = to_allow(read_config(path), path)
+    except UserError:
+        allow = []
+    return " ".join(["python scripts/train.py", word, *(shlex.quote(f"allow={','.join(allow)}") for _ in allow[:1])])
 
 
 def _with_folder(node: Any, old: str) -> Any:
