@@ -3,6 +3,7 @@
     python scripts/evaluate.py run=latest                 # the newest run, the weights of its best epoch
     python scripts/evaluate.py run=outputs/runs/NAME      # weights=last: those saved last
     python scripts/evaluate.py checkpoint=PATH            # a checkpoint in a run's folder
+    python scripts/evaluate.py run=PATH allow=my_package  # a run of classes of yours: a received folder may name any
 
 Writes metrics.json and the pictures to `evaluation` in the run's folder.
 """
@@ -16,7 +17,7 @@ from initlab.errors import UserError
 from initlab.quick_imports import quick_imports
 from initlab.rules import did_you_mean
 
-KEYS = ("run", "checkpoint", "weights")
+KEYS = ("run", "checkpoint", "weights", "allow")
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
 def chosen(words):
     """The run that the words name."""
     from initlab.runs import open_checkpoint, open_run
+    from initlab.runs.allowed import allowed_names
 
     given = {}
     for word in words:
@@ -43,11 +45,12 @@ def chosen(words):
             hint = did_you_mean(key, KEYS)
             raise UserError(f"{word}: must be key=value with a key of {', '.join(KEYS)}{hint}")
         given[key] = value
+    allow = allowed_names(given.pop("allow")) if "allow" in given else ()
     if "checkpoint" in given:
         if len(given) > 1:
             raise UserError("checkpoint=: stands alone, its run is the folder it lies in")
-        return open_checkpoint(given["checkpoint"])
-    return open_run(given.get("run", "latest"), given.get("weights", "best"))
+        return open_checkpoint(given["checkpoint"], allow)
+    return open_run(given.get("run", "latest"), given.get("weights", "best"), allow)
 
 
 if __name__ == "__main__":

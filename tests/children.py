@@ -120,8 +120,8 @@ def _child(words: list[str], cwd: str, die: str) -> None:
 def _arrange(die: str) -> None:
     """`step 37`: SIGKILL before update 37; `fail 37`, `hold 37`: an exception, `hold()` there. `write 2`: when
     last.ckpt's second version is written but not in place. `Class.method 2`: when that is called the second time,
-    before it does anything. `call 20000`: at the 20,000th call of a built-in function, be it a write to a file, from
-    where a resumed run opens its folder or a new one begins to train."""
+    before it does anything; `@Class.method 2`: `hold()` there. `call 20000`: at the 20,000th call of a built-in
+    function, be it a write to a file, from where a resumed run opens its folder or a new one begins to train."""
     import initlab.runs.atomic as atomic
     from initlab.callbacks.exact_steps import ExactSteps
     from initlab.callbacks.last_checkpoint import LastCheckpoint
@@ -132,7 +132,7 @@ def _arrange(die: str) -> None:
         return
     what, _, number = die.partition(" ")
     left = int(number)
-    end = {"fail": _fail, "hold": hold, "call": _count_calls(left)}.get(what, _kill)
+    end = {"fail": _fail, "hold": hold, "call": _count_calls(left)}.get(what, hold if what[0] == "@" else _kill)
 
     def before(owner: Any, name: str, condition: Callable[..., bool]) -> None:
         original = getattr(owner, name)
@@ -157,7 +157,7 @@ def _arrange(die: str) -> None:
     elif what == "write":
         before(atomic.os, "replace", lambda part, path: str(path).endswith("last.ckpt"))
     else:
-        owner, name = what.split(".")
+        owner, name = what.removeprefix("@").split(".")
         owners = {o.__name__: o for o in (LastCheckpoint, LinearRegression, RunDir, FindingsReport)}
         before(owners[owner], name, lambda *_: True)
 

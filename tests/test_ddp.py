@@ -45,9 +45,9 @@ def test_stopped_and_resumed_it_is_the_run_of_one_process(tmp_path: Path) -> Non
     wait_for(lambda: "stopping after this update" in (two / "said").read_text(), lambda: process.poll() is None)
     (two / "go").touch()
     assert process.wait(PATIENCE) == 143, (two / "said").read_text()[-3000:]
-    assert "resume=run" in (two / "said").read_text()
+    assert "resume=run allow=children" in (two / "said").read_text()
     assert not (two / "run" / "summary.json").exists()
-    assert start(["resume=run"], two).wait(PATIENCE) == 0, (two / "said").read_text()[-3000:]
+    assert start(["resume=run", "allow=children"], two).wait(PATIENCE) == 0, (two / "said").read_text()[-3000:]
 
     assert sorted(p.name for p in two.iterdir()) == ["go", "held", "run", "said"]  # one folder
     for name, key in (("metrics.csv", ("epoch",)), ("signal.csv", ("step", "layer", "quantity"))):

@@ -9,7 +9,7 @@ from typing import Any
 import lightning as L
 import pytest
 from children import run
-from test_resume import WORDS, assert_same_run, said
+from test_resume import RESUME, WORDS, assert_same_run, said
 
 from initlab.config import compose
 from initlab.errors import UserError
@@ -31,7 +31,7 @@ def test_max_steps_killed_and_resumed_it_is_the_same_run(tmp_path: Path, k: int)
     assert run(words, whole) == 0, said(whole)
     for die in ("step 17", "step 32", "step 37", "step 51", "LastCheckpoint.on_train_end 1", "RunDir.finish 1"):
         assert run(words, killed, die) == -signal.SIGKILL, (die, said(killed))
-        words = ["resume=run"]
+        words = RESUME
     assert run(words, killed) == 0, said(killed)
     assert_same_run(killed / "run", whole / "run")
 
@@ -48,9 +48,9 @@ def test_further_than_max_steps_is_as_good_as_longer_from_the_start(tmp_path: Pa
     ended = open_run(cwd / "run").summary["ended"]
     assert (ended["by"], ended["steps"]) == ("max_steps", first)
     assert f"trainer.max_steps={first} is reached" in said(cwd)
-    assert run(["resume=run", "trainer.max_epochs=3"], cwd) == 0
+    assert run([*RESUME, "trainer.max_epochs=3"], cwd) == 0
     assert f"nothing left to train: {first} of {first} steps are done" in said(cwd)
-    assert run(["resume=run", "trainer.max_steps=-1"], cwd) == 0, said(cwd)
+    assert run([*RESUME, "trainer.max_steps=-1"], cwd) == 0, said(cwd)
     assert_same_run(cwd / "run", tmp_path / "whole" / "run")
 
 

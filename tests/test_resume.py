@@ -29,6 +29,9 @@ WORDS = [
 ]  # fmt: skip
 
 
+RESUME = ["resume=run", "allow=children"]
+
+
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Every scalar in the event files, as it stands there: a step twice would be twice in the list."""
     found: dict[str, list[tuple[int, float]]] = {}
@@ -101,7 +104,7 @@ def test_killed_there_and_resumed_it_is_the_same_run(tmp_path: Path, straight: P
     for die in deaths:
         assert run(words, tmp_path, die) == -signal.SIGKILL, (die, said(tmp_path))
         assert not (tmp_path / "run" / "summary.json").exists()
-        words = ["resume=run"]
+        words = RESUME
     assert run(words, tmp_path) == 0, said(tmp_path)
     assert_same_run(tmp_path / "run", straight)
 
@@ -131,7 +134,7 @@ def test_with_other_ways_to_train(tmp_path: Path, more: list[str], deaths: list[
     assert run(words, whole) == 0, said(whole)
     for die in deaths:
         assert run(words, killed, die) == -signal.SIGKILL, said(killed)
-        words = ["resume=run"]
+        words = RESUME
     assert run(words, killed) == 0, said(killed)
     assert_same_run(killed / "run", whole / "run")
     found = json.loads((killed / "run" / "findings.json").read_text())
@@ -145,7 +148,7 @@ def test_killed_again_and_again_at_any_moment(tmp_path: Path, straight: Path) ->
     while status := run(words, tmp_path, f"call {chance.randint(1, 50_000 * (kills + 1))}"):
         assert status == -signal.SIGKILL, said(tmp_path)
         kills += 1
-        words = ["resume=run"]
+        words = RESUME
     assert kills >= 3
     assert_same_run(tmp_path / "run", straight)
 
@@ -161,10 +164,10 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, straight: Path, number:
     assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 42
     words = said(tmp_path)
     assert "stopped in epoch" in words
-    assert "python scripts/train.py resume=run" in words
+    assert "python scripts/train.py resume=run allow=children" in words
     assert "Traceback" not in words
     assert not (tmp_path / "run" / "summary.json").exists()
-    assert run(["resume=run"], tmp_path) == 0, said(tmp_path)
+    assert run(RESUME, tmp_path) == 0, said(tmp_path)
     assert_same_run(tmp_path / "run", straight)
 
 
@@ -201,19 +204,45 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(fit: Callable[...,
 def test_a_run_that_failed_goes_on_from_its_last_checkpoint(tmp_path: Path, straight: Path) -> None:
     assert run(WORDS, tmp_path, "fail 37") == 1
     assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 32
-    assert run(["resume=run"], tmp_path) == 0, said(tmp_path)
+    assert run(RESUME, tmp_path) == 0, said(tmp_path)
     assert_same_run(tmp_path / "run", straight)
 
 
 def test_to_train_further_is_as_good_as_longer_from_the_start(tmp_path: Path, straight: Path) -> None:
     assert run([*WORDS, "trainer.max_epochs=2"], tmp_path) == 0, said(tmp_path)
-    assert run(["resume=run"], tmp_path) == 0
-    assert (
-        "run is finished, with 2 epochs; to train further: python scripts/train.py resume=run trainer.max_epochs=4"
-        in said(tmp_path)
-    )
+    assert run(RESUME, tmp_path) == 0
+    further = "python scripts/train.py resume=run allow=children trainer.max_epochs=4"
+    assert f"run is finished, with 2 epochs; to train further: {further}" in said(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     moved = tmp_path / "elsewhere" / "run"
     (tmp_path / "run").rename(moved)  # a run folder that was copied from another machine
-    assert run(["resume=elsewhere/run", "trainer.max_epochs=3"], tmp_path) == 0, said(tmp_path)
+    assert run(["resume=elsewhere/run", "allow=children", "trainer.max_epochs=3"], tmp_path) == 0, said(tmp_path)
     assert_same_run(moved, straight)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "run.log"}
+
+
+def test_a_resume_that_comes_second_changes_nothing(tmp_path: Path) -> None:
+    """Of two at once the second waits before it has the lock, until the first has finished the run."""
+    assert run(WORDS, tmp_path, "step 40") == -signal.SIGKILL
+    second = start(RESUME, tmp_path, "@RunDir.hold 1")
+    wait_for((tmp_path / "held").exists, second.is_alive)
+    assert run(RESUME, tmp_path) == 0, said(tmp_path)
+    before = content(tmp_path / "run")
+    (tmp_path / "go").touch()
+    assert ended(second) == 2
+    assert b"another process has finished this run in the meantime" in (tmp_path / "said").read_bytes()
+    assert content(tmp_path / "run") == before
+
+
+def test_a_resume_while_another_trains_changes_nothing(tmp_path: Path) -> None:
+    first = start(WORDS, tmp_path, "hold 41")
+    wait_for((tmp_path / "held").exists, first.is_alive)
+    before = content(tmp_path / "run")
+    assert run(RESUME, tmp_path) == 2
+    assert b"this run is still going on, in another process" in (tmp_path / "said").read_bytes()
+    assert content(tmp_path / "run") == before
+    (tmp_path / "go").touch()
+    assert ended(first) == 0

@@ -15,6 +15,7 @@ import lightning as L
 import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -32,12 +33,15 @@ from initlab.models import Module
 from initlab.models.execution import obstacle, own_calls
 from initlab.process import prepare_process, process_left_as_it_was
 from initlab.rules import did_you_mean
-from initlab.runs import Run, RunDir
+from initlab.runs import RunDir
 from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
+from initlab.runs.config_file import read_config
 from initlab.runs.ending import StopAgain, ending_of
 from initlab.runs.no_profile import NoProfile
-from initlab.runs.resume import LIMITS, WITHOUT, own_config
-from initlab.runs.set_aside import put_back
+from initlab.runs.reading import check_no_links
+from initlab.runs.resumable import check_fits, check_resumable
+from initlab.runs.resume import LIMITS, WITHOUT
+from initlab.runs.set_aside import before_the_end, put_back
 from initlab.seeds import generator
 from initlab.theory.in_run import forecast_before
 
@@ -80,15 +84,17 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
         SystemExit: status 143, SIGTERM stopped it.
     """
     try:
-        with process_left_as_it_was():
-            return _train(cfg, callbacks, Stopping(kill_at_second=command_line))
+        with process_left_as_it_was(), contextlib.ExitStack() as at_the_end:
+            return _train(cfg, callbacks, Stopping(kill_at_second=command_line), at_the_end)
     except Stopped as stopped:
         if command_line or stopped.number != signal.SIGINT:
             raise
         raise KeyboardInterrupt from None
 
 
-def _train(cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping) -> Result:
+def _train(
+    cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping, at_the_end: contextlib.ExitStack
+) -> Result:
     started = time.perf_counter()
     check_arguments(cfg)
     prepare_process(cfg)
@@ -97,11 +103,8 @@ def _train(cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping)
     model = build_model(cfg, data)
     _check_monitor(cfg.monitor, model)
     run_dir = RunDir(cfg.run_dir)
-    saved = _last_checkpoint(run_dir, cfg) if cfg.get("resume") else None
-    further = saved is not None and _asked_to_train_further(run_dir, cfg)
-    if further:
-        put_back(run_dir.last_checkpoint.parent)
-        saved = _last_checkpoint(run_dir, cfg)
+    at_the_end.callback(run_dir.let_go)
+    saved, further = _take_up(run_dir, cfg) if cfg.get("resume") else (None, False)
     callbacks = [
         ExactSteps(cfg.seed),
         StopAgain(further),
@@ -113,14 +116,15 @@ def _train(cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping)
         if isinstance(callback, TensorBoardPage):
             callback.hparams = hyper_parameters(cfg)
 
-    with stopping, contextlib.ExitStack() as at_the_end:
+    with stopping:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
-        at_the_end.callback(run_dir.let_go)
         _several_updates_a_call(cfg, trainer, model, data, saved)
         if not trainer.is_global_zero:
             console.CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
         else:
-            _take_folder(run_dir, cfg, saved)  # only now that everything is known to work
+            if saved is not None:
+                check_fits(saved, trainer, model, run_dir.last_checkpoint)
+            _take_folder(run_dir, cfg, saved, further)  # only now that everything is known to work
         console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
         for note in model.init_notes if saved is None else ():
             console.CONSOLE.print(note, highlight=False, soft_wrap=True)
@@ -155,43 +159,52 @@ def _train(cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping)
     return result
 
 
-def _last_checkpoint(run_dir: RunDir, cfg: DictConfig) -> dict[str, Any] | None:
-    """What the run goes on from, read and found sound before anything is changed; None: it saved nothing yet."""
-    if not run_dir.last_checkpoint.exists():
-        return None
+def _take_up(run_dir: RunDir, cfg: DictConfig) -> tuple[dict[str, Any] | None, bool]:
+    """The checkpoint that the run goes on from, read and found sound before anything is changed, None where it saved
+    nothing yet; and whether a run that has ended is given other limits or other callbacks than it had.
+
+    Under the lock: whoever held it before may have trained on since the command was read.
+    """
+    if rank_zero_only.rank == 0:  # the others of several processes have no lock, and look when the first has begun
+        run_dir.hold()
+    check_no_links(run_dir.path)
+    finished = (run_dir.path / "summary.json").exists()
+    further = finished and _asked_to_train_further(run_dir, cfg)
+    if finished and not further:
+        raise UserError(f"resume={run_dir.path}: another process has finished this run in the meantime")
+    path = before_the_end(run_dir.last_checkpoint) if further else run_dir.last_checkpoint
+    if not path.exists():
+        return None, False
     try:
-        saved = read_checkpoint(run_dir.last_checkpoint)
+        saved = read_checkpoint(path)
+        check_resumable(saved, path)
     except UserError as error:
-        others = [path for path in (run_dir.last_checkpoint.with_name("best.ckpt"),) if path.exists()]
+        others = [path for path in (path.with_name("best.ckpt"),) if path.is_file()]
         instead = f"put {others[0]} in its place to go on from there, or " if others else ""
         raise UserError(f"{error}; {instead}delete it to start this run from step 0") from None
-    if "run" not in saved:
-        raise UserError(f"{run_dir.last_checkpoint}: it does not say what the run's files held when it was made")
     if saved["epoch"] > cfg.trainer.max_epochs >= 0:
         raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has trained {saved['epoch']} already")
-    return saved
+    return saved, further
 
 
 def _asked_to_train_further(run_dir: RunDir, cfg: DictConfig) -> bool:
-    """Whether a run that has ended is given other limits or other callbacks than it had."""
-    if not (run_dir.path / "summary.json").exists():
-        return False
-    own = OmegaConf.create(own_config(Run(run_dir.path)) | {"run_dir": str(cfg.run_dir)})
-    before, now = (_ending_keys(config) for config in (own, cfg))
+    own = read_config(run_dir.path) | {"run_dir": str(cfg.run_dir)}
+    before, now = (_ending_keys(config) for config in (own, OmegaConf.to_container(cfg, resolve=True)))
     return before != now
 
 
-def _ending_keys(cfg: Any) -> dict[str, Any]:
-    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+def _ending_keys(plain: Any) -> dict[str, Any]:
     return {key: plain["trainer"].get(key, WITHOUT[key]) for key in LIMITS} | {"callbacks": plain["callbacks"]}
 
 
-def _take_folder(run_dir: RunDir, cfg: DictConfig, saved: dict[str, Any] | None) -> None:
+def _take_folder(run_dir: RunDir, cfg: DictConfig, saved: dict[str, Any] | None, further: bool) -> None:
     if not cfg.get("resume"):
         run_dir.begin(OmegaConf.to_yaml(cfg, resolve=True))
         return
     own = cast("DictConfig", OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)))
     own.resume = None
+    if further:
+        put_back(run_dir.last_checkpoint.parent)
     if saved is None:
         run_dir.go_on(OmegaConf.to_yaml(own), {}, 0)
     else:

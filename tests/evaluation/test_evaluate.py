@@ -93,7 +93,7 @@ def test_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["runn=a"], "runn=a: must be key=value with a key of run, checkpoint, weights; did you mean run?"),
+        (["runn=a"], "runn=a: must be key=value with a key of run, checkpoint, weights, allow; did you mean run?"),
         (["run=latest"], "run=latest: there are no runs in"),
         (["weights=worst"], "weights=worst: must be best or last"),
         (["checkpoint=a.ckpt"], "checkpoint=a.ckpt: there is no such file"),

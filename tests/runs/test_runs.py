@@ -73,10 +73,30 @@ with whole_file({str(target)!r}) as file:
     for place in range(1, pieces + 3):
         with command("-c", child, str(place), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout.read(5) == b"here\n"
-            assert (tmp_path / "last.ckpt.part").exists() == (place < pieces + 2)
+            assert (tmp_path / f"last.ckpt.{process.pid}.part").exists() == (place < pieces + 2)
             process.kill()
         assert process.returncode == -signal.SIGKILL
         assert target.read_bytes() == (b"a" * size if place < pieces + 2 else b"b" * size * pieces)
+
+
+def test_links_are_replaced_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    for name in ("x", f"x.{os.getpid()}.part"):
+        precious.write_text("mine")
+        (tmp_path / name).symlink_to(precious)
+        with whole_file(tmp_path / "x") as file:
+            file.write(b"new")
+        assert (tmp_path / "x").read_text() == "new"
+        assert precious.read_text() == "mine"
+
+
+def test_of_two_who_make_a_new_file_one_is_refused(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "x", new=True) as file:
+        file.write(b"first")
+    with pytest.raises(FileExistsError), whole_file(tmp_path / "x", new=True) as file:
+        file.write(b"second")
+    assert (tmp_path / "x").read_text() == "first"
+    assert os.listdir(tmp_path) == ["x"]
 
 
 def test_a_checkpoint_is_written_that_way(tmp_path: Path) -> None:

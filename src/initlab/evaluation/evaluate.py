@@ -11,9 +11,11 @@ import torch
 from initlab.errors import UserError
 from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class
 from initlab.evaluation.regression import parameters_against_truth, spread
+from initlab.models import Module
 from initlab.models.sums import Sums
 from initlab.runs.atomic import whole_file
 from initlab.runs.open_run import Run
+from initlab.runs.reading import check_folder
 
 
 def evaluate(run: Run) -> dict[str, Any]:
@@ -26,11 +28,22 @@ def evaluate(run: Run) -> dict[str, Any]:
         UserError: there is no test set, or the model gives nan.
     """
     model: Any = run.model
+    if not isinstance(model, Module):
+        raise UserError(
+            f"model={type(model).__name__}: only models that derive from initlab.models.Module can be evaluated"
+        )
     data: Any = run.data
-    X, y, y_hat, metrics = through(model, data)
+    folder = run.path / "evaluation"
+    check_folder(folder)
+    try:
+        X, y, y_hat, metrics = through(model, data)
+    except UserError:
+        raise
+    except (RuntimeError, IndexError, ValueError) as error:  # torch's, of shapes and classes
+        what = " ".join(str(error).split())[:200]
+        raise UserError(f"{run.path}: its model does not fit its data: {what}") from error
     if not y_hat.isfinite().all():
         raise UserError(f"{run.checkpoint}: outputs of this model are nan or inf, so there is nothing to evaluate")
-    folder = run.path / "evaluation"
     folder.mkdir(exist_ok=True)
     found: dict[str, Any] = {"weights": run.weights, "examples": len(y), "metrics": metrics}
     title = f"{type(model).__name__} on {type(data).__name__}, {len(y):,} test examples"

@@ -18,7 +18,7 @@ from initlab.models.execution import StepsOfExecution
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
 from initlab.rules import check, check_by_hand
-from initlab.runs.checkpoint_io import one_sentence
+from initlab.runs.checkpoint_io import load_model
 
 Batch = tuple[Tensor, Tensor]
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -190,8 +190,7 @@ class Module(L.LightningModule):
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, **more: Any) -> Any:
         """The model of a checkpoint, whole and of plain values: nothing in the file is run."""
-        with one_sentence(checkpoint_path):
-            return super().load_from_checkpoint(checkpoint_path, **(more | {"weights_only": True}))
+        return load_model(super().load_from_checkpoint, checkpoint_path, **more)
 
     def epoch_figures(self) -> dict[str, float]:
         """By name, what else belongs in an epoch's row."""

@@ -10,19 +10,40 @@ from typing import BinaryIO
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+def whole_file(path: str | Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """Open a file to write that takes the name `path` only when it is complete and on the disk.
 
-    The data go to `<path>.part` in the same folder, are flushed to the disk, then renamed: whoever reads `path`,
-    also after a kill or a power cut, finds the new content or the old one. On an error nothing is left behind.
+    The data go to `<path>.<process>.part` in the same folder, are flushed to the disk, then renamed: whoever reads
+    `path`, also after a kill or a power cut, finds the new content or the old one. On an error nothing is left behind.
+    A symbolic link at either name is replaced, what it points to is left alone.
+
+    Args:
+        new: raise FileExistsError where there is a file of that name; of several processes one makes it.
     """
-    part = f"{path}.part"
+    part = Path(f"{path}.{os.getpid()}.part")
     try:
-        with open(part, "wb") as file:
+        part.unlink(missing_ok=True)  # of a process with the same number, which was killed
+        with open(part, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        if new:
+            _rename_to_new(part, Path(path))
+        else:
+            os.replace(part, path)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
+
+
+def _rename_to_new(part: Path, path: Path) -> None:
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(str(path)) from None
+        os.replace(part, path)
+    else:
+        part.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from initlab.errors import UserError
@@ -25,7 +26,7 @@ def find_run(word: str | Path, key: str = "run") -> Path:
         near = nearest(typed.name, [*_names(beside), "latest"])
         hint = f"; did you mean {beside / near}?" if near else f"; {key}=latest is the newest in {RUNS}"
         raise UserError(f"{key}={word}: there is no such folder{hint}")
-    if not (folder / "config.yaml").is_file():
+    if not os.path.lexists(folder / "config.yaml"):
         inside = sorted(path.parent.name for path in folder.glob("*/config.yaml"))
         hint = f"; take one of the {len(inside)} runs in it, such as {key}={folder / inside[0]}" if inside else ""
         raise UserError(f"{key}={word}: no run is in this folder, it has no config.yaml{hint}")

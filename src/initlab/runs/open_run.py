@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
-import json
+import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from initlab.errors import UserError
+from initlab.runs.allowed import check_allowed, class_named
+from initlab.runs.config_file import FILE, read_config
 from initlab.runs.find import find_run
-from initlab.runs.renamed import with_present_names
+from initlab.runs.reading import MOST_ROWS, read_file, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,28 +21,29 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def open_run(folder: str | Path, weights: str = "best") -> Run:
+def open_run(folder: str | Path, weights: str = "best", allow: Sequence[str] = ()) -> Run:
     """`open_run("latest").metrics`; the folder of a run, its name in outputs/runs, or `latest`.
 
     Args:
         weights: whose weights `.model` gets: "best", of the epoch that was best, or "last", the latest saved.
+        allow: packages whose classes the run may be rebuilt from, beside those of `initlab.runs.allowed`.
 
     Raises:
         UserError: with one sentence, where no run is there.
     """
     if weights not in ("best", "last"):
         raise UserError(f"weights={weights}: must be best or last")
-    return Run(find_run(folder), weights)
+    return Run(find_run(folder), weights, allow)
 
 
-def open_checkpoint(path: str | Path) -> Run:
+def open_checkpoint(path: str | Path, allow: Sequence[str] = ()) -> Run:
     """The run that a checkpoint file belongs to, by its place: `<run>/checkpoints/<name>.ckpt`."""
     file = Path(path).resolve()
     if not file.is_file():
         raise UserError(f"checkpoint={path}: there is no such file")
-    if file.parent.name != "checkpoints" or not (file.parents[1] / "config.yaml").is_file():
+    if file.parent.name != "checkpoints" or not os.path.lexists(file.parents[1] / FILE):
         raise UserError(f"checkpoint={path}: it lies in no run's folder, so nothing says which data are its own")
-    return Run(file.parents[1], file.stem)
+    return Run(file.parents[1], file.stem, allow)
 
 
 class Run:
@@ -49,9 +53,10 @@ class Run:
     table that was cut off in the middle is left out.
     """
 
-    def __init__(self, path: Path, weights: str = "best") -> None:
+    def __init__(self, path: Path, weights: str = "best", allow: Sequence[str] = ()) -> None:
         self.path = path
         self.weights = weights
+        self.allow = tuple(allow)
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else f"failed: {self.error}" if self.error else "not finished"
@@ -59,17 +64,12 @@ class Run:
 
     @cached_property
     def config(self) -> DictConfig:
-        """As the run had it, resolved."""
-        from omegaconf import DictConfig, OmegaConf
-        from yaml import YAMLError
+        """As the run had it, resolved; it names no class that is not allowed, and the paths in it follow the folder."""
+        from omegaconf import OmegaConf
 
-        try:
-            config = OmegaConf.load(self.path / "config.yaml")
-        except (YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{self.path / 'config.yaml'}: not a config: {' '.join(str(error).split())}") from None
-        if not isinstance(config, DictConfig) or not config:
-            raise UserError(f"{self.path / 'config.yaml'}: not a config, but empty or a list")
-        return OmegaConf.create(with_present_names(OmegaConf.to_container(config)))
+        config = read_config(self.path)
+        check_allowed(config, self.allow, self.path)
+        return OmegaConf.create(config)
 
     @property
     def finished(self) -> bool:
@@ -79,23 +79,23 @@ class Run:
     @cached_property
     def summary(self) -> dict[str, Any] | None:
         """{"metrics": {...}, "score": ..., "monitor": ..., "seconds": ...}; None: it did not finish."""
-        return cast("dict[str, Any] | None", self._json("summary.json"))
+        return cast("dict[str, Any] | None", self._json("summary.json", dict))
 
     @cached_property
     def error(self) -> str | None:
         """Why it failed, where a sweep wrote that down."""
-        failed = self._json("failed.json")
-        return str(failed["error"]) if failed else None
+        failed = self._json("failed.json", dict)
+        return str(failed.get("error", "")) if failed else None
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """Command, versions, processor, threads, commit."""
-        return cast("dict[str, Any]", self._json("environment.json") or {})
+        return cast("dict[str, Any]", self._json("environment.json", dict) or {})
 
     @cached_property
     def findings(self) -> list[dict[str, Any]]:
         """What the monitor found, causes first; empty: nothing, or nobody looked."""
-        return cast("list[dict[str, Any]]", self._json("findings.json") or [])
+        return cast("list[dict[str, Any]]", self._json("findings.json", list) or [])
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -126,39 +126,65 @@ class Run:
     @cached_property
     def model(self) -> LightningModule:
         """With its weights, on the CPU, ready to be evaluated; a run of your own model class must be importable."""
-        from hydra.utils import get_class
+        from initlab.runs.checkpoint_io import load_model
 
-        model = cast("Any", get_class(self.config.model._target_)).load_from_checkpoint(
-            self.checkpoint, map_location="cpu", weights_only=True
+        target = self._node("model")["_target_"]
+        try:
+            kind: Any = class_named(target)
+        except Exception as error:
+            raise UserError(f"{self.path / FILE}: model._target_={target}: {_line(error)}") from error
+        return cast(
+            "LightningModule", load_model(kind.load_from_checkpoint, self.checkpoint, map_location="cpu").eval()
         )
-        return cast("LightningModule", model.eval())
 
     @cached_property
     def data(self) -> LightningDataModule:
         """The same data, split and order as the run had."""
         from initlab.build import build
 
-        return cast("LightningDataModule", build(self.config, "data"))
+        self._node("data")
+        try:
+            return cast("LightningDataModule", build(self.config, "data"))
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{self.path / FILE}: no data can be made from it: {_line(error)}") from error
 
-    def _json(self, name: str) -> Any:
+    def _node(self, group: str) -> Any:
+        node = self.config.get(group)
+        if not node:
+            raise UserError(f"{self.path / FILE}: it has no {group}")
+        return node
+
+    def _json(self, name: str, kind: type[Any]) -> Any:
         """What a JSON file holds, None where there is none."""
         try:
-            return json.loads((self.path / name).read_text())
+            return read_json(self.path / name, kind)
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise UserError(f"{self.path / name}: cut off or altered: {error}") from None
 
     def _table(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         """Whole rows of a CSV file, every float as it was written; no rows where there is no file."""
         import pandas as pd
 
         path = self.path / name
-        text = path.read_bytes() if path.exists() else b""
+        try:
+            text = read_file(path, MOST_ROWS)
+        except FileNotFoundError:
+            text = b""
         whole = text[: text.rfind(b"\n") + 1]
         if not whole:
             return pd.DataFrame(columns=list(columns))
         try:
-            return pd.read_csv(io.BytesIO(whole))
-        except (pd.errors.ParserError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: not a table: {' '.join(str(error).split())}") from None
+            table = pd.read_csv(io.BytesIO(whole))
+        except (ValueError, OverflowError) as error:
+            raise UserError(f"{path}: not a table: {_line(error)}") from None
+        missing = [column for column in columns if column not in table]
+        if missing:
+            raise UserError(f"{path}: not the table that a run writes, it has no column {missing[0]}")
+        return table
+
+
+def _line(error: BaseException) -> str:
+    """What an error says, in one line, of its cause where it has one."""
+    return " ".join(str(error.__cause__ or error).split())[:300]

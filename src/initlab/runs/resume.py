@@ -15,8 +15,11 @@ from omegaconf import OmegaConf
 
 from initlab.errors import UserError
 from initlab.rules import nearest
+from initlab.runs.allowed import allowed_names, to_allow
+from initlab.runs.config_file import FILE, check_complete, read_config
 from initlab.runs.find import find_run
 from initlab.runs.open_run import Run
+from initlab.runs.reading import check_no_links
 
 # What may change while a run goes on: not what the steps so far were made with.
 WITHOUT = {"max_epochs": 10, "max_steps": -1, "max_time": None, "min_epochs": None, "min_steps": None}
@@ -36,24 +39,31 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
     """The config to compose and the words for it.
 
     Without `resume=` among the words: those that were given. With it: the name under which the run's own config has
-    been put into Hydra's store, and the words that change it.
+    been put into Hydra's store, and the words that change it. With `allow=my_package` its classes are taken too (see
+    `initlab.runs.allowed`).
 
     Raises:
         UserError: there is no such run; a word changes what the run is.
         SystemExit: with status 0 and a sentence, for a run that is finished and not asked to go further.
     """
+    allow = [word for word in words if word.startswith("allow=")]
     typed = [word for word in words if re.match(r"[~+]*\w[\w./@]*=|~", word)]  # the others are Hydra's flags
+    typed = [word for word in typed if word not in allow]
     overrides = dict(zip(typed, OverridesParser.create().parse_overrides(typed), strict=True))
     chosen = [word for word, o in overrides.items() if o.key_or_group == "resume" and o.value() is not None]
     if not chosen:
+        if allow:
+            raise UserError(f"{allow[0]}: goes with resume=, a new run takes any class that its config names")
         return config_name, list(words)
     if {"-m", "--multirun"} & set(words):
         raise UserError(f"{chosen[0]}: one run goes on, without -m")
     values = {o.key_or_group: o.value() for o in overrides.values()}
     # One of several processes: Lightning started it with the words and the folder of the first.
     follower = "LOCAL_RANK" in os.environ
-    run = Run(find_run(str(values["hydra.run.dir" if follower else "resume"]), "resume"))
-    kept = [word for word in words if word not in chosen]
+    names = [name for word in allow for name in allowed_names(word.partition("=")[2])]
+    run = Run(find_run(str(values["hydra.run.dir" if follower else "resume"]), "resume"), allow=names)
+    check_no_links(run.path)
+    kept = [word for word in words if word not in (*chosen, *allow)]
     for word in kept:
         if word in overrides and not follower:
             _check_may_change(overrides[word], run)
@@ -67,12 +77,10 @@ def own_config(run: Run) -> dict[str, Any]:
     """The run's resolved config as Hydra composes it: `resume` is its folder, and the paths in it follow the folder,
     which may have been moved. As many threads as it had, since other numbers round differently."""
     config = cast("dict[str, Any]", OmegaConf.to_container(run.config))
-    moved = _with_folder(config, str(config.get("run_dir", run.path)))
-    trainer = moved.get("trainer", {})
+    check_complete(config, run.path / FILE)
+    moved = _with_folder(config, str(run.path))
+    trainer = moved["trainer"]
     threads = config.get("threads") or run.environment.get("threads")
-    for name in ("monitor", "activation_stats"):  # a run from before there was the key
-        if moved["callbacks"].get(name):
-            moved["callbacks"][name].setdefault("folder", "${run_dir}")
     return {
         **moved,
         "trainer": trainer | {key: value for key, value in WITHOUT.items() if key not in trainer},
@@ -84,12 +92,17 @@ def own_config(run: Run) -> dict[str, Any]:
 
 
 def how_to_resume(run_dir: Path) -> str:
-    """The command that goes on with a run, as short as can be typed here."""
+    """The command that goes on with a run, as short as can be typed here. It allows the run's classes: it is for
+    somebody who has run them, or has allowed them."""
     path = run_dir.absolute()
     short = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     plain = re.fullmatch(r"[A-Za-z0-9._/-]+", str(short))
     word = f"resume={short}" if plain else shlex.quote("resume='{}'".format(str(short).replace("'", "\\'")))
-    return f"python scripts/train.py {word}"
+    try:
+        allow = to_allow(read_config(path), path)
+    except UserError:
+        allow = []
+    return " ".join(["python scripts/train.py", word, *(shlex.quote(f"allow={','.join(allow)}") for _ in allow[:1])])
 
 
 def _with_folder(node: Any, old: str) -> Any:
@@ -132,7 +145,7 @@ def nothing_left(ended: Mapping[str, Any], cfg: Any) -> str:
 
 def _check_unfinished(run: Run, values: dict[str, Any]) -> None:
     if run.finished:
-        ended = (run.summary or {}).get("ended") or _as_planned(run)
+        ended = _ended(run)
         if not _trains_further(run, values, ended["by"]):
             if ended["by"] == "max_epochs":
                 epochs = ended["epochs"]
@@ -155,9 +168,13 @@ def _check_unfinished(run: Run, values: dict[str, Any]) -> None:
             )
 
 
-def _as_planned(run: Run) -> dict[str, Any]:
-    """Of a run from before its summary said why it ended."""
-    return {"by": "max_epochs", "says": "", "epochs": run.config.trainer.max_epochs, "steps": 0}
+def _ended(run: Run) -> dict[str, Any]:
+    """Why it ended, by its summary; as planned, for a run from before that said so."""
+    ended = (run.summary or {}).get("ended")
+    kinds = {"by": str, "says": str, "epochs": int, "steps": int}
+    if isinstance(ended, dict) and all(isinstance(ended.get(key), kind) for key, kind in kinds.items()):
+        return ended
+    return {"by": "max_epochs", "says": "", "epochs": run.config.trainer.get("max_epochs"), "steps": 0}
 
 
 def _trains_further(run: Run, values: Mapping[str, Any], by: str) -> bool:

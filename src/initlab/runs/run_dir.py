@@ -17,8 +17,10 @@ from typing import Any, cast
 
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
+from initlab.runs.config_file import FILE
 from initlab.runs.growing_files import cut_back
 from initlab.runs.latest import point_latest_to
+from initlab.runs.reading import check_no_links, read_json
 
 log = logging.getLogger(__name__)
 
@@ -51,22 +53,23 @@ class RunDir:
     def begin(self, config_yaml: str) -> None:
         """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""
         self.path.mkdir(parents=True, exist_ok=True)
-        there = {path.name for path in self.path.iterdir()} - {"run.log"}
-        if there and "config.yaml" not in there:
+        self.hold()
+        there = {path.name for path in self.path.iterdir() if path.suffix != ".part"} - {"run.log"}
+        if there and FILE not in there:
             raise UserError(f"hydra.run.dir={self.path}: this folder is not empty; choose one that is new or empty")
         try:
-            with open(self.path / "config.yaml", "x") as file:  # "x": of two runs started at once one gets it
-                file.write(config_yaml)
+            with whole_file(self.path / FILE, new=True) as file:
+                file.write(config_yaml.encode())
         except FileExistsError:
             raise UserError(
                 f"hydra.run.dir={self.path}: this folder already holds a run; choose one that is new or empty, "
                 f"or go on with it: resume={self.path}"
             ) from None
-        self._hold()
         git = _git_state()
         diff = _git("diff", "HEAD") if git else ""
         if diff:
-            (self.path / "uncommitted.diff").write_text(diff)
+            with whole_file(self.path / "uncommitted.diff") as file:
+                file.write(diff.encode("utf-8", "replace"))
         self._write_json("environment.json", _environment() | {"git": git})
         point_latest_to(self.path)
 
@@ -75,7 +78,8 @@ class RunDir:
     ) -> None:
         """Take the folder again for the run that it holds, from a checkpoint made when the growing files had these
         lengths and metrics.csv was `table`; what came later is removed."""
-        self._hold()
+        self.hold()
+        check_no_links(self.path)
         shorter = cut_back(self.path, lengths, table)
         if shorter:
             log.warning("%s: rows that were there at the checkpoint are missing", ", ".join(shorter))
@@ -83,30 +87,34 @@ class RunDir:
             (self.path / name).unlink(missing_ok=True)
         for part in self.path.rglob("*.part"):  # a file whose writer was killed
             part.unlink()
-        with whole_file(self.path / "config.yaml") as file:
+        with whole_file(self.path / FILE) as file:
             file.write(config_yaml.encode())
         environment = self.environment
         now = _environment() | {"git": _git_state()}
         begun = {name: environment.get(name) for name in now}
         changed = {name: now[name] for name in now if now[name] != begun[name] or name in ("started", "command")}
-        resumed = [*environment.get("resumed", []), {"step": step} | changed]
+        before = environment.get("resumed", [])
+        resumed = [*(before if isinstance(before, list) else []), {"step": step} | changed]
         self._write_json("environment.json", (environment or now) | {"resumed": resumed})
         point_latest_to(self.path)
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What environment.json holds; nothing where the run was killed before it wrote that."""
+        """What environment.json holds; nothing where the run was killed before it wrote that, or it was altered."""
         try:
-            return cast("dict[str, Any]", json.loads((self.path / "environment.json").read_text()))
-        except (FileNotFoundError, ValueError):
+            return cast("dict[str, Any]", read_json(self.path / "environment.json", dict))
+        except (FileNotFoundError, UserError):
             return {}
 
-    def _hold(self) -> None:
-        """Keep others out until `let_go`, or the process ends in whatever way.
+    def hold(self) -> None:
+        """Keep others out until `let_go`, or the process ends in whatever way. What is read of the folder before may
+        be another's who is at work.
 
         Raises:
             UserError: somebody holds it.
         """
+        if self._held is not None:
+            return
         self._held = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,6 +26,12 @@ def set_aside(checkpoints: Path) -> None:
                 shutil.copy2(checkpoints / name, checkpoints / FOLDER / name)
 
 
+def before_the_end(checkpoint: Path) -> Path:
+    """Where that checkpoint of the run is, as it was before the end: aside, or in its place."""
+    aside = checkpoint.parent / FOLDER
+    return aside / checkpoint.name if aside.is_dir() else checkpoint
+
+
 def put_back(checkpoints: Path) -> None:
     """Make the checkpoints what they were; nothing is done where nothing was set aside."""
     aside = checkpoints / FOLDER
