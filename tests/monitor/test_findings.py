@@ -1,5 +1,6 @@
 """What is wrong is said, and nothing else: on rows made by hand, and on real short runs of both kinds."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -149,6 +150,67 @@ def test_update_ratio_far_from_a_thousandth(ratio: float, kinds: list[str]) -> N
     for i in range(3):
         values[f"layers.{i}.weight", "update_ratio"] = ratio
     assert list(found(values, steps=range(0, 200, 10))) == kinds
+
+
+FALLING = 2.35 * np.exp(-np.arange(200) / 80) + 0.2
+STUCK = np.full(200, 2.3)
+
+
+def known(values: dict[Any, Any], losses: Any, outputs: int = 10, over: bool = True) -> set[str]:
+    """Kinds of a run of a net with so many outputs, of which everything is recorded at every tenth step."""
+    made = history(values, range(0, len(losses), 10))
+    outline = dataclasses.replace(outline_from_names(made), outputs=outputs)
+    return {finding.kind for finding in find(made, outline, losses=(range(len(losses)), losses), over=over)}
+
+
+def test_a_long_step_that_lowers_the_loss_is_not_too_long() -> None:
+    values = mlp(3)
+    values["layers.0.weight", "update_ratio"] = 0.15
+    assert known(values, FALLING) == set()
+    assert known(values, STUCK) == {"update too large", "loss not moving"}
+    assert (
+        known(values, FALLING[:60], over=False) == known(values, STUCK[:60], over=False) == set()
+    )  # too early to tell
+
+
+def test_small_weights_that_grow_make_long_steps_at_first_only() -> None:
+    values = mlp(3)
+    values["layers.0.weight", "update_ratio"] = lambda step: 0.3 if step < 110 else 0.02
+    assert known(values, 2.3 - np.arange(200) / 1000) == set()
+
+
+def test_layers_that_saturate_in_a_run_that_learns_are_no_finding() -> None:
+    """Whether by the initialisation or later, but where that leaves next to no gradient it is one all the same."""
+    tanh = {"min": -1.0, "max": 1.0, "active": 0.5, "dead": 0.0}
+    by_training = {**tanh, "saturated": lambda step: 0.7 if step > 20 else 0.1}
+    for phi in (by_training, {**tanh, "saturated": 0.6}):
+        assert known(mlp(DEPTH, **phi), FALLING) == set()
+        assert "saturated layer" in known(mlp(DEPTH, **phi), STUCK)
+    assert known(mlp(DEPTH, **tanh, saturated=0.9), FALLING) == {"saturated layer"}
+
+
+def test_a_net_that_begins_far_above_guessing_must_come_far_below_it_to_learn() -> None:
+    """From 7 to 1.3 the loss falls by 80 %, and guessing among ten classes costs 2.3."""
+    tanh = {"min": -1.0, "max": 1.0, "active": 0.5, "dead": 0.0, "saturated": 0.63}
+    fall = 1.3 + 5.7 * np.exp(-np.arange(200) / 20)
+    assert known(mlp(DEPTH, **tanh), fall) == {"saturated layer"}
+    assert known(mlp(DEPTH, **tanh), fall, outputs=1) == set()  # a regression
+
+
+SPARSE = [*range(100), 100, 200]  # the steps of which the default monitor has the loss, in a run of 215
+
+
+@pytest.mark.parametrize(
+    ("losses", "kinds"),
+    [
+        ([2.31] * 102, {"loss not moving"}),
+        ([2.31] * 101 + [1.5], set()),  # it has just left a plateau
+        ([3.0] + [1.0] * 50 + [0.4] * 51, set()),
+        ([1.0] * 97 + [0.4, 2.0, 0.6, 1.6, 1.0], set()),  # too noisy to tell
+    ],
+)
+def test_a_run_of_which_few_late_losses_are_recorded(losses: list[float], kinds: set[str]) -> None:
+    assert set(found(mlp(3), losses=(SPARSE, losses))) == kinds
 
 
 def test_neither_a_warm_up_nor_the_first_steps_of_small_weights_count() -> None:

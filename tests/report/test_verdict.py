@@ -48,9 +48,8 @@ def test_the_ranking_has_numpys_means_and_deviations(tmp_path: Path) -> None:
     folder = make_sweep(tmp_path / "sweep", {"init": ["normal", "kaiming"], "seed": ["0", "1", "2"]})
     best, worst = ranked(read_sweep(folder))
     assert [row.axes for row in (best, worst)] == [{"init": "kaiming"}, {"init": "normal"}]
-    scores = [
-        json.loads((folder / f"{n}_init-kaiming_seed-{n - 3}/summary.json").read_text())["score"] for n in (3, 4, 5)
-    ]
+    runs = [json.loads((folder / f"{n}_init-kaiming_seed-{n - 3}/summary.json").read_text()) for n in (3, 4, 5)]
+    scores = [run["metrics"]["val/loss"] for run in runs]
     assert best.score.mean == pytest.approx(np.mean(scores), rel=1e-12)
     assert best.score.std == pytest.approx(np.std(scores, ddof=1), rel=1e-9)
     assert (best.score.n, worst.verdicts["flat"], worst.findings["vanishing signal"]) == (3, 3, 3)
@@ -59,7 +58,9 @@ def test_the_ranking_has_numpys_means_and_deviations(tmp_path: Path) -> None:
 def test_a_combination_with_a_seed_that_diverged_is_after_the_whole_ones(tmp_path: Path) -> None:
     folder = make_sweep(tmp_path / "sweep", {"init": ["normal", "kaiming"], "seed": ["0", "1"]})
     summary = folder / "2_init-kaiming_seed-0/summary.json"
-    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"score": None}))  # nan, as JSON has it
+    content = json.loads(summary.read_text())
+    content["metrics"]["val/loss"] = content["score"] = None  # nan, as JSON has it
+    summary.write_text(json.dumps(content))
     best, worst = ranked(read_sweep(folder))
     assert (best.axes["init"], worst.axes["init"]) == ("normal", "kaiming")
     assert (worst.score.n, worst.score.broken) == (1, 1)

@@ -162,14 +162,18 @@ def test_who_beats_whom_is_said_as_the_closing_table_has_it(tmp_path: Path) -> N
     assert "It beats" not in write_report(folder).read_text()
     scores = [json.loads((folder / f"{n}_init-kaiming_seed-{n - 2}/summary.json").read_text())["score"] for n in (2, 3)]
     table = folder / "sweep.csv"
-    head = "init,n,score mean,score to best,low,high\r\n"
-    table.write_text(f"{head}kaiming,2,{sum(scores) / 2!r},,,\r\nnormal,2,2.3526,1.66,1.5,1.82\r\n")
+    head = "init,n,compared mean,to the best row,low,high,pairs,higher in,lower in\r\n"
+    best = f"{head}kaiming,2,{sum(scores) / 2!r},,,,,,\r\n"
+    table.write_text(f"{best}normal,2,2.3526,1.66,1.5,1.82,2,2,0\r\n")
     text = write_report(folder).read_text()
     assert "It beats normal (paired over the seeds" in text
     assert "+1.66" in text
-    table.write_text(f"{head}kaiming,2,{sum(scores) / 2!r},,,\r\nnormal,2,2.3526,1.66,-0.2,3.5\r\n")
-    assert "Not decided by these seeds: normal." in write_report(folder).read_text()
-    table.write_text(f"{head}kaiming,1,{scores[0]!r},,,\r\nnormal,1,2.3526,1.66,1.5,1.82\r\n")  # before the other seed
+    assert "[1.5, 1.8]" in text
+    table.write_text(f"{best}normal,2,2.3526,1.66,-inf,inf,2,2,0\r\n")
+    said = "Against normal (lower in 2 of 2 seeds): 2 seeds cannot decide at 95 % confidence, 6 can."
+    assert said in write_report(folder).read_text()
+    one = f"{head}kaiming,1,{scores[0]!r},,,,,,\r\n"
+    table.write_text(f"{one}normal,1,2.3526,1.66,1.5,1.82,2,2,0\r\n")  # before the other seed
     assert "It beats" not in write_report(folder).read_text()
 
 

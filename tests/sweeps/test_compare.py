@@ -1,40 +1,95 @@
-"""Student's t against tables and its density; paired intervals against a published example and by their promise."""
+"""Paired comparisons: against SciPy's permutation test where it is installed, tables, and what they promise."""
+
+import itertools
+import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 
-from initlab.sweeps.compare import paired_difference
-from initlab.sweeps.student_t import cdf, quantile
+from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide
+from initlab.sweeps.compared_figure import Monitored, epoch_compared
 
-TABLE = {  # two-sided 95 % and 99 %, as printed in any statistics book
-    1: (12.706, 63.657), 2: (4.303, 9.925), 3: (3.182, 5.841), 4: (2.776, 4.604), 5: (2.571, 4.032),
-    9: (2.262, 3.250), 10: (2.228, 3.169), 29: (2.045, 2.756), 120: (1.980, 2.617),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("df", TABLE)
-def test_quantiles_are_those_of_the_tables(df: int) -> None:
-    assert (quantile(0.975, df), quantile(0.995, df)) == pytest.approx(TABLE[df], abs=5.1e-4)  # three digits printed
+SLEEP = (  # extra hours under two drugs, ten patients (Student 1908)
+    [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0],
+    [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4],
+)
 
 
-@pytest.mark.parametrize("df", [1, 2, 3, 4, 7, 50])
-def test_the_sum_is_the_integral_of_the_density(df: int) -> None:
-    x = torch.linspace(0, 8, 200_001, dtype=torch.float64)
-    density = torch.distributions.StudentT(torch.tensor(float(df), dtype=torch.float64)).log_prob(x).exp()
-    assert cdf(8, df) == pytest.approx(0.5 + torch.trapezoid(density, x).item(), abs=1e-9)  # h^2 / 12 = 1.3e-10
-    assert cdf(-8, df) == pytest.approx(1 - cdf(8, df), abs=1e-15)
+def by_seed(values: object) -> dict[str, float]:
+    return {str(i): float(value) for i, value in enumerate(values)}  # type: ignore[call-overload]
 
 
-def test_students_own_example() -> None:
-    """Extra hours of sleep under two drugs, ten patients (Student 1908); the interval that R prints for it."""
-    one = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
-    two = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
-    a, b = ({str(i): hours for i, hours in enumerate(drug)} for drug in (one, two))
-    found = paired_difference(a, b, settings=2)
+def compared(a: object, b: object, settings: int = 2) -> Difference:
+    found = paired_difference(by_seed(a), by_seed(b), settings)
     assert found is not None
-    assert (found.mean, found.low, found.high) == pytest.approx((-1.58, -2.4598858, -0.7001142), abs=1e-7)
+    return found
+
+
+def chance(differences: np.ndarray) -> float:
+    """Two-sided p of the sign-flip test, from its definition."""
+    signs = np.array(list(itertools.product((1, -1), repeat=len(differences))))
+    sums = signs @ differences
+    return min(1.0, 2 * float((sums >= abs(differences.sum()) - 1e-9).mean()))
+
+
+def test_students_own_example_is_decided_as_fishers_test_decides_it() -> None:
+    one, two = map(np.array, SLEEP)
+    found = compared(one, two)
+    assert (found.mean, found.n, found.higher, found.lower) == (pytest.approx(-1.58), 10, 0, 9)  # one pair is equal
     assert found.decided
+    assert chance(one - two) == 4 / 1024  # 9 of one sign, 0 of none: 2 of 512, whatever the sign of the 0
+    assert found.low < found.mean < found.high < 0
+    assert compared(one, two, settings=5).decided == (4 / 1024 <= 0.05 / 10)
+    assert compared(one, two, settings=6).decided == (4 / 1024 <= 0.05 / 15)
+
+
+@pytest.mark.parametrize("n", [2, 5, 6, 8, 11])
+@pytest.mark.parametrize("settings", [2, 3])
+def test_the_interval_holds_what_the_test_does_not_refuse(n: int, settings: int) -> None:
+    numbers = np.random.default_rng(n)
+    level = 0.05 / (settings * (settings - 1) / 2)
+    for _ in range(20):
+        differences = np.round(numbers.normal(0.6, 1, n), 1)  # with ties
+        found = compared(differences, np.zeros(n), settings)
+        assert found.decided == (chance(differences) <= level)
+        if math.isfinite(found.low):
+            outside = (found.low - 1e-6, found.high + 1e-6)
+            assert all(chance(differences - centre) <= level for centre in outside)
+            assert all(chance(differences - centre) > level for centre in (found.low + 1e-6, found.high - 1e-6)
+                       if found.low + 1e-6 < found.high - 1e-6)  # fmt: skip
+
+
+def test_the_p_value_is_scipys() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    one, two = map(np.array, SLEEP)
+    found = stats.permutation_test(
+        (one, two), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", vectorized=True, n_resamples=5000
+    )
+    assert found.pvalue == pytest.approx(chance(one - two))
+
+
+def test_as_many_seeds_as_can_decide() -> None:
+    """2 / 2^n must be at most 5 % over the pairs."""
+    assert [seeds_to_decide(k) for k in (2, 3, 4, 5, 6)] == [6, 7, 8, 9, 10]
+    for settings in (2, 3, 4, 6):
+        n = seeds_to_decide(settings)
+        assert compared([1.0] * n, [0.0] * n, settings).decided
+        assert not compared([1.0] * (n - 1), [0.0] * (n - 1), settings).decided
+        assert compared([1.0] * (n - 1), [0.0] * (n - 1), settings).low == -math.inf
+
+
+def test_equal_numbers_are_equal_however_they_round() -> None:
+    """0.1 + 0.2 - 0.3 is 5.6e-17, which is no difference."""
+    found = compared([0.1 + 0.2] * 8, [0.3] * 8)
+    assert (found.higher, found.lower, found.decided) == (0, 0, False)
+
+
+def test_many_seeds_are_flipped_in_groups() -> None:
+    numbers = np.random.default_rng(0)
+    better = numbers.normal(0.5, 1, 60)
+    assert compared(better, np.zeros(60)).decided
+    assert not compared(numbers.normal(0, 1, 60), np.zeros(60)).decided
 
 
 def test_only_seeds_of_both_count_and_one_decides_nothing() -> None:
@@ -44,17 +99,43 @@ def test_only_seeds_of_both_count_and_one_decides_nothing() -> None:
     assert paired_difference({"0": 1.0}, {"0": 2.0}, settings=2) is None
 
 
-def test_equal_settings_are_seldom_told_apart() -> None:
-    """Four settings that differ by nothing but luck, three seeds: the best of them may beat another in 5 % of sweeps.
+Draw = Callable[[np.random.Generator, int, int], np.ndarray]
+LUCK: dict[str, Draw] = {  # [settings, seeds] scores of settings that differ by nothing but luck
+    "normal, seeds in common": lambda r, k, n: r.normal(size=n) + r.normal(size=(k, n)),
+    "skewed": lambda r, k, n: r.exponential(size=(k, n)) ** 2,
+    "accuracy on 20 rows": lambda r, k, n: r.binomial(20, 0.9, (k, n)) / 20,
+    "trains or fails": lambda r, k, n: np.where(r.random((k, n)) < 0.5, 0.1, 0.85) + r.normal(0, 0.003, (k, n)),
+    "one of two values": lambda r, k, n: r.integers(0, 2, (k, n)) / 4,
+    "one is four times as noisy": lambda r, k, n: r.normal(size=(k, n)) * np.where(np.arange(k) == 0, 4, 1)[:, None],
+}
 
-    600 sweeps: a standard error of 0.9 %, five allowed. Without the correction it is about one sweep in five."""
+
+@pytest.mark.parametrize("luck", LUCK)
+@pytest.mark.parametrize("settings", [2, 3, 4, 6])
+def test_equal_settings_are_told_apart_in_5_of_100_sweeps_at_most(settings: int, luck: str) -> None:
+    """The best of equals beats another. 400 sweeps of each size: five standard errors of 1.1 % are allowed."""
+    numbers = np.random.default_rng(settings)
+    for n in {*range(2, 9), seeds_to_decide(settings)}:
+        sweeps = 400 if n >= seeds_to_decide(settings) else 5  # fewer seeds decide nothing
+        wrong = 0
+        for _ in range(sweeps):
+            runs = sorted(LUCK[luck](numbers, settings, n), key=np.sum)
+            wrong += any(compared(run, runs[0], settings).decided for run in runs[1:])
+        assert wrong / sweeps <= (0.05 + 5 * 0.011 if sweeps == 400 else 0), n
+
+
+def test_a_clear_difference_is_found() -> None:
+    """Three times the spread of a difference, six seeds of two settings: the power is the chance of six equal signs."""
     numbers = np.random.default_rng(0)
-    wrong = {2: 0, 4: 0}
-    for _ in range(600):
-        seeds = numbers.normal(size=3)  # what runs of a seed have in common
-        runs = [{str(i): seeds[i] + x for i, x in enumerate(numbers.normal(size=3))} for _ in range(4)]
-        runs.sort(key=lambda run: sum(run.values()))
-        for settings in wrong:
-            wrong[settings] += any(paired_difference(r, runs[0], settings).decided for r in runs[1:])  # type: ignore
-    assert wrong[4] / 600 < 0.05 + 5 * 0.009
-    assert wrong[2] / 600 > 0.1
+    found = [compared(numbers.normal(3, 1, 6), np.zeros(6)).decided for _ in range(200)]
+    assert sum(found) > 190
+
+
+def test_runs_that_stop_by_their_own_losses_are_compared_at_an_epoch_of_all() -> None:
+    long = Monitored(0.3, "max_epochs", {0: 0.5, 1: 0.4, 2: 0.3})
+    short = Monitored(0.6, "early_stopping", {0: 0.5, 1: 0.6})
+    assert epoch_compared([long, Monitored(0.9, "max_epochs", {0: 0.9})]) is None  # as long as their settings ask
+    assert epoch_compared([long, short]) == 1
+    assert (long.at(1), short.at(1), long.at(None)) == (0.4, 0.6, 0.3)
+    assert epoch_compared([long, Monitored(0.6, "pruned", {0: 0.6})]) is None
+    assert epoch_compared([long, Monitored(0.6, "early_stopping")]) is None  # no metrics.csv

@@ -13,7 +13,9 @@ from rich.console import Console
 
 from initlab.errors import UserError
 from initlab.sweeps import Job, SweepFolder
-from initlab.sweeps.table import conclusions, show, summarize, write_csv
+from initlab.sweeps.conclusions import conclusions
+from initlab.sweeps.summary import summarize
+from initlab.sweeps.table import show, write_csv
 
 Made = Callable[[dict[str, list[Any]]], SweepFolder]
 
@@ -56,25 +58,71 @@ def test_mean_spread_and_order(made: Made, tmp_path: Path) -> None:
     assert [row["init"] for row in rows] == ["kaiming", "xavier", "zeros"]  # more of an accuracy is better
     for row in rows:
         values = np.array(scores[row["init"]])
-        assert float(row["score mean"]) == pytest.approx(values.mean(), rel=1e-12)
+        assert float(row["compared mean"]) == pytest.approx(values.mean(), rel=1e-12)
         assert float(row["val/acc std"]) == pytest.approx(values.std(ddof=1), rel=1e-12, abs=1e-12)
         assert int(row["n"]) == 3
     assert (rows[2]["kinds"], rows[2]["findings"]) == ("dead layer (3)", "3")  # runs that have it
-    assert float(rows[1]["score to best"]) == pytest.approx(-0.0516667, abs=1e-6)
-    beats, _, how = conclusions(summary)[0].partition(": ")
-    assert beats == "init=kaiming beats init=xavier, init=zeros"
-    assert "3 pairs of rows together (Bonferroni)" in how
+    assert float(rows[1]["to the best row"]) == pytest.approx(-0.0516667, abs=1e-6)
+    assert (rows[1]["pairs"], rows[1]["higher in"], rows[1]["lower in"], rows[1]["low"]) == ("3", "0", "3", "-inf")
+
+
+def test_three_seeds_that_all_say_so_are_told_so_and_what_would_decide(made: Made) -> None:
+    meaning, sentence = conclusions(summarize(made({"zeros": [0.1, 0.1, 0.1], "kaiming": [0.83, 0.82, 0.84]})))
+    assert meaning == "± is one standard deviation over the seeds."
+    assert sentence == (
+        "init=kaiming against init=zeros (higher in 3 of 3 seeds): "
+        "3 seeds cannot decide with 95% confidence, 6 can (exact sign-flip test)."
+    )
+
+
+def test_seven_seeds_decide_between_three_rows(made: Made) -> None:
+    scores = {"zeros": [0.1] * 7, "kaiming": [0.85] * 7, "xavier": [0.86, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]}
+    _, beats, open_ = conclusions(summarize(made(scores)))
+    assert beats.startswith(
+        "init=kaiming beats init=zeros: val/acc at the end, paired over seeds, 95% confidence for all"
+    )
+    assert "3 pairs of rows together (exact sign-flip test, Bonferroni)" in beats
+    assert "init=xavier (higher in 6 of 7 seeds): not decided with 95% confidence" in open_
+
+
+def test_the_best_of_many_epochs_is_not_what_is_compared(made: Made, tmp_path: Path) -> None:
+    """Two settings of the same mean, one with four times the noise: its highest of 50 epochs is always higher."""
+    sweep = made({"quiet": [0.5] * 6, "noisy": [0.5] * 6})
+    numbers = np.random.default_rng(0)
+    for job in sweep.jobs:
+        epochs = 0.5 + numbers.normal(0, 0.02 if job.overrides["init"] == "noisy" else 0.005, 50)
+        file = tmp_path / job.folder / "summary.json"
+        file.write_text(json.dumps({"score": epochs.max(), "seconds": 1.0, "metrics": {"val/acc": epochs[-1]}}))
+    summary = summarize(sweep)
+    best = {row.name: min(row.best.values.values()) for row in summary.rows}
+    assert best["init=noisy"] > max(next(r for r in summary.rows if r.name == "init=quiet").best.values.values())
+    assert not any("beats" in sentence for sentence in conclusions(summary))
+
+
+def test_runs_that_were_stopped_early_are_compared_at_the_same_epoch(made: Made, tmp_path: Path) -> None:
+    sweep = made({"a": [0.9], "b": [0.8]})
+    for job, curve, by in zip(sweep.jobs, ([0.5, 0.6, 0.9], [0.7, 0.8]), ("max_epochs", "early_stopping"), strict=True):
+        folder = tmp_path / job.folder
+        lines = [f"{epoch},{value}" for epoch, value in enumerate(curve)]
+        (folder / "metrics.csv").write_text("\n".join(["epoch,val/acc", *lines]))
+        summary = {"score": max(curve), "metrics": {"val/acc": curve[-1]}, "ended": {"by": by}}
+        (folder / "summary.json").write_text(json.dumps(summary))
+    summary = summarize(sweep)
+    assert [(row.name, row.score.mean) for row in summary.rows] == [("init=b", 0.8), ("init=a", 0.6)]
+    out = io.StringIO()
+    show(summary, Console(file=out, width=160))
+    assert "val/acc after epoch 2" in out.getvalue()
 
 
 def test_a_difference_that_may_be_luck_is_not_called_one(made: Made) -> None:
-    (sentence,) = conclusions(summarize(made({"a": [0.80, 0.86, 0.83], "b": [0.83, 0.82, 0.82]})))
+    _, sentence = conclusions(summarize(made({"a": [0.80, 0.86, 0.83] * 2, "b": [0.83, 0.82, 0.82] * 2})))
     assert "not decided" in sentence
     assert "beats" not in sentence
 
 
 def test_one_seed_decides_nothing(made: Made) -> None:
     (sentence,) = conclusions(summarize(made({"a": [0.9], "b": [0.1]})))
-    assert "one seed decides nothing" in sentence
+    assert "one seed decides nothing, 6 can decide between two rows" in sentence
 
 
 def test_rows_with_lost_runs_come_after_whole_ones(made: Made) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from initlab.limits import EDGE, GAINED, LOST
-from initlab.monitor.evidence import CONFIRM, held_since, trend_along, values_of
+from initlab.monitor.evidence import held_since, trend_along, values_of
 from initlab.monitor.finding import Finding
 from initlab.monitor.foretold import Foretold
+from initlab.monitor.learning import Losses, learns, loss_finding, too_early
 from initlab.monitor.outline import Outline, Rows
+from initlab.monitor.update_findings import update_findings
 
 # A random unit whose inputs are the same for the whole batch is off with probability 1/2, so chance alone leaves no
 # more than half of a ReLU layer dead, however deep (Lu et al. 2019); 150 steps of healthy nets showed at most 0.28.
@@ -22,17 +24,7 @@ DEAD_SHARE = 2 / 3
 # "Saturated" entries pass under 5 % of the gradient; where half of them do, a layer halves it at least, as the top
 # layers in Glorot and Bengio 2010, fig. 2. Xavier tanh nets have 0.001, N(0, 1) weights 0.84.
 SATURATED_SHARE = 0.5
-# Two decades to either side of 1e-3, the ratio of update to weight that trains (Karpathy, makemore 3). Half a decade
-# nearer, the output layer of d2l's own sigma=0.01 MLP, which trains well, would be a finding: 0.04.
-UPDATE_LARGE, UPDATE_SMALL = 1e-1, 1e-5
-UPDATE_SKIP = 10  # steps: weights that begin near 0 make large first ratios
-# The median of the losses falls, from the first quarter of the run to the last, by less than this share, or by less
-# than twice what the noise of the last quarter makes of such a difference.
-LOSS_MOVED = 0.01
-LOSS_STEPS = 100  # updates that a run must have before "it does not move" is said of it
-LOSS_STEPS_SO_FAR = 300  # ... and before it is said of a run that goes on: some begin on a plateau
-# A loss rises whose median at the end is so many times that of step 0, and whose every batch there is above it.
-LOSS_ROSE = 1.5
+SATURATED_MOST = 0.8  # at step 0, whether the run learns or not
 
 # A network that learns leaves the band where it began: hidden layers by a factor of up to 4.4 in 16 runs of two epochs
 # that train (7 schemes, SGD and Adam), in 5 that diverge by 68 to 1e36, in one that dies by 7. From weights so small
@@ -64,7 +56,6 @@ EXPLAINS = {
     "dead layer": {"update too small"},
 }
 
-
 Trend = tuple[Finding | None, Finding | None]  # what holds by now, and what held at step 0
 TRENDS = ("vanishing signal", "exploding signal", "vanishing gradient", "exploding gradient")
 
@@ -73,7 +64,7 @@ def find(
     history: Rows,
     outline: Outline,
     *,
-    losses: tuple[Sequence[int], Sequence[float]] = ((), ()),
+    losses: Losses = ((), ()),
     symmetric: Sequence[str] = (),
     foretold: Sequence[Foretold] = (),
     over: bool = False,
@@ -97,9 +88,11 @@ def find(
         _left_band(history, foretold, until, over),
         *(now for now, _ in trends),
         *_shares(history, outline, until, over),
-        *_updates(history, outline, until, over),
-        None if broken else _loss(losses, over),
+        *update_findings(history, outline, until),
+        None if broken else loss_finding(losses, over),
     ]
+    if learns(losses, outline.outputs) or (not over and too_early(losses)):
+        found = [finding for finding in found if finding and not _harmless(finding)]
     there = _from_their_cause([f for f in found if f], [first for _, first in trends if first])
     followed = set().union(*(EXPLAINS.get(finding.kind, set()) for finding in there))
     return sorted((f for f in there if f.kind not in followed), key=lambda f: (ORDER.index(f.kind), f.since))
@@ -117,7 +110,14 @@ def _from_their_cause(found: list[Finding], at_start: list[Finding]) -> list[Fin
     return [f for f in found if f not in made] + [f for f in at_start if f.kind not in kinds]
 
 
-def _non_finite(history: Rows, losses: tuple[Sequence[int], Sequence[float]]) -> Finding | None:
+def _harmless(finding: Finding) -> bool:
+    """In a run that learns: saturated layers passed on enough of the gradient, unless the initialisation left next to
+    none, and a long step that lowers the loss is not too long."""
+    flat_from_the_start = finding.from_the_start and finding.value > SATURATED_MOST
+    return finding.kind == "update too large" or (finding.kind == "saturated layer" and not flat_from_the_start)
+
+
+def _non_finite(history: Rows, losses: Losses) -> Finding | None:
     """The first nan or inf: an activation's, else a gradient's, else the loss's."""
     firsts: list[tuple[int, int, str, str, float]] = []  # step, rank within the step, name, what, how many
     for rank, (quantity, what) in enumerate(
@@ -281,62 +281,3 @@ def _shares(history: Rows, outline: Outline, until: float, over: bool) -> list[F
             advised = advice[0] if at_start else advice[1]
             found.append(Finding(kind, names, since, f"share {quantity}", share, says.format(share=share), advised))
     return found
-
-
-def _updates(history: Rows, outline: Outline, until: float, over: bool) -> list[Finding | None]:
-    """||update|| / ||weight|| of the matrices: the median, and for "too small" the largest too, so that neither a
-    warm-up of lr nor the end of a run that has converged counts."""
-    large: list[tuple[str, int, float]] = []  # parameter, first step looked at, median
-    small: list[tuple[str, int, float]] = []
-    for name in outline.matrices:
-        steps, values = values_of(history, name, "update_ratio", until)
-        later = values[steps >= UPDATE_SKIP]
-        if len(later) < CONFIRM:
-            continue
-        if values.max() < UPDATE_SMALL:
-            small.append((name, int(steps[0]), float(np.median(values))))
-        elif (median := float(np.median(later))) > UPDATE_LARGE:
-            large.append((name, UPDATE_SKIP, median))
-    says = "each update is {value:.1e} of the weights it changes (1e-3 is usual)"
-    found: list[Finding | None] = []
-    for kind, group, advice in (
-        ("update too large", large, "lr smaller by a factor of {factor:,.0f}"),
-        ("update too small", small, "lr larger by a factor of {factor:,.0f}"),
-    ):
-        if group:
-            value = float(np.median([median for *_, median in group]))
-            names, since = tuple(name for name, *_ in group), min(since for _, since, _ in group)
-            measure, sentence = "median of ||update|| / ||weight||", says.format(value=value)
-            advised = advice.format(factor=max(value, 1e-3) / min(value, 1e-3) if value > 0 else math.inf)
-            found.append(Finding(kind, names, since, measure, value, sentence, advised))
-    return found
-
-
-def _loss(losses: tuple[Sequence[int], Sequence[float]], over: bool) -> Finding | None:
-    """Medians, so that the first few steps, which only set the output's bias right, do not count as moving."""
-    steps, values = np.asarray(losses[0]), np.asarray(losses[1], float)
-    if not len(steps) or steps[0] > 0 or len(values) < 4 * CONFIRM:
-        return None  # a resumed run may have converged already
-    edges = np.linspace(steps[0], steps[-1], 5)
-    first, last = values[steps <= edges[1]], values[steps >= edges[3]]
-    if min(len(first), len(last)) < CONFIRM or steps[-1] + 1 < (0 if over else LOSS_STEPS_SO_FAR):
-        return None
-    before, after, error = float(np.median(first)), float(np.median(last)), _error_of_median(last)
-    end = f"its median is {after:.4g} in the last quarter of {steps[-1] + 1:,} steps"
-    advice = "the cause that another finding names, else lr ten times {}"
-    if min(last) > values[0] > 0 and after > LOSS_ROSE * values[0]:
-        says, rise = f"{end} and it was {values[0]:.4g} at step 0", after / values[0]
-        return Finding("loss rising", (), 0, "factor by which it rose", rise, says, advice.format("smaller"))
-    moved = before - after > max(LOSS_MOVED * abs(before), 2 * math.sqrt(2) * error)
-    if moved or steps[-1] + 1 < LOSS_STEPS:
-        return None
-    says, fall = f"{end} and was {before:.4g} in the first", (before - after) / abs(before or 1)
-    return Finding(
-        "loss not moving", (), 0, "relative fall of the loss", fall, says, advice.format("larger or smaller")
-    )
-
-
-def _error_of_median(values: np.ndarray) -> float:
-    """Standard error, from the spread between the quartiles: 1.253 sigma / sqrt(n), sigma = spread / 1.349."""
-    low, high = np.percentile(values, (25, 75))
-    return float(1.253 * (high - low) / 1.349 / math.sqrt(len(values)))

@@ -37,6 +37,7 @@ class Outline:
     bounded:     those of them that saturate on both sides.
     matrices:    parameters with two dimensions or more.
     scale_free:  whether the optimiser's step keeps its length when the gradient shrinks.
+    outputs:     units of the last layer with a weight matrix, 0 where they are not known.
     """
 
     chain: tuple[str, ...]
@@ -44,6 +45,7 @@ class Outline:
     bounded: tuple[str, ...]
     matrices: tuple[str, ...]
     scale_free: bool = False
+    outputs: int = 0
 
 
 def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] = ()) -> Outline:
@@ -54,7 +56,9 @@ def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] 
     bounded = [name for name in activations if function_name(modules.get(name.split("#")[0])) in BOUNDED]
     matrices = [name.replace(COMPILED, "") for name, parameter in model.named_parameters() if parameter.ndim >= 2]
     scale_free = any(kind_of(type(o).__name__) == "adam" for o in optimizers)
-    return Outline(tuple(weighted[:-1]), tuple(activations), tuple(bounded), tuple(matrices), scale_free)
+    last = weights_of(modules.get(weighted[-1].split("#")[0])) if weighted else []
+    outputs = len(last[0]) if last else 0
+    return Outline(tuple(weighted[:-1]), tuple(activations), tuple(bounded), tuple(matrices), scale_free, outputs)
 
 
 def outline_from_names(history: Rows) -> Outline:

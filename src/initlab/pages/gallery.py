@@ -14,7 +14,8 @@ DOCS = CONFIGS.parent / "docs"
 PAGES = DOCS / "pages"
 SOURCES = {  # the parts of the gallery: what the names of a part's pages begin with; the rest come last
     "Dive into Deep Learning": ("d2l_", "weight_decay", "house_prices"),
-    "fast.ai": ("fifty_layers", "fastai_", "neuron", "xor", "and_gate"),
+    "fast.ai": ("fifty_layers", "fastai_"),
+    "One neuron, AND and XOR": ("neuron", "xor", "and_gate"),
     "Papers and lectures on initialisation": ("glorot_", "he_", "lsuv", "makemore_"),
 }
 HEAD = """# The gallery

@@ -16,11 +16,15 @@ from initlab.report.trouble import Reader
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean difference of the score to the best combination over the seeds they share, and its confidence interval."""
+    """Mean difference of the compared figure to the best combination over the n seeds they share, its confidence
+    interval, infinite where the seeds are too few, and in how many of them it is higher and lower."""
 
     mean: float
     low: float
     high: float
+    n: int
+    higher: int
+    lower: int
 
     @property
     def decided(self) -> bool:
@@ -38,9 +42,10 @@ def differences(sweep: Sweep, rows: Iterable[Combination]) -> dict[int, Differen
         line = lines.get(tuple(row.axes[axis] for axis in sweep.swept))
         if line is None or number(line.get("n")) != row.score.n:
             return {}
-        if row.score.n and not math.isclose(number(line.get("score mean")), row.score.mean, rel_tol=1e-9):
+        if row.score.n and not math.isclose(number(line.get("compared mean")), row.score.mean, rel_tol=1e-9):
             return {}
-        numbers = [number(line.get(name)) for name in ("score to best", "low", "high")]
-        if all(map(math.isfinite, numbers)):
-            found[index] = Difference(*numbers)
+        mean, low, high = (number(line.get(name)) for name in ("to the best row", "low", "high"))
+        counts = [number(line.get(name)) for name in ("pairs", "higher in", "lower in")]
+        if not any(map(math.isnan, (mean, low, high, *counts))):
+            found[index] = Difference(mean, low, high, *map(int, counts))
     return found

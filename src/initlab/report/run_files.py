@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlab.report.trouble import Reader
+from initlab.sweeps.compared_figure import Monitored, monitored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,10 +75,13 @@ class RunFiles:
             name: float(self.metrics[name].dropna().iloc[-1]) for name in self.blank_at_the_end
         }
 
-    @property
-    def score(self) -> float:
-        """The monitored figure at its best epoch; nan where the run has none."""
-        return number(self.summary.get("score"))
+    def monitored(self, monitor: str) -> Monitored:
+        """What a sweep compares."""
+        curve: dict[int, float] = {}
+        if self.metrics is not None and monitor in self.metrics:
+            rows = self.metrics[["epoch", monitor]].dropna()
+            curve = {int(epoch): float(value) for epoch, value in rows.itertuples(index=False)}
+        return monitored(self.summary, monitor, curve)
 
     def series(self, layer: str, quantity: str) -> pd.DataFrame:
         """Rows of step and value, by step."""

@@ -9,11 +9,13 @@ from typing import Any
 
 from initlab.report import figures, html, words
 from initlab.report.comparison import Difference, differences
-from initlab.report.ranking import Combination, Spread, ranked
+from initlab.report.ranking import Combination, Spread, compared_epoch, ranked
 from initlab.report.run_files import RunFiles, number
 from initlab.report.sweep_files import Job, Sweep
 from initlab.report.sweep_table import VERDICTS, columns, label, last_word, shortened, table
 from initlab.report.verdict import sentence
+from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide
+from initlab.sweeps.compared_figure import words_of
 
 LATER_POINTS = 120  # of each picture after the first 100 steps; fewer where the page would be too large
 MOST_FIGURES = 900_000  # of all pictures together, two bytes each before they are packed
@@ -30,7 +32,8 @@ def sweep_page(sweep: Sweep) -> str:
     some = next((run for _, run in jobs if run.environment), None)
     to_best = differences(sweep, rows)
     environment, packages = words.environment_rows(some)
-    says, tone, because = _verdict(sweep, rows, to_best)
+    compared = words_of(sweep.monitor, compared_epoch(sweep))
+    says, tone, because = _verdict(sweep, rows, to_best, compared)
     better, first = ("more", "highest") if sweep.mode == "max" else ("less", "lowest")
     colours = [last_word(axis) for axis in axes][:2]
     return html.render(
@@ -39,7 +42,7 @@ def sweep_page(sweep: Sweep) -> str:
         blob.content(),
         title=_title(sweep, list(axes)),
         eyebrow=" · ".join(part for part in ("initlab sweep", words.when(some)) if part),
-        subtitle=f"Ranked by {sweep.monitor} at each run’s best epoch, {first} first",
+        subtitle=f"Ranked by {compared}, {first} first",
         folder=sweep.folder.name,
         says=says,
         tone=tone,
@@ -49,8 +52,8 @@ def sweep_page(sweep: Sweep) -> str:
         failures=[
             (_name(job), sentence(str(run.failed.get("error", "")))) for job, run in jobs if run.state == "failed"
         ],
-        score_words=f"The score is {sweep.monitor} at the best epoch, {better} is better; "
-        "the other figures are of the end of the run.",
+        score_words=f"Compared is {compared}, {better} is better; the best of all epochs would favour a setting whose "
+        f"{sweep.monitor} jumps. The other figures are of the end of the run.",
         columns=columns(sweep, rows, axes, to_best),
         rows=table(sweep, rows, axes, to_best),
         has_axes=any(len(values) > 1 for values in axes.values()),
@@ -86,7 +89,7 @@ def _data(
             {
                 "label": label(row.axes) or "all",
                 "axes": row.axes,
-                "score": _packed(row.score, [run.score for run in ended]),
+                "score": _packed(row.score, row.scores),
                 "metrics": metrics,
                 "runs": [place[job.folder] for job in row.jobs if job.folder in place],
             }
@@ -97,7 +100,7 @@ def _data(
         "axes": axes,
         "monitor": sweep.monitor,
         "mode": sweep.mode,
-        "score": f"{sweep.monitor} (best epoch)",
+        "score": words_of(sweep.monitor, compared_epoch(sweep)),
         "metrics": list(dict.fromkeys(name for row in rows for name in row.metrics)),
         "combinations": combinations,
         "runs": [
@@ -147,7 +150,9 @@ def _title(sweep: Sweep, axes: list[str]) -> str:
     return f"{' × '.join(map(last_word, axes)) or sweep.folder.name}: {runs}{repeated}"
 
 
-def _verdict(sweep: Sweep, rows: list[Combination], to_best: dict[int, Difference]) -> tuple[str, str, list[str]]:
+def _verdict(
+    sweep: Sweep, rows: list[Combination], to_best: dict[int, Difference], compared: str
+) -> tuple[str, str, list[str]]:
     """The headline, its tone, and what else the first screen has to say."""
     counted: Counter[str] = sum((row.verdicts for row in rows), Counter())
     ends = ", ".join(f"{counted[word]} {VERDICTS[word]}" for word in VERDICTS if counted[word])
@@ -164,24 +169,35 @@ def _verdict(sweep: Sweep, rows: list[Combination], to_best: dict[int, Differenc
         return "No run has a score yet.", "failed" if counted["failed"] else "unfinished", because
     if not counted["trained"]:
         return "None of the runs trained.", "flat", because
-    because[:0] = _against_the_best(rows, to_best)
+    because[:0] = _against_the_best(rows, to_best, sweep.mode)
     spread = f" ± {best.score.std:.2g}" if best.score.n > 1 else ""
-    says = f"Best: {label(best.axes) or 'all'}, with {sweep.monitor} {best.score.mean:.4g}{spread}."
+    says = f"Best: {label(best.axes) or 'all'}, with {compared} {best.score.mean:.4g}{spread}."
     return says, "trained" if counted["trained"] == len(sweep.jobs) else "mixed", because
 
 
-def _against_the_best(rows: list[Combination], to_best: dict[int, Difference]) -> list[str]:
+def _against_the_best(rows: list[Combination], to_best: dict[int, Difference], mode: str) -> list[str]:
     """What may be said of the best row and the others, no more."""
     if not to_best:
         best = rows[0].score
         near = [label(row.axes) for row in rows[1:] if abs(row.score.mean - best.mean) <= best.std]
         return [f"Within one standard deviation of it: {shortened(near)}."] if near else []
-    beaten = [label(rows[index].axes) for index, it in to_best.items() if it.decided]
-    others = [label(rows[index].axes) for index, it in to_best.items() if not it.decided]
-    how = "paired over the seeds, 95 % confidence for all pairs together"
-    return [f"It beats {shortened(beaten)} ({how})."] * bool(beaten) + (
-        [f"Not decided by these seeds: {shortened(others)}."] if others else []
-    )
+    beaten: list[str] = []
+    winners: list[str] = []
+    others: list[str] = []
+    better = "lower" if mode == "min" else "higher"
+    for index, it in to_best.items():
+        name = label(rows[index].axes)
+        if it.decided:
+            (beaten if (it.mean > 0) == (mode == "min") else winners).append(name)
+        else:
+            others.append(f"{name} ({better} in {it.higher if mode == 'min' else it.lower} of {it.n} seeds)")
+    fewest, most = seeds_to_decide(len(rows)), max(it.n for it in to_best.values())
+    how = f"paired over the seeds, {CONFIDENCE * 100:.0f} % confidence for all pairs together"
+    said = [f"It beats {shortened(beaten)} ({how})."] if beaten else []
+    said += [f"On the seeds they share it is beaten by {shortened(winners)} ({how})."] if winners else []
+    why = f"{most} seeds cannot decide at {CONFIDENCE * 100:.0f} % confidence, {fewest} can" if most < fewest else ""
+    open_ = f"Against {shortened(others)}: {why or 'not decided by these seeds'}."
+    return [*said, open_] if others else said
 
 
 def _facts(sweep: Sweep, rows: list[Combination]) -> list[tuple[str, str]]:

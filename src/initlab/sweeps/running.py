@@ -46,7 +46,8 @@ def running(sweep: SweepFolder, total: int, elsewhere: bool = False) -> Iterator
 def close(sweep: SweepFolder) -> None:
     """Table, page, and an exit status that says whether every job ended well."""
     from initlab.report import write_report
-    from initlab.sweeps.table import show, summarize, write_csv
+    from initlab.sweeps.summary import summarize
+    from initlab.sweeps.table import show, write_csv
 
     table = summarize(sweep)
     write_csv(table, sweep.path / "sweep.csv")

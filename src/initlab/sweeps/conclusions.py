@@ -1,0 +1,71 @@
+"""What may be concluded from a sweep's table, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide
+from initlab.sweeps.compared_figure import words_of
+from initlab.sweeps.summary import Row, Summary
+
+
+def conclusions(summary: Summary) -> list[str]:
+    """What the seeds allow to say, no more."""
+    best, *others = summary.rows
+    said = []
+    if best.score.n > 1 or any(row.score.n > 1 for row in others):
+        said.append("± is one standard deviation over the seeds.")
+    compared = [row for row in others if row.to_best]
+    if best.score.n and compared:
+        said += _decided(best, compared, summary) + _open(best, compared, summary)
+    if others and best.score.n and all(row.score.n <= 1 for row in summary.rows):
+        said.append(
+            f"One run a row: one seed decides nothing, {seeds_to_decide(2)} can decide between two rows; "
+            f"run those that matter with seed={','.join(map(str, range(seeds_to_decide(2))))}."
+        )
+    diverged = [row for row in summary.rows if row.score.nan]
+    if diverged:
+        said.append(f"Not a number in some runs, which no mean includes: {_list(row.name for row in diverged)}.")
+    return said
+
+
+def _decided(best: Row, compared: list[Row], summary: Summary) -> list[str]:
+    """Which row beats which; of seeds that not all rows share the best mean may be the worse one."""
+    beaten: list[Row] = []
+    winners: list[Row] = []
+    for row in compared:
+        if row.to_best and row.to_best.decided:
+            (beaten if (row.to_best.mean > 0) == (summary.mode == "min") else winners).append(row)
+    sure, test = _confidence(summary)
+    how = f"{words_of(summary.monitor, summary.epoch)}, paired over seeds, {sure} ({test})"
+    said = [f"{best.name} beats {_list(row.name for row in beaten)}: {how}."] if beaten else []
+    return said + [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in winners]
+
+
+def _open(best: Row, compared: list[Row], summary: Summary) -> list[str]:
+    """Which rows these seeds do not tell from the best one, how the seeds went, and how many could tell."""
+    undecided = [row for row in compared if row.to_best and not row.to_best.decided]
+    if not undecided:
+        return []
+    better = "lower" if summary.mode == "min" else "higher"
+    counts = []
+    for row in undecided:
+        assert row.to_best
+        times = row.to_best.higher if summary.mode == "min" else row.to_best.lower
+        counts.append(f"{row.name} ({better} in {times} of {row.to_best.n} seeds)")
+    fewest, most = seeds_to_decide(len(summary.rows)), max(row.to_best.n for row in undecided if row.to_best)
+    sure, test = _confidence(summary)
+    why = f"{most} seeds cannot decide with {sure}, {fewest} can" if most < fewest else f"not decided with {sure}"
+    return [f"{best.name} against {_list(counts)}: {why} ({test})."]
+
+
+def _confidence(summary: Summary) -> tuple[str, str]:
+    """How sure, and by what."""
+    pairs = len(summary.rows) * (len(summary.rows) - 1) // 2
+    sure, test = f"{CONFIDENCE:.0%} confidence", "exact sign-flip test"
+    return (f"{sure} for all {pairs} pairs of rows together", f"{test}, Bonferroni") if pairs > 1 else (sure, test)
+
+
+def _list(names: Iterable[str]) -> str:
+    every: Sequence[str] = list(names)
+    return ", ".join(every[:6]) + (f" and {len(every) - 6} more" if len(every) > 6 else "")
