@@ -51,7 +51,7 @@ class RunDir:
     def begin(self, config_yaml: str) -> None:
         """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""
         self.path.mkdir(parents=True, exist_ok=True)
-        there = {path.name for path in self.path.iterdir()} - {"run.log"}
+        there = {path.name for path in self.path.iterdir()} - {"run.log", "job.json"}
         if there and "config.yaml" not in there:
             raise UserError(f"hydra.run.dir={self.path}: this folder is not empty; choose one that is new or empty")
         try:
