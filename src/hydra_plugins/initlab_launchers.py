@@ -12,7 +12,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -232,7 +232,7 @@ class SubmititLauncher(ParallelLauncher):
         except (TypeError, NameError, ValueError, AssertionError) as error:  # submitit's, for what it does not know
             raise UserError(f"hydra.launcher.parameters={self.parameters}: {' '.join(str(error).split())}") from None
         jobs: list[submitit.Job[JobReturn]] = []
-        with _cancelled_if_stopped(jobs):
+        with nullcontext() if self.here else _cancelled_if_stopped(jobs):
             if self.cluster == "slurm":
                 with executor.batch():  # one job array, which Slurm itself keeps to `at_once`
                     jobs += [executor.submit(task) for task in tasks]
@@ -246,12 +246,10 @@ class SubmititLauncher(ParallelLauncher):
 
 @contextmanager
 def _cancelled_if_stopped(jobs: list[Any]) -> Iterator[None]:
+    """Those on a cluster; local ones end with this process."""
     try:
         yield
     except BaseException:
-        until = time.monotonic() + 2  # Ctrl-C reaches local jobs too; a second signal would break off their clearing up
-        while time.monotonic() < until and not all(job.done() for job in jobs):
-            time.sleep(0.1)
         for job in jobs:
             if not job.done():
                 job.cancel()

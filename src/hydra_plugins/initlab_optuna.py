@@ -186,8 +186,15 @@ def _distribution(override: Override) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     value = override.value()
-    if not isinstance(value, IntervalSweep):
-        grid_values(override)
+    if isinstance(value, IntervalSweep):
+        width = float(value.end or 0) - float(value.start or 0)
+        if not abs(width) < 2**53 or not math.isfinite(width):
+            raise UserError(f"{override.input_line}: an interval must have finite ends, less than 2**53 apart")
+    else:
+        values = grid_values(override)
+        twice = next((text for number, text in enumerate(values) if text in values[:number]), None)
+        if twice is not None:
+            raise UserError(f"{override.input_line}: {twice} is there twice; give each value once")
     try:
         if isinstance(value, IntervalSweep):
             assert value.start is not None

@@ -21,12 +21,14 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from initlab.config import check_config
 from initlab.errors import UserError
 from initlab.sweeps.folder import Job, SweepFolder
 from initlab.sweeps.record import NAME
 from initlab.sweeps.trusted import SUBDIR, assignment, harmless
 
 NOT_IN_NAMES = "hydra.job.config.override_dirname.exclude_keys"
+RUN_DIR = "${hydra:runtime.output_dir}"
 MOST_JOBS = 10_000  # of one sweep; each has its folder
 
 
@@ -91,13 +93,27 @@ class RecordedSweeper(Sweeper):
         return str(folder)
 
     def _job(self, num: int, overrides: list[str], axes: Sequence[str]) -> tuple[Job, DictConfig]:
-        """Compose the config of a job, which finds an invalid override before anything runs, for the name of its
-        folder."""
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+        """The job, with the name of its folder, and its config without what differs between any two jobs.
+
+        Raises:
+            UserError: a value that cannot work, found before anything runs.
+        """
+        config: Any = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         with open_dict(config):
             config.hydra.job.num = num
         values = dict(word.split("=", 1) for word in overrides)
-        return Job(num, str(OmegaConf.select(config, SUBDIR)), {key: values[key] for key in axes}), config
+        job = Job(num, str(OmegaConf.select(config, SUBDIR)), {key: values[key] for key in axes})
+        choices = dict(config.hydra.runtime.choices)
+        with open_dict(config):
+            del config.hydra
+        raw: Any = OmegaConf.to_container(config)
+        if raw.get("run_dir") != RUN_DIR:
+            raise UserError("run_dir: the runs of a sweep write to folders in its own, hydra.sweep.dir=...")
+        config.run_dir = "a_job"
+        check_config(config, choices)
+        if config.trainer.get("devices", 1) != 1:
+            raise UserError(f"trainer.devices={config.trainer.devices}: each job of a sweep uses one device")
+        return job, config
 
     def _launch(self, jobs: Sequence[Job], words: Sequence[list[str]]) -> Sequence[JobReturn]:
         """Run jobs that are numbered one after the other, each in the folder that was recorded for it."""
@@ -142,7 +158,7 @@ class GridSweeper(RecordedSweeper):
         seen: dict[Any, Job] = {}
         for num, of_job in enumerate(words):
             job, config = self._job(num, of_job, axes)
-            same = seen.setdefault(_frozen({key: node for key, node in _raw(config).items() if key != "hydra"}), job)
+            same = seen.setdefault(_frozen(OmegaConf.to_container(config, resolve=True)), job)
             if same is not job:
                 raise UserError(f"jobs {same.num} ({same}) and {num} ({job}) are the same run; give each value once")
             jobs.append(job)
@@ -193,12 +209,6 @@ def _about(value: RangeSweep) -> float:
     except (OverflowError, ZeroDivisionError):
         return math.inf
     return math.inf if math.isnan(count) else count
-
-
-def _raw(config: DictConfig) -> dict[Any, Any]:
-    raw = OmegaConf.to_container(config)
-    assert isinstance(raw, dict)
-    return raw
 
 
 def _frozen(node: Any) -> Any:

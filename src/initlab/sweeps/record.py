@@ -37,7 +37,7 @@ def read_record(folder: Path) -> tuple[dict[str, Any], list[Job]]:
     """
     try:
         content = json.loads(_bytes(folder / NAME))
-        jobs = [_job(item) for item in _typed(content, dict, "it").pop("jobs")]
+        jobs = [_job(item) for item in _typed(_typed(content, dict, "it").pop("jobs"), list, "jobs")]
         _typed(content["overrides"], list, "overrides", str)
         for key, values in _typed(content["axes"], dict, "axes").items():
             _typed(values, list, f"axes.{key}", str)

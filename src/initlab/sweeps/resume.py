@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from initlab.config import CONFIGS
@@ -61,5 +62,6 @@ def _check_sweeper(words: list[str]) -> None:
         key, _, value = word.lstrip("+").partition("=")
         if key == "hydra/sweeper" and value.strip("'\" ") not in options:
             raise UserError(f"{word}: no such sweeper{did_you_mean(value, options)} ({', '.join(options)})")
-        if key == "hydra.sweeper._target_":
-            raise UserError(f"{word}: choose the sweeper with hydra/sweeper={' or '.join(options)}")
+        if re.fullmatch(r"~?hydra\.(sweeper|launcher)(\._target_)?", key):
+            plugin = key.strip("~").split(".")[1]
+            raise UserError(f"{word}: choose the {plugin} by its name, hydra/{plugin}=...")
