@@ -81,6 +81,7 @@ HARMLESS = [
     "model.num_hiddens=[3,4]", "monitor=val/acc", "trainer.max_time=00:01:30:00",
 ]  # fmt: skip
 HARMFUL = [
+    "hydra.sweep.subdir=../x",
     "+callbacks.x._target_=os.system", "callbacks.best._target_=pandas.read_pickle", "callbacks.x={_target_:os.system}",
     "lr=1,{_target_:os.system}", "optimizer={'_target_':torch.load}", "model=../../evil", "experiment=/tmp/x",
     "experiment=[xor,../x]", "model@hydra.x=mlp", "hydra/launcher=evil", "hydra=default", "hydra.run.dir=x",

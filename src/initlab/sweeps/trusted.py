@@ -42,8 +42,8 @@ def harmless(word: str) -> bool:
         return False
     text = word.partition("=")[2]
     if key == SUBDIR:
-        values_out = re.sub(r"\$\{[\w.]+\}", "", text)
-        return "{" not in re.sub(r"\$\{run_name:[^${}]*\}", "", values_out)
+        rest = re.sub(r"\$\{run_name:[^${}]*\}", "", re.sub(r"\$\{[\w.]+\}", "", text))
+        return not {"{", "/"} & set(rest)
     if parts[0] == "hydra" and key not in ("hydra/launcher", "hydra/sweeper"):
         return key in OF_HYDRA and bool(
             re.fullmatch(rf"{PLAIN}|[a-z]*" if key in NAMES else PLAIN, text, re.IGNORECASE)
