@@ -28,7 +28,7 @@ from omegaconf import DictConfig, open_dict
 from initlab.errors import UserError
 from initlab.rules import Rule, check_value, choice, number, optional, whole
 from initlab.sweeps.job import record_failure
-from initlab.sweeps.lock import end_with_holder
+from initlab.sweeps.lock import end_with_holder, is_held
 
 Task = Callable[[], JobReturn]
 MANY = Rule(lambda v: whole(1).allows(v) and v <= 1024, "a whole number from 1 to 1024")
@@ -71,7 +71,7 @@ class ParallelLauncher(Launcher):
                 config.threads = self.threads
             sweep = Path(os.path.abspath(config.hydra.sweep.dir))
             folders.append(sweep / config.hydra.sweep.subdir)
-            held = sweep if self.here else None
+            held = sweep if self.here and is_held(sweep) else None  # by the sweeper
             tasks.append(partial(_run, self.hydra_context, self.task_function, config, Singleton.get_state(), held))
         ended = self.run(tasks)
         for num, (how, folder) in enumerate(zip(ended, folders, strict=True)):

@@ -32,7 +32,7 @@ def hold(path: Path) -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether another process holds it."""
+    """Whether another process, or another part of this one, holds it."""
     try:
         descriptor = hold(path)
     except BlockingIOError:
