@@ -72,11 +72,11 @@ class RecordedSweeper(Sweeper):
 
     def _begin(self, axes: Mapping[str, list[str]], jobs: list[Job]) -> SweepFolder:
         """The record of this sweep, on the disk."""
-        given = self.config.hydra.overrides
+        given: Any = OmegaConf.to_container(self.config.hydra.overrides)  # as typed, with its ${...}
         own = ("hydra.mode", "hydra.sweep.dir", "hydra.sweeper.resume", NOT_IN_NAMES)
         about = {
             "command": [sys.argv[0], *sys.argv[1:]],
-            "overrides": [word for word in (*given.hydra, *given.task) if word.partition("=")[0] not in own],
+            "overrides": [word for word in (*given["hydra"], *given["task"]) if word.partition("=")[0] not in own],
             "axes": dict(axes),
             "monitor": self.config.monitor,
             "mode": self.config.mode,
@@ -90,6 +90,8 @@ class RecordedSweeper(Sweeper):
         folder = self.config.hydra.sweep.dir
         if folder in (None, ""):
             raise UserError("hydra.sweep.dir: must be the folder of the sweep, one that is new or empty")
+        if "${" in str(folder):
+            raise UserError(f"hydra.sweep.dir={folder}: Hydra cannot work in a folder with ${{ in its name")
         return str(folder)
 
     def _job(self, num: int, overrides: list[str], axes: Sequence[str]) -> tuple[Job, DictConfig]:

@@ -122,13 +122,16 @@ def link(at: Path, to: Path) -> None:
 
 @pytest.mark.slow
 def test_what_was_put_into_a_failed_job_is_kept(tmp_path: Path) -> None:
-    assert run("seed=1,13", *LINEAR, "hydra.sweep.dir=sweep", cwd=tmp_path).returncode == 1
-    job = tmp_path / "sweep" / "1_seed-13"
+    """Also where the folders have names of the person's own."""
+    words = ["hydra.sweep.subdir=no_${hydra.job.num}", "hydra.sweep.dir='it\\'s here'"]
+    assert run("seed=1,13", *LINEAR, *words, cwd=tmp_path).returncode == 1
+    sweep = tmp_path / "it's here"
+    job = sweep / "no_1"
     (job / "notes.txt").write_text("why?")
     for number in ("", "_2"):
         before = tree(job)
-        assert run("sweep.resume=sweep", cwd=tmp_path).returncode == 1
-        assert tree(tmp_path / "sweep" / "earlier" / f"1_seed-13{number}") == before
+        assert run(f"sweep.resume={sweep.name}", cwd=tmp_path).returncode == 1
+        assert tree(sweep / "earlier" / f"no_1{number}") == before
         assert "notes.txt" not in tree(job)
 
 

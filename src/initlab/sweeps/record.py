@@ -71,7 +71,7 @@ def check_folders(jobs: list[Job]) -> None:
     taken: dict[str, Job] = {}
     for job in jobs:
         name = job.folder
-        if name in ("", ".", "..") or "/" in name or not name.isprintable() or len(name.encode()) > 255:
+        if name in ("", ".", "..") or "/" in name or "${" in name or not name.isprintable() or len(name.encode()) > 255:
             raise UserError(f"hydra.sweep.subdir={name}: must be a name, of a folder directly in hydra.sweep.dir")
         alike = name.casefold()  # some file systems take them for one
         if alike.removesuffix(".part") in OWN_FILES:
