@@ -1,7 +1,7 @@
 """Is a healthy run ever accused, and is what is wrong with a broken one found? Short runs of both kinds.
 
     python scripts/findings_evidence.py run       # some minutes on one thread; continues where it was stopped
-    python scripts/findings_evidence.py table     # how many have a finding, and how near healthy runs come to the limits
+    python scripts/findings_evidence.py table     # how many have a finding, how near healthy runs come to the limits
 
 The runs are listed in evidence/healthy_and_broken.py. A row of docs/findings_runs.csv is a run:
 

@@ -8,10 +8,11 @@ libraries along with Ray.)
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,9 +26,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from initlab.errors import UserError
+from initlab.rules import Rule, check_value, choice, number, optional, whole
 from initlab.sweeps.job import record_failure
+from initlab.sweeps.lock import end_with_holder, is_held
 
 Task = Callable[[], JobReturn]
+MANY = Rule(lambda v: whole(1).allows(v) and v <= 1024, "a whole number from 1 to 1024")
+ADDRESS = Rule(lambda v: isinstance(v, str) and v != "", "the address of a running cluster, or auto")
 
 
 class ParallelLauncher(Launcher):
@@ -39,6 +44,7 @@ class ParallelLauncher(Launcher):
 
     package: ClassVar[str]  # what must be installed
     extra: ClassVar[str]
+    here = True  # the processes are this machine's, and end with this one
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -63,8 +69,10 @@ class ParallelLauncher(Launcher):
                 log.handlers = [name for name in log.handlers if name != "console"]  # the terminal is everybody's
             if config.threads is None:
                 config.threads = self.threads
-            folders.append(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir)
-            tasks.append(partial(_run, self.hydra_context, self.task_function, config, Singleton.get_state()))
+            sweep = Path(os.path.abspath(config.hydra.sweep.dir))
+            folders.append(sweep / config.hydra.sweep.subdir)
+            held = sweep if self.here and is_held(sweep) else None  # by the sweeper
+            tasks.append(partial(_run, self.hydra_context, self.task_function, config, Singleton.get_state(), held))
         ended = self.run(tasks)
         for num, (how, folder) in enumerate(zip(ended, folders, strict=True)):
             if isinstance(how, Exception):
@@ -78,11 +86,20 @@ class ParallelLauncher(Launcher):
 
 
 def _run(
-    hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig, singletons: dict[Any, Any]
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    singletons: dict[Any, Any],
+    held: Path | None,
 ) -> JobReturn:
-    """In the job's process: what Hydra's own launcher does, without a word in the terminal, which others share."""
+    """In the job's process: what Hydra's own launcher does, without a word in the terminal, which others share.
+
+    held: the folder that the sweep's process holds, when this one is to end with it.
+    """
     from initlab.console import CONSOLE
 
+    if held:
+        end_with_holder(held)
     CONSOLE.quiet = True
     setup_globals()
     Singleton.set_state(singletons)
@@ -94,6 +111,10 @@ def _run(
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _numbered(number: int, task: Task) -> tuple[int, JobReturn]:
@@ -109,9 +130,9 @@ class JoblibLauncher(ParallelLauncher):
     package = extra = "joblib"
 
     def __init__(self, n_jobs: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.n_jobs = n_jobs or cores
-        super().__init__(threads=max(1, cores // self.n_jobs))
+        check_value("hydra.launcher.n_jobs", n_jobs, optional(MANY, "as many as cores"))
+        self.n_jobs = n_jobs or _cores()
+        super().__init__(threads=max(1, _cores() // self.n_jobs))
 
     def run(self, tasks: list[Task]) -> list[JobReturn | Exception]:
         from joblib import Parallel, delayed
@@ -119,7 +140,9 @@ class JoblibLauncher(ParallelLauncher):
 
         def in_pool(numbers: list[int]) -> None:
             """A process that dies takes the pool and all that runs in it down."""
-            pool = Parallel(self.n_jobs, backend="loky", batch_size=1, return_as="generator_unordered")
+            # joblib's pool of one is this very process, which a job must not take down
+            processes = max(2, min(self.n_jobs, len(numbers))) if self.n_jobs > 1 else 1
+            pool = Parallel(processes, backend="loky", batch_size=1, return_as="generator_unordered")
             for number, how in pool(delayed(_numbered)(number, tasks[number]) for number in numbers):
                 ended[number] = how
 
@@ -145,7 +168,13 @@ class RayLauncher(ParallelLauncher):
     package = extra = "ray"
 
     def __init__(self, address: str | None = None, num_cpus: int = 1, num_gpus: float = 0) -> None:
+        check_value("hydra.launcher.num_cpus", num_cpus, MANY)
+        if address is None and num_cpus > _cores():  # else it waits for ever
+            raise UserError(f"hydra.launcher.num_cpus={num_cpus}: this machine has {_cores()}")
+        check_value("hydra.launcher.num_gpus", num_gpus, number(0, words="a number of at least 0"))
+        check_value("hydra.launcher.address", address, optional(ADDRESS, "Ray starts here"))
         super().__init__(threads=num_cpus)
+        self.here = address is None
         self.address, self.resources = address, {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_retries": 0}
 
     def run(self, tasks: list[Task]) -> list[JobReturn | Exception]:
@@ -156,6 +185,9 @@ class RayLauncher(ParallelLauncher):
         ray.init(self.address, log_to_driver=False, logging_level="ERROR", **here)
         try:
             signal.signal(signal.SIGTERM, at_sigterm)  # Ray took it, to end with status 1
+            gpus = ray.cluster_resources().get("GPU", 0)
+            if self.here and self.resources["num_gpus"] > gpus:  # else it waits for ever
+                raise UserError(f"hydra.launcher.num_gpus={self.resources['num_gpus']}: this machine has {gpus:.0f}")
             run = ray.remote(**self.resources)(lambda task: task())
             return [_outcome(partial(ray.get, ended)) for ended in [run.remote(task) for task in tasks]]
         finally:
@@ -175,7 +207,17 @@ class SubmititLauncher(ParallelLauncher):
     def __init__(
         self, cluster: str, at_once: int, cpus_per_task: int, timeout_min: int, parameters: Mapping[str, Any]
     ) -> None:
+        check_value("hydra.launcher.cluster", cluster, choice("slurm", "local"))
+        for key, value in (("at_once", at_once), ("cpus_per_task", cpus_per_task), ("timeout_min", timeout_min)):
+            check_value(f"hydra.launcher.{key}", value, MANY if key != "timeout_min" else whole(1))
+        check_value("hydra.launcher.parameters", parameters, Rule(lambda v: isinstance(v, Mapping), "a mapping"))
         super().__init__(threads=cpus_per_task)
+        if cluster == "slurm" and shutil.which("sbatch") is None:
+            raise UserError(
+                "hydra/launcher=slurm: needs a machine that hands jobs to Slurm (there is no sbatch here); "
+                "hydra/launcher=slurm_local tries out the same on this machine"
+            )
+        self.here = cluster == "local"
         self.cluster, self.at_once = cluster, at_once
         self.parameters = dict(parameters) | {"cpus_per_task": cpus_per_task, "timeout_min": timeout_min}
         if cluster == "slurm":
@@ -185,9 +227,12 @@ class SubmititLauncher(ParallelLauncher):
         import submitit
 
         executor = submitit.AutoExecutor(folder=Path(self.config.hydra.sweep.dir) / "submitit", cluster=self.cluster)
-        executor.update_parameters(name="initlab", **self.parameters)
+        try:
+            executor.update_parameters(name="initlab", **self.parameters)
+        except (TypeError, NameError, ValueError, AssertionError) as error:  # submitit's, for what it does not know
+            raise UserError(f"hydra.launcher.parameters={self.parameters}: {' '.join(str(error).split())}") from None
         jobs: list[submitit.Job[JobReturn]] = []
-        with _cancelled_if_stopped(jobs):
+        with nullcontext() if self.here else _cancelled_if_stopped(jobs):
             if self.cluster == "slurm":
                 with executor.batch():  # one job array, which Slurm itself keeps to `at_once`
                     jobs += [executor.submit(task) for task in tasks]
@@ -201,12 +246,10 @@ class SubmititLauncher(ParallelLauncher):
 
 @contextmanager
 def _cancelled_if_stopped(jobs: list[Any]) -> Iterator[None]:
+    """Those on a cluster; local ones end with this process."""
     try:
         yield
     except BaseException:
-        until = time.monotonic() + 2  # Ctrl-C reaches local jobs too; a second signal would break off their clearing up
-        while time.monotonic() < until and not all(job.done() for job in jobs):
-            time.sleep(0.1)
         for job in jobs:
             if not job.done():
                 job.cancel()

@@ -19,10 +19,12 @@ from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from hydra_plugins.initlab_sweepers import RecordedSweeper
+from hydra_plugins.initlab_sweepers import RecordedSweeper, grid_values
 from initlab.errors import UserError
-from initlab.sweeps.folder import SweepFolder
+from initlab.rules import check_value, whole
+from initlab.sweeps.folder import Job, SweepFolder
 from initlab.sweeps.trial import run_with_trial
+from initlab.sweeps.trusted import harmless
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -64,8 +66,8 @@ class OptunaSweeper(RecordedSweeper):
             if value not in allowed:
                 raise UserError(f"hydra.sweeper.{key}={value}: must be {allowed[0]} or {allowed[1] or 'null'}")
         for key, count in (("n_trials", n_trials), ("n_jobs", n_jobs)):
-            if not isinstance(count, int) or count < 1:
-                raise UserError(f"hydra.sweeper.{key}={count}: must be a whole number of at least 1")
+            check_value(f"hydra.sweeper.{key}", count, whole(1))
+        check_value("hydra.sweeper.seed", seed, whole())
         self.n_trials, self.n_jobs, self.sampler, self.seed, self.pruner = n_trials, n_jobs, sampler, seed, pruner
         self.trials: dict[int, Trial] = {}
 
@@ -84,27 +86,34 @@ class OptunaSweeper(RecordedSweeper):
         space = {key: _distribution(override) for key, override in chosen.items()}
         fixed = [f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed if not o.is_sweep_override()]
         axes = {key: [str(o.input_line).partition("=")[2]] for key, o in chosen.items()}
-        self._job(0, [*fixed, *(f"{key}={_any(d)}" for key, d in space.items())], axes)  # finds a wrong word now
-        sweep = self._begin(axes, [])
+        self._job(
+            0, [*fixed, *(f"{key}={_any(d)}" for key, d in space.items())], list(axes)
+        )  # an invalid one fails now
+        sweep = SweepFolder.resume(self._dir) if self.resume else self._begin(axes, [])
         study = self._study(sweep)
         from initlab.sweeps.running import running  # it brings the terminal, which --help need not wait for
 
         with running(sweep, self.n_trials, self.elsewhere):
             while numbers := self._next(study, space):
-                self._run(study, sweep, numbers, fixed, axes)
+                self._run(study, sweep, numbers, fixed, space)
 
     def _study(self, sweep: SweepFolder) -> Study:
         import optuna
+        from optuna.exceptions import OptunaError
+        from sqlalchemy.exc import SQLAlchemyError
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        return optuna.create_study(
-            study_name="sweep",
-            storage=f"sqlite:///{(sweep.path / 'optuna.db').absolute()}",
-            load_if_exists=True,
-            direction="maximize" if self.config.mode == "max" else "minimize",
-            pruner=optuna.pruners.MedianPruner() if self.pruner else optuna.pruners.NopPruner(),
-        )
+        try:
+            return optuna.create_study(
+                study_name="sweep",
+                storage=f"sqlite:///{sweep.path / 'optuna.db'}",
+                load_if_exists=True,
+                direction="maximize" if self.config.mode == "max" else "minimize",
+                pruner=optuna.pruners.MedianPruner() if self.pruner else optuna.pruners.NopPruner(),
+            )
+        except (OptunaError, SQLAlchemyError):
+            raise UserError(f"{sweep.path}/optuna.db: cannot be read as a study; begin a new sweep") from None
 
     def _next(self, study: Study, space: dict[str, BaseDistribution]) -> list[int]:
         """The numbers of the trials to run now: those that a kill left running, else new ones."""
@@ -137,29 +146,40 @@ class OptunaSweeper(RecordedSweeper):
         return TPESampler(seed=seed) if self.sampler == "tpe" else RandomSampler(seed=seed)
 
     def _run(
-        self, study: Study, sweep: SweepFolder, numbers: list[int], fixed: list[str], axes: Mapping[str, list[str]]
+        self,
+        study: Study,
+        sweep: SweepFolder,
+        numbers: list[int],
+        fixed: list[str],
+        space: Mapping[str, BaseDistribution],
     ) -> None:
         params = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
         words = {number: [*fixed, *(f"{key}={value}" for key, value in params[number].items())] for number in numbers}
-        sweep.add(*(self._job(number, words[number], axes) for number in numbers))
+        for number in numbers:
+            for key, value in params[number].items():
+                choices = getattr(space[key], "choices", ())
+                if isinstance(value, str) and value not in choices and not harmless(f"{key}={value}"):
+                    raise UserError(f"{sweep.path}/optuna.db: a trial has {key}={value}, which is not among the values")
+        recorded = {job.num: job for job in sweep.jobs}
+        jobs = {number: recorded.get(number) or self._job(number, words[number], list(space))[0] for number in numbers}
+        sweep.add(*jobs.values())
         for _, group in itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
             following = [number for _, number in group]  # a launcher numbers its jobs one after the other
-            ended = self.launcher.launch([words[number] for number in following], initial_job_idx=following[0])
+            ended = self._launch([jobs[number] for number in following], [words[number] for number in following])
             for number, how in zip(following, ended, strict=True):
-                self._tell(study, number, how, sweep)
+                self._tell(study, jobs[number], how, sweep)
         self.trials.clear()
 
-    def _tell(self, study: Study, number: int, how: JobReturn, sweep: SweepFolder) -> None:
+    def _tell(self, study: Study, job: Job, how: JobReturn, sweep: SweepFolder) -> None:
         """A run that diverged counts as pruned: the sampler learns from those, not from failed ones."""
         from optuna.trial import TrialState
 
-        (job,) = (job for job in sweep.jobs if job.num == number)
         if how.return_value is None:
-            study.tell(number, state=TrialState.FAIL)
+            study.tell(job.num, state=TrialState.FAIL)
         elif (sweep.path / job.folder / "pruned.json").exists() or math.isnan(how.return_value):
-            study.tell(number, state=TrialState.PRUNED)
+            study.tell(job.num, state=TrialState.PRUNED)
         else:
-            study.tell(number, how.return_value)
+            study.tell(job.num, how.return_value)
 
 
 def _distribution(override: Override) -> BaseDistribution:
@@ -167,6 +187,15 @@ def _distribution(override: Override) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     value = override.value()
+    if isinstance(value, IntervalSweep):
+        width = float(value.end or 0) - float(value.start or 0)
+        if not abs(width) < 2**53 or not math.isfinite(width):
+            raise UserError(f"{override.input_line}: an interval must have finite ends, less than 2**53 apart")
+    else:
+        values = grid_values(override)
+        twice = next((text for number, text in enumerate(values) if text in values[:number]), None)
+        if twice is not None:
+            raise UserError(f"{override.input_line}: {twice} is there twice; give each value once")
     try:
         if isinstance(value, IntervalSweep):
             assert value.start is not None

@@ -13,9 +13,9 @@ VALUES = {"null", "true", "false", "inf", "nan"}  # that Hydra takes for somethi
 def override(key: str, value: object) -> str:
     r"""`data.target=Price`, `"data.target='Price (\$)'"`, `"data.drop=[Id,'a b']"`."""
     if isinstance(value, Sequence) and not isinstance(value, str):
-        word = f"{key}=[{','.join(map(_quoted, value))}]"
+        word = f"{key}=[{','.join(map(quoted, value))}]"
     else:
-        word = f"{key}={_quoted(value)}"
+        word = f"{key}={quoted(value)}"
     if re.fullmatch(r"[A-Za-z0-9_./=-]+", word):
         return word
     if "!" in word:  # bash expands it even between double quotes
@@ -23,7 +23,7 @@ def override(key: str, value: object) -> str:
     return '"' + re.sub(r'([$`"\\])', r"\\\1", word) + '"'
 
 
-def _quoted(value: object) -> str:
+def quoted(value: object) -> str:
     """In Hydra's grammar; a backslash means itself but before a quote, `${` begins an interpolation."""
     text = str(value)
     if PLAIN.fullmatch(text) and text.lower() not in VALUES:

@@ -262,8 +262,13 @@ RULES: dict[str, Rule] = {
 
 def check(key: str, value: Any) -> None:
     """Raise UserError with one sentence unless `value` is allowed under `key`; unknown keys pass."""
-    rule = RULES.get(key)
-    if rule is None or rule.allows(value):
+    if key in RULES:
+        check_value(key, value, RULES[key])
+
+
+def check_value(key: str, value: Any, rule: Rule) -> None:
+    """Raise UserError with one sentence unless the rule allows the value."""
+    if rule.allows(value):
         return
     raise UserError(f"{key}={_shown(value)}: must be {rule.words}{did_you_mean(str(value), rule.choices)}")
 

@@ -1,7 +1,7 @@
 """train.py with jobs that take no time: what stands around a job is real, the training is a formula.
 
 The score is (log10(lr) + 1)^2 plus a little that grows with the seed. Seed 13 raises, seed 666 kills its process, and
-WAIT_AT=3 in the environment lets job 3 wait without end.
+WAIT_AT=3 in the environment lets job 3 write its process's number into a file `waiting`, and wait without end.
 """
 
 import json
@@ -21,8 +21,8 @@ from initlab.cli import main
 def train(cfg: DictConfig) -> float:
     folder = Path(cfg.run_dir)
     OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
-    if str(HydraConfig.get().job.num) == os.environ.get("WAIT_AT"):
-        (folder / "waiting").touch()
+    if str(HydraConfig.get().job.num) in os.environ.get("WAIT_AT", "").split(","):
+        (folder / "waiting").write_text(str(os.getpid()))
         while True:
             time.sleep(60)
     if cfg.seed == 13:

@@ -25,12 +25,14 @@ def made(tmp_path: Path) -> Made:
     """A sweep over init and seed; each init is given the scores of its seeds: a number, "nan", "failed" or "killed"."""
 
     def make(scores: dict[str, list[Any]]) -> SweepFolder:
+        axes = {"init": list(scores), "seed": ["0", "1", "2"]}
         sweep = SweepFolder(tmp_path)
-        jobs = []
+        sweep.begin({"command": [], "overrides": [], "axes": axes, "monitor": "val/acc", "mode": "max"}, [])
         for init, of_seeds in scores.items():
             for seed, score in enumerate(of_seeds):
-                job = Job(len(jobs), f"{len(jobs)}_{init}", {"init": init, "seed": str(seed)})
-                jobs.append(job)
+                num = len(sweep.jobs)
+                job = Job(num, f"{num}_{init}", {"init": init, "seed": str(seed)})
+                sweep.add(job)
                 folder = tmp_path / job.folder
                 folder.mkdir()
                 (folder / "config.yaml").write_text("")
@@ -42,8 +44,6 @@ def made(tmp_path: Path) -> Made:
                     (folder / "summary.json").write_text(json.dumps(summary))
                     found = [{"kind": "dead layer"}, {"kind": "dead layer"}] if init == "zeros" else []
                     (folder / "findings.json").write_text(json.dumps(found))
-        axes = {"init": list(scores), "seed": ["0", "1", "2"]}
-        sweep.begin({"command": [], "overrides": [], "axes": axes, "monitor": "val/acc", "mode": "max"}, jobs)
         return SweepFolder.read(tmp_path)
 
     return make

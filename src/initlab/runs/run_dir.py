@@ -54,7 +54,7 @@ class RunDir:
         """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.hold()
-        there = {path.name for path in self.path.iterdir() if path.suffix != ".part"} - {"run.log"}
+        there = {path.name for path in self.path.iterdir() if path.suffix != ".part"} - {"run.log", "job.json"}
         if there and FILE not in there:
             raise UserError(f"hydra.run.dir={self.path}: this folder is not empty; choose one that is new or empty")
         try:

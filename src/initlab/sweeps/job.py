@@ -5,15 +5,22 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import shutil
+import os
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
+from initlab.sweeps import job_folder
+from initlab.sweeps.folder import SweepFolder
+from initlab.sweeps.lock import hold, is_held
 
 STOPPED = (130, 143)  # exit statuses of Ctrl-C and SIGTERM: these end the sweep
 
@@ -24,27 +31,39 @@ def run_job(
     work: Callable[[DictConfig], Any],
     explain: Callable[[BaseException], str | None],
 ) -> Any:
-    """What `work(cfg)` gives, or gave in an earlier part of the sweep; None when the job failed, so that the others go
-    on: then `folder` holds failed.json, and its run.log the traceback."""
-    same = _same_config(cfg, folder)
-    if same and (folder / "summary.json").exists():
-        return _score(folder)
-    if same and not (folder / "failed.json").exists():
-        cfg.resume = str(folder)  # a run that was interrupted goes on from its checkpoint
-    else:
-        _clear(folder)
-    try:
-        return work(cfg)
-    except (Exception, SystemExit) as error:
-        if isinstance(error, SystemExit) and error.code in STOPPED:
-            raise
-        sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
-        record_failure(folder, sentence, traceback.format_exc())
-        return None
-    finally:
-        from initlab.sweeps.progress import job_ended
+    """What `work(cfg)` returns, or returned in an earlier part of the sweep; None when the job failed, so that the
+    others continue: then `folder` holds failed.json, and its run.log the traceback. None too for a job that another
+    process runs.
 
-        job_ended()
+    Raises:
+        UserError: no sweep's record says that it made `folder`.
+    """
+    mark = _mark(folder)
+    with ExitStack() as held:
+        if not _take(folder, mark, held):
+            return None
+        same = _same_config(cfg, folder)
+        score = _score(folder) if same else None
+        if score is not None:
+            return score
+        there = {path.name for path in folder.iterdir()} - {"run.log", job_folder.NAME}
+        if same and not there & {"failed.json", "summary.json"}:
+            cfg.resume = str(folder)  # a run that was interrupted resumes from its checkpoint
+        elif there:
+            job_folder.set_aside(folder)
+            _take(folder, mark, held)
+        try:
+            return work(cfg)
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SystemExit) and error.code in STOPPED:
+                raise
+            sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+            record_failure(folder, sentence, traceback.format_exc())
+            return None
+        finally:
+            from initlab.sweeps.progress import job_ended
+
+            job_ended()
 
 
 def record_failure(folder: Path, sentence: str, trace: str = "") -> None:
@@ -58,25 +77,48 @@ def record_failure(folder: Path, sentence: str, trace: str = "") -> None:
         file.write((json.dumps({"error": sentence, "traceback": trace}, indent=2) + "\n").encode())
 
 
+def _mark(folder: Path) -> dict[str, Any]:
+    """What the record of the sweep around says of this folder."""
+    sweep = SweepFolder.read(folder.parent)
+    for job in sweep.jobs:
+        if job.folder == folder.name and "id" in sweep.about:
+            return sweep.mark(job)
+    raise UserError(f"{folder}: the record of the sweep has no job of this folder")
+
+
+def _take(folder: Path, mark: dict[str, Any], held: ExitStack) -> bool:
+    """Make the job's folder this process's until `held` is closed; False: another process runs this job, for a sweep
+    whose own process was killed, or by itself with resume=."""
+    job_folder.check_own(folder, mark)
+    if not (folder / job_folder.NAME).exists():
+        job_folder.make(folder, mark)
+    try:
+        lock = hold(folder / job_folder.NAME)
+    except BlockingIOError:
+        return False
+    if lock is not None:
+        held.callback(os.close, lock)
+    return not is_held(folder)  # the lock of the run
+
+
 def _same_config(cfg: DictConfig, folder: Path) -> bool:
     """Whether the run in `folder` had this very config; `run_dir` and what follows from it may differ, as they do where
     the sweep was moved."""
     try:
-        stored = OmegaConf.load(folder / "config.yaml")
+        stored = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
         asked = copy.deepcopy(cfg)
-        asked.run_dir = stored.run_dir
-        return bool(OmegaConf.to_container(asked, resolve=True) == OmegaConf.to_container(stored))
-    except (OSError, ValueError, AttributeError):
+        if not isinstance(stored, dict) or "${" in str(stored["run_dir"]):  # a run writes it resolved
+            return False
+        asked.run_dir = str(stored["run_dir"])
+        return bool(OmegaConf.to_container(asked, resolve=True) == stored)
+    except (OSError, ValueError, KeyError, OmegaConfBaseException, YAMLError):
         return False
 
 
-def _score(folder: Path) -> float:
-    score = json.loads((folder / "summary.json").read_text()).get("score")
-    return float("nan") if score is None else float(score)
-
-
-def _clear(folder: Path) -> None:
-    """Make room for a run: what a failed one left, or one with another config, goes."""
-    if (folder / "config.yaml").exists() or (folder / "failed.json").exists():
-        shutil.rmtree(folder)
-        folder.mkdir()
+def _score(folder: Path) -> float | None:
+    """Of a run that is done; None where no summary can be read."""
+    try:
+        score = json.loads((folder / "summary.json").read_text())["score"]
+        return float("nan") if score is None else float(score)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

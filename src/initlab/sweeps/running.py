@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -14,11 +15,13 @@ from initlab.console import CONSOLE
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.job import STOPPED
 from initlab.sweeps.progress import Progress, watching
+from initlab.sweeps.trusted import to_repeat
 
 
 @contextmanager
 def running(sweep: SweepFolder, total: int, elsewhere: bool = False) -> Iterator[None]:
-    """Show progress while the jobs run, then the table; a sweep that is stopped says how to go on.
+    """Show progress while the jobs run, then the table; a sweep that is stopped prints how to resume it. Afterwards
+    other processes may resume it, and workers that are left end.
 
     Args:
         total: how many jobs there will be.
@@ -35,12 +38,15 @@ def running(sweep: SweepFolder, total: int, elsewhere: bool = False) -> Iterator
     except (KeyboardInterrupt, SystemExit) as stop:
         code = 130 if isinstance(stop, KeyboardInterrupt) else 143 if sigterm.is_set() else stop.code
         if code in STOPPED:
-            _say_how_to_go_on(sweep, total)
+            _print_how_to_resume(sweep, total)
         raise SystemExit(code) from None
     except Exception:
-        _say_how_to_go_on(sweep, total)
+        _print_how_to_resume(sweep, total)
         raise
-    close(sweep)
+    else:
+        close(sweep)
+    finally:
+        sweep.release()
 
 
 def close(sweep: SweepFolder) -> None:
@@ -55,27 +61,40 @@ def close(sweep: SweepFolder) -> None:
     here = _from_here(sweep.path)
     CONSOLE.print(f"sweep folder  {here} (sweep.csv)", highlight=False, soft_wrap=True)
     CONSOLE.print(f"the page      {_from_here(write_report(sweep.path))}", highlight=False, soft_wrap=True)
-    bad = [job for job in sweep.jobs if sweep.state(job) != "done"]
-    if bad:
-        names = ", ".join(job.folder for job in bad[:5]) + (", ..." if len(bad) > 5 else "")
+    states = {job.folder: sweep.state(job) for job in sweep.jobs}
+    failed = [folder for folder, state in states.items() if state == "failed"]
+    others = [folder for folder, state in states.items() if state in ("begun", "waiting")]
+    if failed:
         sys.exit(
-            f"error: {len(bad)} of {len(sweep.jobs)} jobs failed: {names}; each folder's failed.json says why, "
-            f"{_resume(sweep.path)} runs them again"
+            f"error: {len(failed)} of {len(states)} jobs failed: {_some(failed)}; each folder's failed.json says why, "
+            f"{_resume(sweep)} runs them again"
+        )
+    if others:
+        sys.exit(
+            f"error: {len(others)} of {len(states)} jobs have not ended: {_some(others)}; {_resume(sweep)} runs them, "
+            "unless another process still does"
         )
 
 
-def _say_how_to_go_on(sweep: SweepFolder, total: int) -> None:
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _print_how_to_resume(sweep: SweepFolder, total: int) -> None:
     done = sum(sweep.state(job) == "done" for job in sweep.jobs)
     CONSOLE.print(
-        f"sweep stopped, {done} of {total} jobs done; go on with: python scripts/train.py -m {_resume(sweep.path)}",
+        f"sweep stopped, {done} of {total} jobs done; resume it with: python scripts/train.py -m {_resume(sweep)}",
         highlight=False, soft_wrap=True, markup=False,
     )  # fmt: skip
 
 
-def _resume(folder: Path) -> str:
-    """The word that goes on with this sweep: `latest` where that is it."""
+def _resume(sweep: SweepFolder) -> str:
+    """The words that resume this sweep: `latest` where that is it, and the overrides that its record is not trusted
+    with."""
     latest = Path("outputs/sweeps/latest")
-    return "sweep.resume=" + ("latest" if latest.exists() and latest.samefile(folder) else str(_from_here(folder)))
+    here = latest.exists() and latest.samefile(sweep.path)
+    folder = f"sweep.resume={'latest' if here else _from_here(sweep.path)}"
+    return shlex.join([folder, *to_repeat(sweep.about["overrides"])])
 
 
 def _from_here(path: Path) -> Path:
