@@ -128,7 +128,7 @@ class Run:
         """With its weights, on the CPU, ready to be evaluated; a run of your own model class must be importable."""
         from initlab.runs.checkpoint_io import load_model
 
-        target = self._node("model")["_target_"]
+        target = self.config.model._target_
         try:
             kind: Any = class_named(target)
         except Exception as error:
@@ -142,19 +142,13 @@ class Run:
         """The same data, split and order as the run had."""
         from initlab.build import build
 
-        self._node("data")
+        config = self.config
         try:
-            return cast("LightningDataModule", build(self.config, "data"))
+            return cast("LightningDataModule", build(config, "data"))
         except UserError:
             raise
         except Exception as error:
             raise UserError(f"{self.path / FILE}: no data can be made from it: {_line(error)}") from error
-
-    def _node(self, group: str) -> Any:
-        node = self.config.get(group)
-        if not node:
-            raise UserError(f"{self.path / FILE}: it has no {group}")
-        return node
 
     def _json(self, name: str, kind: type[Any]) -> Any:
         """What a JSON file holds, None where there is none."""
