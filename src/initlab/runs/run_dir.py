@@ -18,6 +18,7 @@ from typing import Any, cast
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.config_file import FILE
+from initlab.runs.event_files import put_in_order
 from initlab.runs.growing_files import cut_back
 from initlab.runs.latest import point_latest_to
 from initlab.runs.reading import check_folder, check_no_links, read_json
@@ -89,6 +90,7 @@ class RunDir:
         shorter = cut_back(self.path, lengths, table)
         if shorter:
             log.warning("%s: rows that were there at the checkpoint are missing", ", ".join(shorter))
+        put_in_order(self.path / "tensorboard")
         for name in ("summary.json", "failed.json"):  # it is not over
             (self.path / name).unlink(missing_ok=True)
         for part in self.path.rglob("*.part"):  # a file whose writer was killed
