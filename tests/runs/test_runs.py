@@ -122,6 +122,27 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "config.yaml").read_text() == "seed: 0\n"
 
 
+@pytest.mark.parametrize("left_behind", [False, True])
+def test_a_disk_that_is_full_as_a_run_begins_leaves_no_dead_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_behind: bool
+) -> None:
+    """No config.yaml rather than an empty one, so that the same command works as soon as there is room."""
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run_dir = RunDir(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            run_dir.begin("seed: 0\n")
+    assert os.listdir(tmp_path) == []
+    if left_behind:  # by a kill
+        (tmp_path / "config.yaml.1234.part").write_text("see")
+    run_dir.begin("seed: 0\n")
+    assert (tmp_path / "config.yaml").read_text() == "seed: 0\n"
+
+
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("mine")
     with pytest.raises(UserError, match="not empty"):

@@ -94,7 +94,7 @@ def _read(path: Path) -> list[list[str]]:
         text = read_file(path, MOST_ROWS).decode("utf-8", "replace")
     except FileNotFoundError:
         return []
-    rows = []
+    rows: list[list[str]] = []
     with contextlib.suppress(csv.Error):  # a cell without end
         rows.extend(row for row in csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline="")) if row)
     return [row for row in rows if len(row) == len(rows[0])]

@@ -58,7 +58,7 @@ def _move(path: Path, seconds: float) -> None:
 def _events(content: bytes) -> Iterator[tuple[int, int, float]]:
     """Where each event begins and ends, and its time; up to the first that is not whole. A record is its length (8
     bytes, and 4 of checksum), itself, and 4 of checksum."""
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from tensorboard.compat.proto.event_pb2 import Event
 
     at = 0
