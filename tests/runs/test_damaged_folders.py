@@ -241,3 +241,12 @@ def test_a_config_of_another_kind(run_dir: Path, tmp_path: Path, text: str, says
             WAYS[name](folder)
     write_report(folder)
     assert not Path("boom").exists()
+
+
+def test_a_checkpoint_that_is_a_folder(run_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run_dir, folder)
+    (folder / "checkpoints" / "best.ckpt").unlink()
+    (folder / "checkpoints" / "best.ckpt").mkdir()
+    with pytest.raises(UserError, match=r"best\.ckpt: must be a file, but is a folder"):
+        evaluate(open_run(folder))
