@@ -38,7 +38,6 @@ from initlab.runs.checkpoint_io import WholeCheckpointIO, read_checkpoint
 from initlab.runs.config_file import read_config
 from initlab.runs.ending import StopAgain, ending_of
 from initlab.runs.no_profile import NoProfile
-from initlab.runs.reading import check_no_links
 from initlab.runs.resumable import check_fits, check_resumable
 from initlab.runs.resume import LIMITS, WITHOUT
 from initlab.runs.set_aside import before_the_end, put_back
@@ -118,12 +117,12 @@ def _train(
 
     with stopping:
         trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
+        if saved is not None:
+            check_fits(saved, trainer, model, run_dir.last_checkpoint)
         _several_updates_a_call(cfg, trainer, model, data, saved)
         if not trainer.is_global_zero:
             console.CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
         else:
-            if saved is not None:
-                check_fits(saved, trainer, model, run_dir.last_checkpoint)
             _take_folder(run_dir, cfg, saved, further)  # only now that everything is known to work
         console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
         for note in model.init_notes if saved is None else ():
@@ -167,7 +166,7 @@ def _take_up(run_dir: RunDir, cfg: DictConfig) -> tuple[dict[str, Any] | None, b
     """
     if rank_zero_only.rank == 0:  # the others of several processes have no lock, and look when the first has begun
         run_dir.hold()
-    check_no_links(run_dir.path)
+    run_dir.check()
     finished = (run_dir.path / "summary.json").exists()
     further = finished and _asked_to_train_further(run_dir, cfg)
     if finished and not further:

@@ -7,17 +7,22 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from children import command
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from initlab.config import compose
 from initlab.errors import UserError
 from initlab.runs import RowWriter, RunDir
 from initlab.runs.atomic import whole_file
 from initlab.runs.checkpoint_io import WholeCheckpointIO
+from initlab.train import train
 
 
 def test_rows_come_back_as_the_same_numbers(tmp_path: Path) -> None:
@@ -117,6 +122,27 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "config.yaml").read_text() == "seed: 0\n"
 
 
+@pytest.mark.parametrize("left_behind", [False, True])
+def test_a_disk_that_is_full_as_a_run_begins_leaves_no_dead_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_behind: bool
+) -> None:
+    """No config.yaml rather than an empty one, so that the same command works as soon as there is room."""
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run_dir = RunDir(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            run_dir.begin("seed: 0\n")
+    assert os.listdir(tmp_path) == []
+    if left_behind:  # by a kill
+        (tmp_path / "config.yaml.1234.part").write_text("see")
+    run_dir.begin("seed: 0\n")
+    assert (tmp_path / "config.yaml").read_text() == "seed: 0\n"
+
+
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("mine")
     with pytest.raises(UserError, match="not empty"):
@@ -175,3 +201,38 @@ def test_of_commands_given_in_the_same_instant_each_gets_a_folder(tmp_path: Path
             say(child)
     assert said == ["outputs/runs/now", *(f"outputs/runs/now_{number}" for number in (2, 3, 4))]
     assert os.listdir(tmp_path) == []  # they stayed empty
+
+
+@pytest.mark.slow
+def test_a_clock_that_was_set_back_leaves_tensorboard_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed and resumed three times, each time an hour earlier by the clock; TensorBoard's own reader sees every step
+    once, in order, and no time before the one that precedes it."""
+    words = ["model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1"]
+    words += ["trainer.max_epochs=4", "callbacks.step_curve.every_n_steps=1", "callbacks.last.every_n_steps=10"]
+    folder, clock = tmp_path / "run", time.time
+    words = [*words, "~callbacks.monitor"]
+    for part, step in enumerate((40, 75, 100, 999)):
+        monkeypatch.setattr(time, "time", lambda part=part: clock() - 3600 * part)
+        pid = os.fork()
+        if pid == 0:
+            with open(tmp_path / "said", "w") as said:
+                os.dup2(said.fileno(), 1)
+            train(compose(f"resume={folder}") if part else compose(*words, run_dir=folder), [Dies(step)])
+            os._exit(7)
+        status = os.waitpid(pid, 0)[1]
+        assert os.waitstatus_to_exitcode(status) == (7 if step == 999 else -signal.SIGKILL)
+    files = sorted((folder / "tensorboard").glob("events*"))
+    events = [event for file in files for event in EventFileLoader(str(file)).Load()]
+    times = [event.wall_time for event in events]
+    assert times == sorted(times)
+    steps = [event.step for event in events for value in event.summary.value if value.tag == "train/loss_step"]
+    assert steps == list(range(128))
+
+
+class Dies(L.Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: L.Trainer, *rest: Any) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)

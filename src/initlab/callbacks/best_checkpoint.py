@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ class BestCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         old, new = str(state_dict["dirpath"]), str(self.dirpath)
-        super().load_state_dict(_moved(state_dict, old, new))
+        moved = _moved(state_dict, old, new)
+        paths = {moved["best_model_path"], moved["kth_best_model_path"], *moved["best_k_models"]} - {""}
+        if paths <= {f"{new}/best.ckpt"} and all(map(os.path.isfile, paths)):  # else it is gone, or another's
+            super().load_state_dict(moved)
 
 
 def _moved(value: Any, old: str, new: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import lightning as L
 
 from initlab.console import CONSOLE
+from initlab.runs.atomic import whole_file
 from initlab.sweeps.trial import current_trial
 
 
@@ -28,5 +29,6 @@ class PruneTrial(L.Callback):
         if trial.should_prune():
             trainer.should_stop = True
             epochs = trainer.current_epoch + 1
-            (Path(self.run_dir) / "pruned.json").write_text(json.dumps({"epochs": epochs}) + "\n")
+            with whole_file(Path(self.run_dir) / "pruned.json") as file:
+                file.write(json.dumps({"epochs": epochs}).encode() + b"\n")
             CONSOLE.print(f"pruned after epoch {epochs}: other trials were better by then", highlight=False)

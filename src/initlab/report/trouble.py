@@ -8,6 +8,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from initlab.errors import UserError
+from initlab.runs.reading import MOST, MOST_ROWS, check_yaml, read_file
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,12 +27,16 @@ class Reader:
 
     def text(self, name: str) -> str | None:
         """None where there is no such file; what is not UTF-8 is replaced."""
+        content = self._read(name)
+        return None if content is None else content.decode("utf-8", "replace")
+
+    def _read(self, name: str, most: int = MOST) -> bytes | None:
         try:
-            return (self.folder / name).read_bytes().decode("utf-8", "replace")
+            return read_file(self.folder / name, most)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            self.troubles.append(f"{name} cannot be read: {error.strerror or error}")
+        except UserError as error:
+            self.troubles.append(str(error).removeprefix(f"{self.folder}/"))
             return None
 
     def json(self, name: str, kind: type) -> Any:
@@ -55,6 +62,7 @@ class Reader:
         if text is None:
             return {}
         try:
+            check_yaml(text, name)
             content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except (yaml.YAMLError, ValueError, RecursionError):
             content = None
@@ -71,17 +79,13 @@ class Reader:
         """
         import pandas as pd
 
-        try:
-            content = (self.folder / name).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            self.troubles.append(f"{name} cannot be read: {error.strerror or error}")
+        content = self._read(name, MOST_ROWS)
+        if content is None:
             return None
         whole = content[: content.rfind(b"\n") + 1]
         if len(whole) < len(content):
             self.troubles.append(MIDLINE.format(name))
-        header = next(csv.reader([whole.split(b"\n", 1)[0].decode("utf-8", "replace").strip()]), [""])
+        header = _cells(whole.split(b"\n", 1)[0])
         numbers = numbers or tuple(column for column in header if column not in words)
         missing = [column for column in (*numbers, *words) if column not in header]
         if missing or not whole:
@@ -120,3 +124,11 @@ class Reader:
         left_out = len(lines) - 1 - len(rows)
         self.troubles.append(f"{name}: {left_out:,} line{'s' * (left_out != 1)} cannot be read and are left out")
         return rows.reset_index(drop=True)
+
+
+def _cells(line: bytes) -> list[str]:
+    """None where it is no line of a table."""
+    try:
+        return next(csv.reader([line.decode("utf-8", "replace").strip()]), [""])
+    except csv.Error:  # a cell that never ends
+        return []

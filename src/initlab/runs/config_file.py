@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,6 @@ def read_config(folder: Path) -> dict[str, Any]:
     return {**_moved(plain, old, str(folder)), "run_dir": str(folder)}
 
 
-def check_complete(config: Mapping[str, Any], file: Path) -> None:
-    """Raise UserError where a group that no run can do without is missing."""
-    for group in REQUIRED:
-        if not config.get(group):
-            raise UserError(f"{file}: it has no {group}, so this run cannot be resumed")
-
-
 def leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value with its keys, those of mappings and lists included."""
     yield path, node
@@ -82,6 +75,9 @@ def _check(plain: dict[Any, Any], file: Path) -> None:
             raise UserError(f"{file}: {name}={value}: a run writes values, not ${{...}}, which could read secrets")
         if value == "???":
             raise UserError(f"{file}: {name} has no value")
+    for group in REQUIRED:
+        if not plain.get(group):
+            raise UserError(f"{file}: it has no {group}")
     for group in GROUPS:
         node = plain.get(group)
         nodes = {group: node}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.runs.atomic import whole_file
+from initlab.runs.reading import MOST_ROWS, read_file
 
 FIRST = ("epoch", "step")
 
@@ -41,7 +43,9 @@ class EpochTable:
                 file.write(_text(self._rows[-1:]))
 
     def amend(self, numbers: Mapping[str, Any]) -> None:
-        """Put numbers into the last row, which must be there."""
+        """Put numbers into the last row, where there is one."""
+        if len(self._rows) < 2:
+            return
         before = self._rows[-1]
         self._widen(numbers)
         last = dict(zip(self.columns, self._rows[-1], strict=True))
@@ -87,10 +91,12 @@ def cut_back_table(path: Path, state: Mapping[str, Any]) -> bool:
 def _read(path: Path) -> list[list[str]]:
     """The heading and the whole rows of a file; nothing where there is none."""
     try:
-        text = path.read_bytes().decode("utf-8", "replace")
+        text = read_file(path, MOST_ROWS).decode("utf-8", "replace")
     except FileNotFoundError:
         return []
-    rows = [row for row in csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline="")) if row]
+    rows: list[list[str]] = []
+    with contextlib.suppress(csv.Error):  # a cell without end
+        rows.extend(row for row in csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline="")) if row)
     return [row for row in rows if len(row) == len(rows[0])]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.runs.epoch_table import cut_back_table
+from initlab.runs.event_files import original_name
 
 METRICS = "metrics.csv"
 PATTERNS = ("signal.csv", "activations.csv", "histograms.csv", "tensorboard/events.*")
@@ -15,8 +16,7 @@ PATTERNS = ("signal.csv", "activations.csv", "histograms.csv", "tensorboard/even
 
 def lengths(folder: str | Path) -> dict[str, int]:
     """Bytes of each, by its path in the run's folder."""
-    folder = Path(folder)
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in _growing(folder)}
+    return {name: path.stat().st_size for name, path in _growing(Path(folder)).items()}
 
 
 def cut_back(folder: str | Path, lengths: Mapping[str, int], table: Mapping[str, Any] | None = None) -> list[str]:
@@ -33,7 +33,7 @@ def cut_back(folder: str | Path, lengths: Mapping[str, int], table: Mapping[str,
 
 
 def _cut_back(folder: Path, lengths: Mapping[str, int]) -> list[str]:
-    there = {path.relative_to(folder).as_posix(): path for path in _growing(folder)}
+    there = _growing(folder)
     if METRICS in lengths and (folder / METRICS).is_file():
         there[METRICS] = folder / METRICS
     for name, path in there.items():
@@ -44,5 +44,7 @@ def _cut_back(folder: Path, lengths: Mapping[str, int]) -> list[str]:
     return [name for name, n in lengths.items() if name not in there or there[name].stat().st_size < n]
 
 
-def _growing(folder: Path) -> list[Path]:
-    return sorted(path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file())
+def _growing(folder: Path) -> dict[str, Path]:
+    """By the name that each had when it was made."""
+    paths = sorted(path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file())
+    return {original_name(path.relative_to(folder).as_posix()): path for path in paths}

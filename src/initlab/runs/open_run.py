@@ -39,7 +39,7 @@ def open_run(folder: str | Path, weights: str = "best", allow: Sequence[str] = (
 def open_checkpoint(path: str | Path, allow: Sequence[str] = ()) -> Run:
     """The run that a checkpoint file belongs to, by its place: `<run>/checkpoints/<name>.ckpt`."""
     file = Path(path).resolve()
-    if not file.is_file():
+    if not file.exists():
         raise UserError(f"checkpoint={path}: there is no such file")
     if file.parent.name != "checkpoints" or not os.path.lexists(file.parents[1] / FILE):
         raise UserError(f"checkpoint={path}: it lies in no run's folder, so nothing says which data are its own")
@@ -117,8 +117,8 @@ class Run:
     def checkpoint(self) -> Path:
         """The file with the weights that were asked for."""
         path = self.path / "checkpoints" / f"{self.weights}.ckpt"
-        if not path.is_file():
-            there = sorted(p.stem for p in path.parent.glob("*.ckpt"))
+        if not os.path.lexists(path):  # what else may be there, its reader says
+            there = sorted(p.stem for p in path.parent.glob("*.ckpt") if p.is_file())
             instead = f"weights={there[0]}" if there else "a run that has got to its first checkpoint"
             raise UserError(f"{path}: there is no such checkpoint; take {instead}")
         return path
@@ -128,7 +128,7 @@ class Run:
         """With its weights, on the CPU, ready to be evaluated; a run of your own model class must be importable."""
         from initlab.runs.checkpoint_io import load_model
 
-        target = self._node("model")["_target_"]
+        target = self.config.model._target_
         try:
             kind: Any = class_named(target)
         except Exception as error:
@@ -142,19 +142,13 @@ class Run:
         """The same data, split and order as the run had."""
         from initlab.build import build
 
-        self._node("data")
+        config = self.config
         try:
-            return cast("LightningDataModule", build(self.config, "data"))
+            return cast("LightningDataModule", build(config, "data"))
         except UserError:
             raise
         except Exception as error:
             raise UserError(f"{self.path / FILE}: no data can be made from it: {_line(error)}") from error
-
-    def _node(self, group: str) -> Any:
-        node = self.config.get(group)
-        if not node:
-            raise UserError(f"{self.path / FILE}: it has no {group}")
-        return node
 
     def _json(self, name: str, kind: type[Any]) -> Any:
         """What a JSON file holds, None where there is none."""

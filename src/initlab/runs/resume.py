@@ -16,10 +16,10 @@ from omegaconf import OmegaConf
 from initlab.errors import UserError
 from initlab.rules import nearest
 from initlab.runs.allowed import allowed_names, to_allow
-from initlab.runs.config_file import FILE, check_complete, read_config
+from initlab.runs.config_file import read_config
 from initlab.runs.find import find_run
 from initlab.runs.open_run import Run
-from initlab.runs.reading import check_no_links
+from initlab.runs.run_dir import RunDir
 
 # What may change while a run goes on: not what the steps so far were made with.
 WITHOUT = {"max_epochs": 10, "max_steps": -1, "max_time": None, "min_epochs": None, "min_steps": None}
@@ -62,7 +62,7 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
     follower = "LOCAL_RANK" in os.environ
     names = [name for word in allow for name in allowed_names(word.partition("=")[2])]
     run = Run(find_run(str(values["hydra.run.dir" if follower else "resume"]), "resume"), allow=names)
-    check_no_links(run.path)
+    RunDir(run.path).check()
     kept = [word for word in words if word not in (*chosen, *allow)]
     for word in kept:
         if word in overrides and not follower:
@@ -77,7 +77,6 @@ def own_config(run: Run) -> dict[str, Any]:
     """The run's resolved config as Hydra composes it: `resume` is its folder, and the paths in it follow the folder,
     which may have been moved. As many threads as it had, since other numbers round differently."""
     config = cast("dict[str, Any]", OmegaConf.to_container(run.config))
-    check_complete(config, run.path / FILE)
     moved = _with_folder(config, str(run.path))
     trainer = moved["trainer"]
     threads = config.get("threads") or run.environment.get("threads")

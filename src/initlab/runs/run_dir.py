@@ -18,11 +18,18 @@ from typing import Any, cast
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.config_file import FILE
+from initlab.runs.event_files import put_in_order
 from initlab.runs.growing_files import cut_back
 from initlab.runs.latest import point_latest_to
-from initlab.runs.reading import check_no_links, read_json
+from initlab.runs.reading import check_folder, check_no_links, read_json
 
 log = logging.getLogger(__name__)
+FILES = (
+    FILE, "environment.json", "uncommitted.diff", "metrics.csv", "signal.csv", "activations.csv", "histograms.csv",
+    "findings.json", "forecast.json", "pruned.json", "run.log", "summary.json", "failed.json", "checkpoints/best.ckpt",
+    "checkpoints/last.ckpt",
+)  # fmt: skip
+FOLDERS = ("checkpoints", "checkpoints/before_the_end", "tensorboard")
 
 
 class RunDir:
@@ -79,10 +86,11 @@ class RunDir:
         """Take the folder again for the run that it holds, from a checkpoint made when the growing files had these
         lengths and metrics.csv was `table`; what came later is removed."""
         self.hold()
-        check_no_links(self.path)
+        self.check()
         shorter = cut_back(self.path, lengths, table)
         if shorter:
             log.warning("%s: rows that were there at the checkpoint are missing", ", ".join(shorter))
+        put_in_order(self.path / "tensorboard")
         for name in ("summary.json", "failed.json"):  # it is not over
             (self.path / name).unlink(missing_ok=True)
         for part in self.path.rglob("*.part"):  # a file whose writer was killed
@@ -97,6 +105,15 @@ class RunDir:
         resumed = [*(before if isinstance(before, list) else []), {"step": step} | changed]
         self._write_json("environment.json", (environment or now) | {"resumed": resumed})
         point_latest_to(self.path)
+
+    def check(self) -> None:
+        """Raise UserError unless all in the folder is what a run may cut, replace or delete there."""
+        check_no_links(self.path)
+        for name in FILES:
+            if (self.path / name).is_dir():
+                raise UserError(f"{self.path / name}: must be a file, but is a folder")
+        for name in FOLDERS:
+            check_folder(self.path / name)
 
     @property
     def environment(self) -> dict[str, Any]:
