@@ -6,6 +6,7 @@ forwards and backwards?
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,14 +21,18 @@ READING = """
 The derivative is what a unit lets through of the gradient on its way back. Where it is near 0 the unit learns nothing:
 sigmoid and tanh on both sides, which is called saturation, and ReLU for every negative input. Sigmoid lets through a
 quarter at most, so a stack of them fades the gradient unless the weights are large; tanh, ReLU and the newer ones reach
-1. The gain is the factor that an initialisation needs to make good what the function takes away.
+1. The gain is the factor that an initialisation gives its weights. The last column but one is the factor that keeps
+E[phi(z)^2] = 1, z ~ N(0, 1): it is the gain, except of tanh and of the sigmoid, whose gains of 5/3 and 1 are torch's.
 """
+CONVENTIONS = ("tanh", "sigmoid")  # whose gain is torch's, not what keeps the second moment
 PASSES = 0.05  # of the largest derivative: a unit that lets less through counts as saturated, as in initlab.monitor
 
 
 def page(sheet: Sheet) -> None:
     x = torch.arange(-800, 801, dtype=torch.float64) / 100  # 0 is among them, where the kinks are
     eps = torch.finfo(torch.float64).eps
+    z = torch.arange(-12_000, 12_001, dtype=torch.float64) / 1000
+    density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
     curves, rows = {}, []
     for name, phi in ACTIVATIONS.items():
         at = x.clone().requires_grad_()
@@ -39,12 +44,22 @@ def page(sheet: Sheet) -> None:
             f"{name}: the derivative that is written down, against autograd", derivative, by_autograd, allowed
         )
         sheet.close(f"{name}: the value, against torch's own", value, phi.torch_module()(x), allowed)
+        keeps = torch.trapezoid(phi.value(z).square() * density, z).rsqrt()
+        if name not in CONVENTIONS:
+            sheet.close(
+                f"{name}: the gain, against 1 / sqrt(E[phi(z)^2])",
+                keeps,
+                torch.tensor(phi.gain, dtype=torch.float64),
+                1e-6,
+            )
         at_most = int(derivative.argmax())
         where = f"{x[at_most]:.2f}" if int((derivative == derivative[at_most]).sum()) == 1 else "many"
         share = float((derivative.abs() < PASSES * derivative.abs().max()).double().mean())
         values = f"{value.min():.3g} .. {value.max():.3g}"
         off = f"{gap:.1e}" if gap else "0"
-        rows.append([name, values, f"{derivative[at_most]:.3f}", where, f"{share:.0%}", f"{phi.gain:.4f}", off])
+        rows.append(
+            [name, values, f"{derivative[at_most]:.3f}", where, f"{share:.0%}", f"{phi.gain:.4f}", f"{keeps:.4f}", off]
+        )
         curves[name] = {"value": value[::5].tolist(), "derivative": derivative[::5].tolist()}
     sheet.check("sigmoid: the derivative is a quarter at most", max(curves["sigmoid"]["derivative"]) == 0.25)
     sheet.check("tanh: the derivative is 1 at most", max(curves["tanh"]["derivative"]) == 1)
@@ -55,6 +70,7 @@ def page(sheet: Sheet) -> None:
         "at x =",
         f"under {PASSES:.0%} of that",
         "gain",
+        "keeps E(phi^2)",
         "off autograd",
     ]
     sheet.table("On x from -8 to 8", columns, rows)

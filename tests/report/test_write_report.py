@@ -168,7 +168,7 @@ def test_who_beats_whom_is_said_as_the_closing_table_has_it(tmp_path: Path) -> N
     text = write_report(folder).read_text()
     assert "It beats normal (paired over the seeds" in text
     assert "+1.66" in text
-    assert "[1.5, 1.8]" in text
+    assert "[1.5, 1.82]" in text
     table.write_text(f"{best}normal,2,2.3526,1.66,-inf,inf,2,2,0\r\n")
     said = "Against normal (lower in 2 of 2 seeds): 2 seeds cannot decide at 95 % confidence, 6 can."
     assert said in write_report(folder).read_text()

@@ -20,8 +20,7 @@ LOSS_STEPS = 100  # updates that a run must have before "it does not move" is sa
 LOSS_STEPS_SO_FAR = 300  # ... and before it is said of a run that goes on: some begin on a plateau
 # A loss rises whose median at the end is so many times that of step 0, and whose every batch there is above it.
 LOSS_ROSE = 1.5
-# A run learns whose loss moves and has come down to half of what it was and of what guessing costs: the healthy runs of
-# docs/findings_runs.csv end at 0.36 of that at most, those that saturation harms at 0.54 at least.
+# A run learns whose loss moves and has come down to this share of what it was and of what guessing costs.
 LEARNS = 0.5
 
 

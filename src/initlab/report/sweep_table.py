@@ -78,7 +78,7 @@ def _figure(it: Spread | None) -> dict[str, Any]:
 def _difference(it: Difference | None) -> dict[str, Any]:
     if it is None:
         return _cell("", kind="figure")
-    small = f"[{it.low:.2g}, {it.high:.2g}]" if math.isfinite(it.low) else ""
+    small = f"[{it.low:.3g}, {it.high:.3g}]" if math.isfinite(it.low) else ""
     return _cell(f"{it.mean:+.3g}", kind="figure" if it.decided else "figure open") | {
         "sort": repr(it.mean),
         "small": small,

@@ -117,10 +117,10 @@ def _runs(row: Row) -> str:
 
 
 def _interval(difference: Difference | None) -> str:
-    """`+1.87 [1.5, 2.2]`, without the interval where the seeds are too few for one."""
+    """`+1.87 [1.52, 2.2]`, without the interval where the seeds are too few for one."""
     if difference is None:
         return ""
-    ends = f" [{difference.low:.2g}, {difference.high:.2g}]" if math.isfinite(difference.low) else ""
+    ends = f" [{difference.low:.3g}, {difference.high:.3g}]" if math.isfinite(difference.low) else ""
     return f"{difference.mean:+.3g}{ends}"
 
 
