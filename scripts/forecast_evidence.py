@@ -23,12 +23,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-CSV = Path(__file__).parents[1] / "docs" / "forecast_evidence.csv"
+DOCS = Path(__file__).parents[1] / "docs"
+CSV = DOCS / "forecast_evidence.csv"
 COLUMNS = ("init", "activation", "depth", "optimizer", "lr", "seed", "acc", "loss")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
 DEPTHS = (2, 5, 10, 20, 40)
 LRS = {"sgd": (0.1, 0.01, 0.001), "adam": (0.003, 0.001, 0.0003)}
-SEEDS, WIDTH, STEPS, TRAIN, HELD_OUT = (0, 1), 128, 200, 20_000, 2_000
+MOMENTUM, PLAIN_LRS = 0.9, (1.0, 0.1, 0.01)  # of SGD; without momentum ten times the rate is as fast
+SEEDS, WIDTH, STEPS, TRAIN, HELD_OUT = 2, 128, 200, 20_000, 2_000
+RECORDS = (
+    (CSV, WIDTH, MOMENTUM),
+    (DOCS / "forecast_evidence_width_32.csv", 32, MOMENTUM),
+    (DOCS / "forecast_evidence_no_momentum.csv", WIDTH, 0.0),
+)
 
 
 def schemes() -> dict[str, Any]:
@@ -41,7 +48,7 @@ def schemes() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run(csv: Path, only: list[str], steps: int, width: int) -> None:
+def run(csv: Path, only: list[str], steps: int, width: int, momentum: float, seeds: int) -> None:
     import torch
     from evidence.population import train_population
 
@@ -56,16 +63,18 @@ def run(csv: Path, only: list[str], steps: int, width: int) -> None:
     y = torch.tensor(arrays.train_labels[: TRAIN + HELD_OUT], dtype=torch.int64)
     data, held_out = (X[:TRAIN], y[:TRAIN]), (X[TRAIN:], y[TRAIN:])
     makers: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "sgd": partial(SGD, momentum=0.9), "adam": torch.optim.Adam,
+        "sgd": partial(SGD, momentum=momentum), "adam": torch.optim.Adam,
     }  # fmt: skip
     done = {tuple(line.split(",")[:6]) for line in csv.read_text().splitlines()[1:]} if csv.exists() else set()
     rows = RowWriter(csv, COLUMNS)
     for depth, optimizer, activation in itertools.product(DEPTHS, LRS, ACTIVATIONS):
-        for lr in LRS[optimizer]:
+        if optimizer == "adam" and momentum != MOMENTUM:
+            continue
+        for lr in LRS[optimizer] if momentum == MOMENTUM else PLAIN_LRS:
             unit = (activation, str(depth), optimizer, str(lr))
             members = [
                 ((name, scheme), seed)
-                for (name, scheme), seed in itertools.product(schemes().items(), SEEDS)
+                for (name, scheme), seed in itertools.product(schemes().items(), range(seeds))
                 if (name, *unit, str(seed)) not in done
             ]
             if not members or (only and not set(only) & set(unit)):
@@ -83,15 +92,29 @@ def run(csv: Path, only: list[str], steps: int, width: int) -> None:
             print(*unit, f"{time.perf_counter() - began:.1f} s", flush=True)
 
 
-def show(csv: Path, width: int) -> None:
-    from evidence.fit import read_cells, report
+def show() -> None:
+    from evidence import fit, rates
 
     from initlab.limits import GAINED, LOST
-    from initlab.theory import forecast
+    from initlab.theory import Forecast, forecast
 
     drawn = schemes()
-    cells = read_cells(csv, lambda init, phi, depth: forecast(drawn[init], phi, [784, *[width] * depth, 10]))
-    report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
+    found: dict[tuple[object, ...], Forecast] = {}
+
+    def forecast_of(init: str, phi: str, depth: int, kind: str, width: int) -> Forecast:
+        key = (init, phi, depth, kind, width)
+        if key not in found:
+            found[key] = forecast(drawn[init], phi, [784, *[width] * depth, 10], kind=kind)
+        return found[key]
+
+    cases = []
+    for path, width, momentum in RECORDS:
+        print(f"{path.name}, width {width}: the best of the learning rates")
+        cells = fit.read_cells(path, partial(forecast_of, width=width))
+        fit.report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
+        cases += rates.read_cases(path, width, momentum, partial(forecast_of, width=width))
+    print("each learning rate by itself, all widths and momenta")
+    rates.report(cases)
 
 
 def main() -> None:
@@ -101,11 +124,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="activations, depths, optimisers")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--width", type=int, default=WIDTH)
+    parser.add_argument("--momentum", type=float, choices=(MOMENTUM, 0.0), default=MOMENTUM)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     args = parser.parse_args()
     if args.what == "run":
-        run(args.csv, args.only, args.steps, args.width)
+        run(args.csv, args.only, args.steps, args.width, args.momentum, args.seeds)
     else:
-        show(args.csv, args.width)
+        show()
 
 
 if __name__ == "__main__":

@@ -33,16 +33,16 @@ class Cell:
         return self.acc >= TRAINS
 
 
-def read_cells(path: Path, foretell: Callable[[str, str, int], Any]) -> list[Cell]:
-    """`foretell(init, activation, depth)` gives a forecast."""
+def read_cells(path: Path, forecast: Callable[[str, str, int, str], Any]) -> list[Cell]:
+    """`forecast(init, activation, depth, kind)` gives a forecast."""
     best: dict[tuple[Any, ...], float] = {}
     with open(path, newline="") as file:
         for row in csv.DictReader(file):
             key = (row["init"], row["activation"], int(row["depth"]), row["optimizer"], int(row["seed"]))
             best[key] = max(best.get(key, 0.0), float(row["acc"]))
-    forecasts = {network: foretell(*network) for network in {key[:3] for key in best}}
+    forecasts = {network: forecast(*network) for network in {key[:4] for key in best}}
     return [
-        Cell(*key, acc, forecasts[key[:3]].decades, forecasts[key[:3]].logit_std) for key, acc in sorted(best.items())
+        Cell(*key, acc, forecasts[key[:4]].decades, forecasts[key[:4]].logit_std) for key, acc in sorted(best.items())
     ]
 
 

@@ -10,6 +10,14 @@ LOST = {"sgd": -2.25, "adam": -5.5}  # decades; SGD with momentum, and Adam for 
 GAINED = {"sgd": 1.75, "adam": 4.75}
 EDGE = 0.5  # decades to either side of a limit that are too near to call: no finding, and "on the edge" before the run
 
+# Of the learning rate, in decades of what `initlab.theory.rates` computes; fitted to the runs of each rate apart, by
+# `python scripts/forecast_evidence.py rates`.
+TOO_SMALL = 0.85  # 200 lr D
+TOO_LARGE = {"sgd": {False: -0.85, True: -0.4}, "adam": {False: -0.3, True: -0.4}}  # lr R sum 1 / n, by bounded or not
+EDGE_SMALL, EDGE_LARGE = 1.0, 0.5  # to either side of these limits, too near to call
+ADAM_LEAST = 1e-3  # a decade above the smallest rate that is called
+UNSTABLE_GAIN = 0.75  # decades by which layers whose gain grows with the signal may amplify a change of it
+
 # Optimisers whose step does not shrink with the gradient, by the beginning of the class's name in lower case.
 SCALE_FREE = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "muon", "sophia", "rprop", "lamb")
 

@@ -1,0 +1,134 @@
+"""The learning rate: each rate of the record judged by itself, limits fitted with a part of the runs held out.
+
+A case is a network (initialisation, activation, depth, width), an optimiser and a learning rate; it "trains" if the
+mean held-out accuracy over its seeds is at least half. Two seeds are one case.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from evidence.fit import TRAINS, auc
+
+from initlab.limits import EDGE, EDGE_LARGE, EDGE_SMALL, GAINED, LOST, TOO_LARGE, TOO_SMALL, UNSTABLE_GAIN
+
+GRID = np.arange(-4, 4, 0.05)
+MARGIN = 0.5  # decades by which the other side must hold, for a case to take part in the fit of this one
+HELD_OUT = ("init", "activation", "depth", "width", "momentum")
+Limits = dict[Any, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    init: str
+    activation: str
+    depth: int
+    width: int
+    momentum: float
+    lr: float
+    kind: str = field(repr=False)
+    acc: float
+    decades: float
+    small: float  # log10 of 200 lr / (1 - m) D
+    large: float  # log10 of lr / (1 + m) R sum 1 / n
+    bounded: bool
+    amplified: float  # decades
+
+    @property
+    def trains(self) -> bool:
+        return self.acc >= TRAINS
+
+    def margin(self, limits: Limits) -> float:
+        """To the nearest limit, in edges: above 1 it clearly trains, below -1 it clearly does not."""
+        decades = min(self.decades - LOST[self.kind], GAINED[self.kind] - self.decades) / EDGE
+        below = (limits[self.bounded] - self.large) / EDGE_LARGE
+        above = (self.small - limits["small"]) / EDGE_SMALL if self.kind == "sgd" else np.inf
+        return float(min(decades, below, above))
+
+    def verdict(self, limits: Limits) -> int:
+        """1: trains, -1: does not, 0: on the edge; as `initlab.theory.forecast` decides."""
+        margin = self.margin(limits)
+        return 0 if abs(margin) < 1 or (margin > 0 and self.amplified > UNSTABLE_GAIN) else int(np.sign(margin))
+
+
+def read_cases(path: Path, width: int, momentum: float, forecast: Callable[[str, str, int, str], Any]) -> list[Case]:
+    """`forecast(init, activation, depth, kind)` gives a forecast."""
+    accs: dict[tuple[str, str, int, str, float], list[float]] = defaultdict(list)
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            key = (row["init"], row["activation"], int(row["depth"]), row["optimizer"], float(row["lr"]))
+            accs[key].append(float(row["acc"]))
+    found = {network: forecast(*network) for network in {key[:4] for key in accs}}
+    cases = []
+    for (init, activation, depth, kind, lr), acc in sorted(accs.items()):
+        one, m = found[init, activation, depth, kind], momentum if kind == "sgd" else 0.0
+        with np.errstate(divide="ignore"):
+            small = float(np.log10(200 * lr / (1 - m) * one.effects.apart))
+            large = float(np.log10(lr / (1 + m) * one.effects.share))
+        cases.append(
+            Case(
+                init, activation, depth, width, m, lr, kind, float(np.mean(acc)), one.decades, small, large,
+                one.effects.bounded, one.amplified,
+            )  # fmt: skip
+        )
+    return cases
+
+
+def fitted(cases: list[Case]) -> Limits:
+    """The limits with the most cases right, of those that the other limits let train; of equally good ones the middle."""
+    kind = cases[0].kind
+    limits: Limits = dict(TOO_LARGE[kind]) | {"small": TOO_SMALL}
+    inside = [c for c in cases if LOST[kind] + MARGIN < c.decades < GAINED[kind] - MARGIN]
+    for bounded in (False, True):
+        some = [c for c in inside if c.bounded == bounded and (kind == "adam" or c.small > TOO_SMALL + EDGE_SMALL)]
+        limits[bounded] = _best([-c.large for c in some], [c.trains for c in some], -1)
+    if kind == "sgd":
+        some = [c for c in cases if c.large < limits[c.bounded] - MARGIN]
+        limits["small"] = _best([c.small for c in some], [c.trains for c in some], 1)
+    return limits
+
+
+def _best(scores: list[float], trains: list[bool], sign: int) -> float:
+    score, label = np.array(scores), np.array(trains)
+    right = np.array([((score > sign * limit) == label).mean() for limit in GRID])
+    best = np.flatnonzero(right == right.max())
+    return float(GRID[best[len(best) // 2]])
+
+
+def report(cases: list[Case]) -> None:
+    for kind in ("sgd", "adam"):
+        some = [c for c in cases if c.kind == kind]
+        limits: Limits = dict(TOO_LARGE[kind]) | {"small": TOO_SMALL}
+        ours = {str(name): round(limit, 2) for name, limit in fitted(some).items()}
+        print(f"{kind}: {len(some)} cases, {sum(c.trains for c in some)} train; fitted to all: {ours}; limits.py: {limits}")
+        print(f"  {'limits.py':24}{score([(c, limits) for c in some])}")
+        for width, momentum in sorted({(c.width, c.momentum) for c in some}):
+            part = [(c, limits) for c in some if (c.width, c.momentum) == (width, momentum)]
+            print(f"    width {width:4}, momentum {momentum:<4}{score(part)}")
+        for by in HELD_OUT:
+            values = sorted({getattr(c, by) for c in some})
+            if len(values) > 1:
+                left = {value: fitted([c for c in some if getattr(c, by) != value]) for value in values}
+                print(f"  held out by {by:12}{score([(c, left[getattr(c, by)]) for c in some])}")
+        wrong = [c for c in some if c.verdict(limits) == (-1 if c.trains else 1)]
+        for c in wrong:
+            print(f"    wrong: {c.init} {c.activation} {c.depth} x {c.width}, momentum {c.momentum}, lr {c.lr}: {c.acc:.2f}")
+
+
+def score(judged: list[tuple[Case, Limits]]) -> str:
+    verdicts = np.array([case.verdict(limits) for case, limits in judged])
+    margins = np.array([case.margin(limits) for case, limits in judged])
+    trains = np.array([case.trains for case, _ in judged])
+    clear, yes, no = verdicts != 0, verdicts == 1, verdicts == -1
+    return (
+        f"clear {clear.sum()} of {len(judged)}, right {((verdicts == 1) == trains)[clear].sum()} "
+        f"({((verdicts == 1) == trains)[clear].mean():.1%}); trains {trains[yes].sum()} of {yes.sum()}, "
+        f"will not {(~trains[no]).sum()} of {no.sum()}; two-way {((margins > 0) == trains).mean():.1%}, "
+        f"AUC {auc(margins, trains):.3f}"
+    )
