@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from evidence.fit import TRAINS, auc
 
-from initlab.limits import EDGE, EDGE_LARGE, EDGE_SMALL, GAINED, LOST, TOO_LARGE, TOO_SMALL, UNSTABLE_GAIN
+from initlab.limits import EDGE, EDGE_LARGE, EDGE_SMALL, TOO_LARGE, TOO_SMALL, UNSTABLE_GAIN, limits_of
 
 GRID = np.arange(-4, 4, 0.05)
-MARGIN = 0.5  # decades by which the other side must hold, for a case to take part in the fit of this one
 HELD_OUT = ("init", "activation", "depth", "width", "momentum")
 Limits = dict[Any, float]
 
@@ -46,9 +45,10 @@ class Case:
 
     def margin(self, limits: Limits) -> float:
         """To the nearest limit, in edges: above 1 it clearly trains, below -1 it clearly does not."""
-        decades = min(self.decades - LOST[self.kind], GAINED[self.kind] - self.decades) / EDGE
+        low, high = limits_of(self.kind, self.bounded)
+        decades = min(self.decades - low, high - self.decades) / EDGE
         below = (limits[self.bounded] - self.large) / EDGE_LARGE
-        above = (self.small - limits["small"]) / EDGE_SMALL if self.kind == "sgd" else np.inf
+        above = (self.small - limits["small"]) / EDGE_SMALL[self.kind]
         return float(min(decades, below, above))
 
     def verdict(self, limits: Limits) -> int:
@@ -83,28 +83,34 @@ def read_cases(path: Path, width: int, momentum: float, forecast: Callable[[str,
 def fitted(cases: list[Case]) -> Limits:
     """The limits with the most cases right, of those that the other limits let train; of equally good ones the middle."""
     kind = cases[0].kind
-    limits: Limits = dict(TOO_LARGE[kind]) | {"small": TOO_SMALL}
-    inside = [c for c in cases if LOST[kind] + MARGIN < c.decades < GAINED[kind] - MARGIN]
+    limits = limits_now(kind)
+    inside = [c for c in cases if min(c.decades - limits_of(kind, c.bounded)[0], limits_of(kind, c.bounded)[1] - c.decades) > EDGE]
+    some = inside if kind == "adam" else cases  # SGD's D knows what the decades know
     for bounded in (False, True):
-        some = [c for c in inside if c.bounded == bounded and (kind == "adam" or c.small > TOO_SMALL + EDGE_SMALL)]
-        limits[bounded] = _best([-c.large for c in some], [c.trains for c in some], -1)
-    if kind == "sgd":
-        some = [c for c in cases if c.large < limits[c.bounded] - MARGIN]
-        limits["small"] = _best([c.small for c in some], [c.trains for c in some], 1)
+        fast = [c for c in inside if c.bounded == bounded and c.small > TOO_SMALL[kind] + EDGE_SMALL[kind]]
+        limits[bounded] = _best([-c.large for c in fast], [c.trains for c in fast], -1)
+    slow = [c for c in some if c.large < limits[c.bounded] - EDGE_LARGE]
+    limits["small"] = _best([c.small for c in slow], [c.trains for c in slow], 1)
     return limits
 
 
+def limits_now(kind: str) -> Limits:
+    return dict(TOO_LARGE[kind]) | {"small": TOO_SMALL[kind]}
+
+
 def _best(scores: list[float], trains: list[bool], sign: int) -> float:
+    """Within the range of the scores: where none fails, no limit beyond what was tried."""
     score, label = np.array(scores), np.array(trains)
-    right = np.array([((score > sign * limit) == label).mean() for limit in GRID])
+    grid = GRID[(sign * GRID >= score.min()) & (sign * GRID <= score.max())]
+    right = np.array([((score > sign * limit) == label).mean() for limit in grid])
     best = np.flatnonzero(right == right.max())
-    return float(GRID[best[len(best) // 2]])
+    return float(grid[best[len(best) // 2]])
 
 
 def report(cases: list[Case]) -> None:
     for kind in ("sgd", "adam"):
         some = [c for c in cases if c.kind == kind]
-        limits: Limits = dict(TOO_LARGE[kind]) | {"small": TOO_SMALL}
+        limits = limits_now(kind)
         ours = {str(name): round(limit, 2) for name, limit in fitted(some).items()}
         print(f"{kind}: {len(some)} cases, {sum(c.trains for c in some)} train; fitted to all: {ours}; limits.py: {limits}")
         print(f"  {'limits.py':24}{score([(c, limits) for c in some])}")

@@ -15,7 +15,7 @@ from initlab.nn import ActivationFunction
 from initlab.theory.convex import judge_convex
 from initlab.theory.elementwise import Elementwise, elementwise
 from initlab.theory.inputs import FASHION_MNIST, Inputs
-from initlab.theory.rates import Effects, Rate, Scheme, effects
+from initlab.theory.rates import Effects, Rate, Scheme, effects, is_bounded
 from initlab.theory.recursion import BATCH, Signal, propagate
 from initlab.theory.rule import NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge, judge_rate
 
@@ -155,7 +155,7 @@ def forecast(
     decades = _log10(math.sqrt(signal.backward[0])) if depth else 0.0
     logit_std = math.sqrt(signal.square[-1] * signal.distance[-1])
     layers = layers_of(signal, widths, scheme.unit_signal)
-    verdict = judge(decades, kind) if depth else judge_convex(inputs, widths, loss, kind, rate)
+    verdict = judge(decades, kind, is_bounded(phi)) if depth else judge_convex(inputs, widths, loss, kind, rate)
     amplified = _amplified(signal)
     unstable = any(layer.low is None for layer in layers) and _depends_on_size(question, verdict)
     of_step = None
@@ -166,7 +166,7 @@ def forecast(
         why = f"unstable: a signal that begins a little larger or smaller ends otherwise; {verdict.why}"
         verdict = replace(verdict, word=UNSURE, why=why)
     chi = float(signal.gain_back[-2]) if depth > 1 else math.nan
-    carries = _carries(signal, kind)
+    carries = _carries(signal, kind, is_bounded(phi))
     numbers = (layers, decades, logit_std, _dies(signal, kind), chi, carries, of_step, amplified)
     return Forecast(verdict, *numbers, *question)
 
@@ -219,7 +219,7 @@ def _depends_on_size(question: Any, verdict: Verdict) -> bool:
     for factor in (0.5, 2.0):
         other = Inputs((inputs.mean_square * factor,), inputs.similarity, "")
         signal = propagate(scheme, phi, widths, other, bias=bias, pairs=False)
-        if judge(_log10(math.sqrt(signal.backward[0])), kind).word != verdict.word:
+        if judge(_log10(math.sqrt(signal.backward[0])), kind, is_bounded(phi)).word != verdict.word:
             return True
     return False
 
@@ -257,10 +257,10 @@ def _dies(signal: Signal, kind: str) -> str:
     return "; ".join(found)
 
 
-def _carries(signal: Signal, kind: str) -> int:
+def _carries(signal: Signal, kind: str, bounded: bool) -> int:
     """Networks cut off behind each hidden layer: g_1 / g_d is a product of the first factors."""
     decades = np.concatenate([[0.0], np.cumsum([_log10(math.sqrt(chi)) for chi in signal.gain_back[:-1]])])
-    fits = [d + 1 for d, lost in enumerate(decades[: len(signal.square) - 1]) if judge(lost, kind).word == TRAINS]
+    fits = [d + 1 for d, lost in enumerate(decades[: len(signal.square) - 1]) if judge(lost, kind, bounded).word == TRAINS]
     return max(fits, default=0)
 
 

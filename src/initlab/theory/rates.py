@@ -9,8 +9,8 @@ it is how far a step on x' moves z(x). Two sums over the layers follow:
 R counts for more in a narrow deep network, whose product of random matrices scatters by sum_l 1 / n_l (Hanin and Nica
 2020). So lr is large enough where 200 lr D passes one limit, and small enough where lr R sum_l 1 / n_l stays below
 another, higher if the activation is bounded. Momentum m makes lr / (1 - m) of the first lr and lr / (1 + m) of the
-second (a quadratic is stable up to 2 (1 + m) / curvature). Adam moves every weight by about lr, so that the share is
-sqrt(fan_in fan_out) / |W_l|, and below its record's rates nothing is known.
+second (a quadratic is stable up to 2 (1 + m) / curvature). Adam moves every weight by about lr, so that its share is
+sqrt(fan_in fan_out) / |W_l|; it has got far enough where 200 lr times the mean share of the layers passes a limit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Protocol
 
 import numpy as np
 
-from initlab.limits import ADAM_LEAST, EDGE_LARGE, EDGE_SMALL, TOO_LARGE, TOO_SMALL
+from initlab.limits import EDGE_LARGE, EDGE_SMALL, TOO_LARGE, TOO_SMALL
 from initlab.theory.elementwise import Elementwise
 from initlab.theory.inputs import Inputs
 from initlab.theory.integrals import moments
@@ -59,17 +59,18 @@ class Window:
     low: float
     high: float
     large: str
+    kind: str
 
     def small_by(self, lr: float, steps: float = STEPS) -> float:
         """In units of the edge: above 1 clearly too small, below -1 clearly not."""
-        return _log10(self.low * STEPS / max(steps, 1) / lr) / EDGE_SMALL if lr > 0 else math.inf
+        return _log10(self.low * STEPS / max(steps, 1) / lr) / EDGE_SMALL[self.kind] if lr > 0 else math.inf
 
     def large_by(self, lr: float) -> float:
         return _log10(lr / self.high) / EDGE_LARGE if lr > 0 else -math.inf
 
     def nearest(self, lr: float | None = None) -> float | None:
         """The round learning rate that clearly trains and is nearest to `lr` (the largest if None); None if none is."""
-        low, high = self.low * 10**EDGE_SMALL, self.high * 10**-EDGE_LARGE
+        low, high = self.low * 10 ** EDGE_SMALL[self.kind], self.high * 10**-EDGE_LARGE
         if not low < high < math.inf:
             return None
         wanted = min(max(lr or high, low), high)
@@ -81,7 +82,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Effects:
-    """Of a step of lr 1: D, and R sum_l 1 / n_l, as above; and whether the activation is bounded."""
+    """Of a step of lr 1: D (Adam: R a layer), and R sum_l 1 / n_l, as above; and whether the activation is bounded."""
 
     apart: float
     share: float
@@ -92,8 +93,8 @@ class Effects:
         large = "it saturates and stays there" if self.bounded else "it diverges"
         with np.errstate(divide="ignore"):
             high = 10 ** TOO_LARGE[kind][self.bounded] * np.divide(1 + momentum, self.share)
-            low = 10**TOO_SMALL / STEPS * np.divide(1 - momentum, self.apart)
-        return Window(ADAM_LEAST if kind == "adam" else float(low), float(high), large)
+            low = 10 ** TOO_SMALL[kind] / STEPS * np.divide(1 - momentum, self.apart)
+        return Window(float(low), float(high), large, kind)
 
 
 def effects(
@@ -115,9 +116,13 @@ def effects(
         shared = (fan_in * (square - apart) + bias) * slope
         size = np.sqrt(weight) * (1 + np.sqrt(fan_out / fan_in))  # spectral norm of a layer's weights
         share = steps * (np.sqrt(fan_in * fan_out) if kind == "adam" else np.sqrt(shared)) / size
-        bounded = bool(np.all(np.abs(phi.value(FAR_OUT)) < math.sqrt(FAR_OUT[-1])))
+        moved = share.mean() if kind == "adam" else (steps * fan_in * apart * slope).sum()
         scatter = sum(1 / n for n in widths[1:-1])
-        return Effects(float((steps * fan_in * apart * slope).sum()), float(share.sum() * scatter), bounded)
+        return Effects(float(moved), float(share.sum() * scatter), is_bounded(phi))
+
+
+def is_bounded(phi: Elementwise) -> bool:
+    return bool(np.all(np.abs(phi.value(FAR_OUT)) < math.sqrt(FAR_OUT[-1])))
 
 
 def _log10(x: float) -> float:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from initlab.limits import EDGE, GAINED, LOST
+from initlab.limits import EDGE, limits_of
 from initlab.theory.rates import STEPS, Rate, Window
 
 TRAINS, NOT, UNSURE, UNKNOWN = "trains", "will not train", "on the edge", "no forecast"
@@ -34,17 +34,20 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        other = f"; trains at lr {self.other:g}" if self.other else ""
-        return f"{self.word}{f' {self.rate}' if self.rate else ''}{other}"
+        return f"{self.word} {self.rate}" if self.rate else self.word
+
+    @property
+    def reason(self) -> str:
+        return f"{self.why}; trains at lr {self.other:g}" if self.other else self.why
 
     @property
     def says(self) -> str:
-        return f"{self.headline}: {self.why}"
+        return f"{self.headline}: {self.reason}"
 
 
-def judge(decades: float, kind: str) -> Verdict:
-    """With the best learning rate; `kind`: "sgd" or "adam"."""
-    low, high = LOST[kind], GAINED[kind]
+def judge(decades: float, kind: str, bounded: bool = False) -> Verdict:
+    """With the best learning rate; `kind`: "sgd" or "adam"; `bounded`: the activation is."""
+    low, high = limits_of(kind, bounded)
     reach = f"from {low:g} to {high:+g} trains with {'Adam' if kind == 'adam' else 'SGD'}"
     why = f"the gradient of the first layer is 10^{decades:+.1f} of the last one's; {reach}"
     inside = min(decades - low, high - decades)
@@ -65,15 +68,17 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
     other = window.nearest(rate.lr) if found.word == TRAINS else None
     small, large = window.small_by(rate.lr), window.large_by(rate.lr)
     if large > 1:
-        why = f"{window.large}, as lr is about {_factor(rate.lr / window.high)} times too large"
+        why = f"{window.large}, lr being about {_factor(rate.lr / window.high)} times too large"
         return Verdict(NOT, why, past, at, other)
-    if small > 1 and window.small_by(rate.lr, rate.steps) > 1 and kind == "sgd":
-        times = "" if rate.lr == 0 else f" by a factor of about {_factor(window.low / rate.lr)}"
-        return Verdict(NOT, f"{STEPS} steps of it are too small to learn from{times}", past, at, other)
+    if rate.lr == 0:
+        return Verdict(NOT, "no step is taken", "", at, other)
+    if small > 1 and window.small_by(rate.lr, rate.steps) > 0:
+        why = f"{STEPS} steps of it are too small to learn from, by a factor of about {_factor(window.low / rate.lr)}"
+        return Verdict(NOT, why, past, at, other)
     if large > -1:
         return Verdict(UNSURE, f"lr is near the largest that trains, about {window.high:.1g}", past, at, other)
     if small > 1:
-        return Verdict(UNSURE, f"lr is small for {STEPS} steps, and the record has no longer runs", past, at, other)
+        return Verdict(UNSURE, f"lr is small for {STEPS} steps, and the evidence has no longer runs", past, at, other)
     if small > -1:
         why = f"lr is near the smallest that trains in {STEPS} steps, about {window.low:.1g}"
         return Verdict(UNSURE, why, past, at, other)
@@ -85,4 +90,4 @@ def _factor(x: float) -> str:
 
 
 def record(kind: str, *, of_rate: bool) -> str:
-    return "TODO"
+    return f"TODO {kind} {of_rate}"
