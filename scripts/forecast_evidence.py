@@ -92,10 +92,10 @@ def run(csv: Path, only: list[str], steps: int, width: int, momentum: float, see
             print(*unit, f"{time.perf_counter() - began:.1f} s", flush=True)
 
 
-def show() -> None:
+def read() -> tuple[dict[Path, list[Any]], list[Any]]:
+    """Cells by record, the best of the learning rates; cases of all records, each learning rate by itself."""
     from evidence import fit, rates
 
-    from initlab.limits import GAINED, LOST
     from initlab.theory import Forecast, forecast
 
     drawn = schemes()
@@ -107,13 +107,23 @@ def show() -> None:
             found[key] = forecast(drawn[init], phi, [784, *[width] * depth, 10], kind=kind)
         return found[key]
 
-    cases = []
+    cells, cases = {}, []
     for path, width, momentum in RECORDS:
-        print(f"{path.name}, width {width}: the best of the learning rates")
-        cells = fit.read_cells(path, partial(forecast_of, width=width))
-        fit.report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
+        cells[path] = fit.read_cells(path, partial(forecast_of, width=width))
         cases += rates.read_cases(path, width, momentum, partial(forecast_of, width=width))
-    print("each learning rate by itself, all widths and momenta")
+    return cells, cases
+
+
+def show() -> None:
+    from evidence import fit, rates
+
+    from initlab.limits import GAINED, LOST
+
+    by_record, cases = read()
+    for path, cells in by_record.items():
+        print(f"{path.name}: the best of the learning rates")
+        fit.report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
+    print("each learning rate by itself, of all records")
     rates.report(cases)
 
 

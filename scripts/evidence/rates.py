@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evidence.fit import TRAINS, auc
 
+from evidence.fit import TRAINS, auc
 from initlab.limits import EDGE, EDGE_LARGE, EDGE_SMALL, TOO_LARGE, TOO_SMALL, UNSTABLE_GAIN, limits_of
 
 GRID = np.arange(-4, 4, 0.05)
@@ -57,6 +57,9 @@ class Case:
         return 0 if abs(margin) < 1 or (margin > 0 and self.amplified > UNSTABLE_GAIN) else int(np.sign(margin))
 
 
+Judged = list[tuple[Case, Limits]]
+
+
 def read_cases(path: Path, width: int, momentum: float, forecast: Callable[[str, str, int, str], Any]) -> list[Case]:
     """`forecast(init, activation, depth, kind)` gives a forecast."""
     accs: dict[tuple[str, str, int, str, float], list[float]] = defaultdict(list)
@@ -73,18 +76,33 @@ def read_cases(path: Path, width: int, momentum: float, forecast: Callable[[str,
             large = float(np.log10(lr / (1 + m) * one.effects.share))
         cases.append(
             Case(
-                init, activation, depth, width, m, lr, kind, float(np.mean(acc)), one.decades, small, large,
-                one.effects.bounded, one.amplified,
-            )  # fmt: skip
+                init,
+                activation,
+                depth,
+                width,
+                m,
+                lr,
+                kind,
+                float(np.mean(acc)),
+                one.decades,
+                small,
+                large,
+                one.effects.bounded,
+                one.amplified,
+            )
         )
     return cases
 
 
 def fitted(cases: list[Case]) -> Limits:
-    """The limits with the most cases right, of those that the other limits let train; of equally good ones the middle."""
+    """The limits with the most right of the cases that the other limits let train; of equally good ones the middle."""
     kind = cases[0].kind
     limits = limits_now(kind)
-    inside = [c for c in cases if min(c.decades - limits_of(kind, c.bounded)[0], limits_of(kind, c.bounded)[1] - c.decades) > EDGE]
+    inside = [
+        c
+        for c in cases
+        if min(c.decades - limits_of(kind, c.bounded)[0], limits_of(kind, c.bounded)[1] - c.decades) > EDGE
+    ]
     some = inside if kind == "adam" else cases  # SGD's D knows what the decades know
     for bounded in (False, True):
         fast = [c for c in inside if c.bounded == bounded and c.small > TOO_SMALL[kind] + EDGE_SMALL[kind]]
@@ -92,6 +110,23 @@ def fitted(cases: list[Case]) -> Limits:
     slow = [c for c in some if c.large < limits[c.bounded] - EDGE_LARGE]
     limits["small"] = _best([c.small for c in slow], [c.trains for c in slow], 1)
     return limits
+
+
+def held_out(cases: list[Case]) -> dict[str, Judged]:
+    """By what is held out: each case with the limits fitted to those of all other values of it."""
+    found = {}
+    for by in HELD_OUT:
+        values = sorted({getattr(c, by) for c in cases})
+        if len(values) > 1:
+            left = {value: fitted([c for c in cases if getattr(c, by) != value]) for value in values}
+            found[by] = [(c, left[getattr(c, by)]) for c in cases]
+    return found
+
+
+def clear_and_right(judged: Judged) -> tuple[int, int]:
+    """Cases with a clear verdict, and those of them where it is right."""
+    clear = [(case.verdict(limits) == 1) == case.trains for case, limits in judged if case.verdict(limits)]
+    return len(clear), sum(clear)
 
 
 def limits_now(kind: str) -> Limits:
@@ -112,29 +147,28 @@ def report(cases: list[Case]) -> None:
         some = [c for c in cases if c.kind == kind]
         limits = limits_now(kind)
         ours = {str(name): round(limit, 2) for name, limit in fitted(some).items()}
-        print(f"{kind}: {len(some)} cases, {sum(c.trains for c in some)} train; fitted to all: {ours}; limits.py: {limits}")
+        print(f"{kind}: {len(some)} cases, {sum(c.trains for c in some)} train; fitted: {ours}; limits.py: {limits}")
         print(f"  {'limits.py':24}{score([(c, limits) for c in some])}")
         for width, momentum in sorted({(c.width, c.momentum) for c in some}):
             part = [(c, limits) for c in some if (c.width, c.momentum) == (width, momentum)]
             print(f"    width {width:4}, momentum {momentum:<4}{score(part)}")
-        for by in HELD_OUT:
-            values = sorted({getattr(c, by) for c in some})
-            if len(values) > 1:
-                left = {value: fitted([c for c in some if getattr(c, by) != value]) for value in values}
-                print(f"  held out by {by:12}{score([(c, left[getattr(c, by)]) for c in some])}")
+        for by, judged in held_out(some).items():
+            print(f"  held out by {by:12}{score(judged)}")
         wrong = [c for c in some if c.verdict(limits) == (-1 if c.trains else 1)]
         for c in wrong:
-            print(f"    wrong: {c.init} {c.activation} {c.depth} x {c.width}, momentum {c.momentum}, lr {c.lr}: {c.acc:.2f}")
+            print(
+                f"    wrong: {c.init} {c.activation} {c.depth} x {c.width}, momentum {c.momentum}, lr {c.lr}: {c.acc}"
+            )
 
 
-def score(judged: list[tuple[Case, Limits]]) -> str:
+def score(judged: Judged) -> str:
     verdicts = np.array([case.verdict(limits) for case, limits in judged])
     margins = np.array([case.margin(limits) for case, limits in judged])
     trains = np.array([case.trains for case, _ in judged])
-    clear, yes, no = verdicts != 0, verdicts == 1, verdicts == -1
+    yes, no = verdicts == 1, verdicts == -1
+    clear, right = clear_and_right(judged)
     return (
-        f"clear {clear.sum()} of {len(judged)}, right {((verdicts == 1) == trains)[clear].sum()} "
-        f"({((verdicts == 1) == trains)[clear].mean():.1%}); trains {trains[yes].sum()} of {yes.sum()}, "
-        f"will not {(~trains[no]).sum()} of {no.sum()}; two-way {((margins > 0) == trains).mean():.1%}, "
+        f"clear {clear} of {len(judged)}, right {right} ({right / clear:.1%}); trains {trains[yes].sum()} of "
+        f"{yes.sum()}, will not {(~trains[no]).sum()} of {no.sum()}; two-way {((margins > 0) == trains).mean():.1%}, "
         f"AUC {auc(margins, trains):.3f}"
     )

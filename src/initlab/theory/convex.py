@@ -31,7 +31,14 @@ def judge_convex(inputs: Inputs, widths: Sequence[int], loss: str, kind: str, ra
     high = 2 * (1 + rate.momentum) / (scale * inputs.curvature)
     step = rate.lr / (1 - rate.momentum)
     if softmax:  # as in a network with hidden layers
-        way = step * STEPS * widths[0] * (1 - inputs.similarity) * inputs.mean_square / 10 ** (TOO_SMALL[kind] + EDGE_SMALL[kind])
+        way = (
+            step
+            * STEPS
+            * widths[0]
+            * (1 - inputs.similarity)
+            * inputs.mean_square
+            / 10 ** (TOO_SMALL[kind] + EDGE_SMALL[kind])
+        )
         own = way * max(rate.steps / STEPS, 1)
     else:
         way = own = step * rate.steps * scale * inputs.mean_square  # along the average direction; 1 - 1 / e of it

@@ -260,7 +260,9 @@ def _dies(signal: Signal, kind: str) -> str:
 def _carries(signal: Signal, kind: str, bounded: bool) -> int:
     """Networks cut off behind each hidden layer: g_1 / g_d is a product of the first factors."""
     decades = np.concatenate([[0.0], np.cumsum([_log10(math.sqrt(chi)) for chi in signal.gain_back[:-1]])])
-    fits = [d + 1 for d, lost in enumerate(decades[: len(signal.square) - 1]) if judge(lost, kind, bounded).word == TRAINS]
+    fits = [
+        d + 1 for d, lost in enumerate(decades[: len(signal.square) - 1]) if judge(lost, kind, bounded).word == TRAINS
+    ]
     return max(fits, default=0)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from initlab.theory.elementwise import Array
 
-
 POWERS = 30  # of E[x x^T], for its largest eigenvalue
 
 
@@ -47,11 +46,10 @@ def inputs_of(X: Any, groups: int = 16) -> Inputs:
 def _curvature(rows: Array) -> float:
     """By the power method, on the rows."""
     rows = np.hstack([rows, np.ones((len(rows), 1))])
-    direction = np.random.default_rng(0).standard_normal(rows.shape[1])
+    direction: Array = np.random.default_rng(0).standard_normal(rows.shape[1])
     size = 0.0
     for _ in range(POWERS):
-        direction /= np.linalg.norm(direction)
-        direction = rows.T @ (rows @ direction) / len(rows)
+        direction = rows.T @ (rows @ (direction / np.linalg.norm(direction))) / len(rows)
         size = float(np.linalg.norm(direction))
     return size
 

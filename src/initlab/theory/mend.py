@@ -75,8 +75,8 @@ def _candidates(found: Forecast) -> Iterator[Change]:
             yield good
             break
     if found.kind == "sgd" and found.layers:
-        rate = found.rate and replace(found.rate, lr=ADAM_LR, momentum=0.0)
-        yield Change(f"optimizer=adam lr={ADAM_LR:g}", _again(found, kind="adam", rate=rate))
+        of_adam = found.rate and replace(found.rate, lr=ADAM_LR, momentum=0.0)
+        yield Change(f"optimizer=adam lr={ADAM_LR:g}", _again(found, kind="adam", rate=of_adam))
     if 0 < found.carries < found.depth:
         widths = [*found.widths[: found.carries + 1], found.widths[-1]]
         yield Change(f"model.depth={found.carries}", _again(found, widths=widths))

@@ -1,6 +1,6 @@
 """Between which learning rates does it train? From the recursion alone: what one step of SGD or Adam does.
 
-K(x, x') = sum_l K_l, K_l = (|h_{l-1}| . |h'_{l-1}| + 1) |d z / d z_l|^2, is the tangent kernel of one output z: lr times
+K_l(x, x') = (h_{l-1} . h'_{l-1} + 1) |d z / d z_l|^2 is layer l's part of the tangent kernel of one output z: lr times
 it is how far a step on x' moves z(x). Two sums over the layers follow:
 
     D = sum_l K_l(x, x) - K_l(x, x')      moves two inputs apart: 200 steps of lr D tell classes apart, or do not

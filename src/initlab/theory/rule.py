@@ -18,13 +18,17 @@ from initlab.limits import EDGE, limits_of
 from initlab.theory.rates import STEPS, Rate, Window
 
 TRAINS, NOT, UNSURE, UNKNOWN = "trains", "will not train", "on the edge", "no forecast"
+HELD_OUT = {"sgd": (95, 97, 80), "adam": (96, 98, 76)}  # %: fewest, most right, of clear verdicts; clear, of all cases
+NO_PART = {"sgd": (151, 156), "adam": (165, 169)}  # right, clear: with the best learning rate, networks of width 32
 SUITABLE = "with a suitable learning rate"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """word: one of the four above; why: the reason in words; record: how often the rule was right, or ""; rate: for
-    which learning rate it is, in words, or "" if for all; other: a learning rate that trains where this one does not."""
+    """word: one of the four above; why: the reason in words; record: how often the rule was right, or "".
+
+    rate: for which learning rate it is, in words, or "" if for all; other: one that trains where this one does not.
+    """
 
     word: str
     why: str
@@ -90,4 +94,14 @@ def _factor(x: float) -> str:
 
 
 def record(kind: str, *, of_rate: bool) -> str:
-    return f"TODO {kind} {of_rate}"
+    """How often the rule is right, of verdicts that are not on the edge."""
+    if not of_rate:
+        right, clear = NO_PART[kind]
+        return (
+            f"of {clear} clear verdicts on networks of width 32, which took no part in its limits, {right} were right"
+        )
+    lowest, highest, clear = HELD_OUT[kind]
+    return (
+        f"{lowest} to {highest} % of its clear verdicts were right, held out by initialisation, activation, depth or "
+        f"width ({100 - clear} % of all are on the edge); to train is half of held-out images right after {STEPS} steps"
+    )
