@@ -17,8 +17,11 @@ import numpy as np
 
 from evidence.fit import TRAINS, auc
 from initlab.limits import EDGE, EDGE_LARGE, EDGE_SMALL, TOO_LARGE, TOO_SMALL, UNSTABLE_GAIN, limits_of
+from initlab.theory.rule import NOT, UNSURE, judge
+from initlab.theory.rule import TRAINS as GOOD
 
 GRID = np.arange(-4, 4, 0.05)
+SIGN = {GOOD: 1, UNSURE: 0, NOT: -1}
 HELD_OUT = ("init", "activation", "depth", "width", "momentum")
 Limits = dict[Any, float]
 
@@ -43,18 +46,23 @@ class Case:
     def trains(self) -> bool:
         return self.acc >= TRAINS
 
-    def margin(self, limits: Limits) -> float:
-        """To the nearest limit, in edges: above 1 it clearly trains, below -1 it clearly does not."""
-        low, high = limits_of(self.kind, self.bounded)
-        decades = min(self.decades - low, high - self.decades) / EDGE
+    def of_rate(self, limits: Limits) -> float:
+        """In edges, to the nearest limit of the learning rate."""
         below = (limits[self.bounded] - self.large) / EDGE_LARGE
         above = (self.small - limits["small"]) / EDGE_SMALL[self.kind]
-        return float(min(decades, below, above))
+        return float(min(below, above))
+
+    def margin(self, limits: Limits) -> float:
+        """To the nearest limit of all; above 0 it is more likely to train than not."""
+        low, high = limits_of(self.kind, self.bounded)
+        return float(min((self.decades - low) / EDGE, (high - self.decades) / EDGE, self.of_rate(limits)))
 
     def verdict(self, limits: Limits) -> int:
         """1: trains, -1: does not, 0: on the edge; as `initlab.theory.forecast` decides."""
-        margin = self.margin(limits)
-        return 0 if abs(margin) < 1 or (margin > 0 and self.amplified > UNSTABLE_GAIN) else int(np.sign(margin))
+        best = SIGN[judge(self.decades, self.kind, self.bounded).word]
+        here = self.of_rate(limits)
+        sign = min(best, 0 if abs(here) < 1 else int(np.sign(here)))
+        return 0 if sign == 1 and self.amplified > UNSTABLE_GAIN else sign
 
 
 Judged = list[tuple[Case, Limits]]

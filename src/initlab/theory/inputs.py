@@ -45,13 +45,12 @@ def inputs_of(X: Any, groups: int = 16) -> Inputs:
 
 def _curvature(rows: Array) -> float:
     """By the power method, on the rows."""
-    rows = np.hstack([rows, np.ones((len(rows), 1))])
-    direction: Array = np.random.default_rng(0).standard_normal(rows.shape[1])
-    size = 0.0
+    inputs: Array = np.hstack([rows, np.ones((len(rows), 1))])
+    direction: Array = np.random.default_rng(0).standard_normal(inputs.shape[1])
     for _ in range(POWERS):
-        direction = rows.T @ (rows @ (direction / np.linalg.norm(direction))) / len(rows)
-        size = float(np.linalg.norm(direction))
-    return size
+        unit = direction / np.sqrt(np.square(direction).sum())
+        direction = inputs.T @ (inputs @ unit) / len(inputs)
+    return float(np.sqrt(np.square(direction).sum()))
 
 
 # Measured over all 60,000 training images, and 200,000 pairs of them; tests/theory/test_inputs.py does it again.

@@ -69,8 +69,8 @@ def sentences(found: Forecast) -> list[str]:
 def one_line(found: Forecast) -> str:
     """For the start of a run."""
     line = f"forecast  {_verdict(found)}"
-    first = changes(found, at_most=1)
-    return line + (f"; mended by {first[0].override}" if first and not found.verdict.other else "")
+    first = [] if found.verdict.other else changes(found, at_most=1)  # another learning rate is named in the line
+    return line + (f"; mended by {first[0].override}" if first else "")
 
 
 def _verdict(found: Forecast) -> str:
