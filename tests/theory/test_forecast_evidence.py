@@ -22,18 +22,40 @@ def evidence() -> Any:
 
 
 def test_every_printed_number_is_that_of_the_record(evidence: Any) -> None:
+    """In the terminal and in the README's table."""
     script, rates = evidence
     by_record, cases = script.read()
     width_32 = by_record[script.DOCS / "forecast_evidence_width_32.csv"]
+    columns = []
     for kind in ("sgd", "adam"):
-        clear = [c for c in width_32 if c.optimizer == kind and c.word in ("trains", "will not train")]
-        assert (sum((c.word == "trains") == c.trains for c in clear), len(clear)) == NO_PART[kind]
+        words = [(c.word, c.trains) for c in width_32 if c.optimizer == kind and c.word in ("trains", "will not train")]
+        assert (sum((word == "trains") == trains for word, trains in words), len(words)) == NO_PART[kind]
         some = [c for c in cases if c.kind == kind]
-        shares = []
-        for judged in rates.held_out(some).values():
-            clear_cases, right = rates.clear_and_right(judged)
-            shares.append(100 * right / clear_cases)
-        clear_cases, _ = rates.clear_and_right([(c, rates.limits_now(kind)) for c in some])
-        assert HELD_OUT[kind] == (round(min(shares)), round(max(shares)), round(100 * clear_cases / len(some)))
-        near = rates.fitted(some)
-        assert all(abs(near[name] - limit) <= 0.1 for name, limit in rates.limits_now(kind).items())
+        now = [(c, rates.limits_now(kind)) for c in some]
+        clear, right = rates.clear_and_right(now)
+        held_out = rates.held_out(some)
+        shares = {by: 100 * r / n for by, (n, r) in ((by, rates.clear_and_right(j)) for by, j in held_out.items())}
+        assert HELD_OUT[kind] == (
+            round(min(shares.values())),
+            round(max(shares.values())),
+            round(100 * clear / len(some)),
+        )
+        fit = rates.fitted(some)
+        assert all(abs(fit[name] - limit) <= 0.1 for name, limit in rates.limits_now(kind).items())
+        rows = ("init", "activation", "depth", "width")
+        trains = [c.trains for c in some]
+        margins = {by: [c.margin(limits) for c, limits in held_out[by]] for by in rows}
+        two_way = [100 * sum((m > 0) == t for m, t in zip(margins[by], trains, strict=True)) / len(some) for by in rows]
+        columns.append(
+            [
+                f"{len(some):,}; {clear:,}",
+                f"{right:,}",
+                " / ".join(f"{shares[by]:.1f}" for by in rows),
+                " / ".join(f"{share:.1f}" for share in two_way),
+                " / ".join(f"{rates.auc(margins[by], trains):.3f}"[1:] for by in rows),
+                f"{NO_PART[kind][0]} of {NO_PART[kind][1]}",
+            ]
+        )
+    readme = (CONFIGS.parent / "README.md").read_text()
+    for cells in zip(*columns, strict=True):
+        assert f" | {' | '.join(cells)} |" in readme

@@ -46,7 +46,7 @@ def inputs_of(X: Any, groups: int = 16) -> Inputs:
 def _curvature(rows: Array) -> float:
     """By the power method, on the rows."""
     inputs: Array = np.hstack([rows, np.ones((len(rows), 1))])
-    direction: Array = np.random.default_rng(0).standard_normal(inputs.shape[1])
+    direction: Array = np.random.default_rng(0).standard_normal((inputs.shape[1],))
     for _ in range(POWERS):
         unit = direction / np.sqrt(np.square(direction).sum())
         direction = inputs.T @ (inputs @ unit) / len(inputs)
