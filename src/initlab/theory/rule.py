@@ -78,7 +78,8 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
         return Verdict(NOT, why, past, at, other)
     if rate.lr == 0:
         return Verdict(NOT, "no step is taken", "", at, other)
-    if small > 1 and window.small_by(rate.lr, rate.steps) > 0:
+    later = STEPS * max(rate.steps / STEPS, 1) ** 2  # a plateau is left the faster the longer it lasts
+    if small > 1 and window.small_by(rate.lr, later) > 1:
         why = f"{STEPS} steps of it are too small to learn from, by a factor of about {_factor(window.low / rate.lr)}"
         return Verdict(NOT, why, past, at, other)
     if large > -1:
