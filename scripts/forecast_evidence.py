@@ -1,15 +1,15 @@
 """Does the forecast come true? Trains networks for real and holds the rule against them.
 
-    python scripts/forecast_evidence.py run       # about an hour on one thread; goes on where it was stopped
-    python scripts/forecast_evidence.py table     # AUC and held-out accuracy, from docs/forecast_evidence.csv
+    python scripts/forecast_evidence.py run       # about an hour on one thread; continues where it was stopped
+    python scripts/forecast_evidence.py table     # AUC and held-out accuracy, from docs/forecast_evidence*.csv
 
-8 initialisations x 5 activations x 5 depths x 2 optimisers x 2 seeds x 3 step sizes, width 128, batches of 64 from
-20,000 Fashion-MNIST images, 200 steps. A cell "trains" if the best step size classifies half of 2,000 held-out images
-right (chance: a tenth). With the two larger step sizes alone the nets of depth 40 under He's, orthogonal or LSUV
-weights failed, which the smallest trains: it was their step size and not their initialisation. Networks of one shape
-are trained as one stack (evidence/population.py says why that is fair); `experiment=forecast_evidence` is the same run
-by scripts/train.py, one network at a time. `--width 32 --csv docs/forecast_evidence_width_32.csv` is the same for
-another width, which had no part in the rule.
+8 initialisations x 5 activations x 5 depths x 2 optimisers x 2 seeds x 3 learning rates, width 128, batches of 64 from
+20,000 Fashion-MNIST images, 200 steps. A network "trains" if it classifies half of 2,000 held-out images right (chance:
+a tenth). Networks of one shape are trained as one stack (evidence/population.py says why that is fair);
+`experiment=forecast_evidence` is the same run by scripts/train.py, one network at a time. The other two records:
+
+    python scripts/forecast_evidence.py run --width 32 --csv docs/forecast_evidence_width_32.csv
+    python scripts/forecast_evidence.py run --momentum 0 --seeds 1 --csv docs/forecast_evidence_no_momentum.csv
 """
 
 from __future__ import annotations
@@ -23,12 +23,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-CSV = Path(__file__).parents[1] / "docs" / "forecast_evidence.csv"
+DOCS = Path(__file__).parents[1] / "docs"
+CSV = DOCS / "forecast_evidence.csv"
 COLUMNS = ("init", "activation", "depth", "optimizer", "lr", "seed", "acc", "loss")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")
 DEPTHS = (2, 5, 10, 20, 40)
 LRS = {"sgd": (0.1, 0.01, 0.001), "adam": (0.003, 0.001, 0.0003)}
-SEEDS, WIDTH, STEPS, TRAIN, HELD_OUT = (0, 1), 128, 200, 20_000, 2_000
+MOMENTUM, PLAIN_LRS = 0.9, (1.0, 0.1, 0.01)  # of SGD; without momentum ten times the rate is as fast
+SEEDS, WIDTH, STEPS, TRAIN, HELD_OUT = 2, 128, 200, 20_000, 2_000
+RECORDS = (
+    (CSV, WIDTH, MOMENTUM),
+    (DOCS / "forecast_evidence_width_32.csv", 32, MOMENTUM),
+    (DOCS / "forecast_evidence_no_momentum.csv", WIDTH, 0.0),
+)
 
 
 def schemes() -> dict[str, Any]:
@@ -41,7 +48,7 @@ def schemes() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run(csv: Path, only: list[str], steps: int, width: int) -> None:
+def run(csv: Path, only: list[str], steps: int, width: int, momentum: float, seeds: int) -> None:
     import torch
     from evidence.population import train_population
 
@@ -56,16 +63,18 @@ def run(csv: Path, only: list[str], steps: int, width: int) -> None:
     y = torch.tensor(arrays.train_labels[: TRAIN + HELD_OUT], dtype=torch.int64)
     data, held_out = (X[:TRAIN], y[:TRAIN]), (X[TRAIN:], y[TRAIN:])
     makers: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "sgd": partial(SGD, momentum=0.9), "adam": torch.optim.Adam,
+        "sgd": partial(SGD, momentum=momentum), "adam": torch.optim.Adam,
     }  # fmt: skip
     done = {tuple(line.split(",")[:6]) for line in csv.read_text().splitlines()[1:]} if csv.exists() else set()
     rows = RowWriter(csv, COLUMNS)
     for depth, optimizer, activation in itertools.product(DEPTHS, LRS, ACTIVATIONS):
-        for lr in LRS[optimizer]:
+        if optimizer == "adam" and momentum != MOMENTUM:
+            continue
+        for lr in LRS[optimizer] if momentum == MOMENTUM else PLAIN_LRS:
             unit = (activation, str(depth), optimizer, str(lr))
             members = [
                 ((name, scheme), seed)
-                for (name, scheme), seed in itertools.product(schemes().items(), SEEDS)
+                for (name, scheme), seed in itertools.product(schemes().items(), range(seeds))
                 if (name, *unit, str(seed)) not in done
             ]
             if not members or (only and not set(only) & set(unit)):
@@ -83,15 +92,39 @@ def run(csv: Path, only: list[str], steps: int, width: int) -> None:
             print(*unit, f"{time.perf_counter() - began:.1f} s", flush=True)
 
 
-def show(csv: Path, width: int) -> None:
-    from evidence.fit import read_cells, report
+def read() -> tuple[dict[Path, list[Any]], list[Any]]:
+    """Cells by record, the best of the learning rates; cases of all records, each learning rate by itself."""
+    from evidence import fit, rates
 
-    from initlab.limits import GAINED, LOST
-    from initlab.theory import forecast
+    from initlab.theory import Forecast, forecast
 
     drawn = schemes()
-    cells = read_cells(csv, lambda init, phi, depth: forecast(drawn[init], phi, [784, *[width] * depth, 10]))
-    report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
+    found: dict[tuple[object, ...], Forecast] = {}
+
+    def forecast_of(init: str, phi: str, depth: int, kind: str, width: int) -> Forecast:
+        key = (init, phi, depth, kind, width)
+        if key not in found:
+            found[key] = forecast(drawn[init], phi, [784, *[width] * depth, 10], kind=kind)
+        return found[key]
+
+    cells, cases = {}, []
+    for path, width, momentum in RECORDS:
+        cells[path] = fit.read_cells(path, partial(forecast_of, width=width))
+        cases += rates.read_cases(path, width, momentum, partial(forecast_of, width=width))
+    return cells, cases
+
+
+def show() -> None:
+    from evidence import fit, rates
+
+    from initlab.limits import GAINED, LOST
+
+    by_record, cases = read()
+    for path, cells in by_record.items():
+        print(f"{path.name}: the best of the learning rates")
+        fit.report(cells, {kind: (LOST[kind], GAINED[kind]) for kind in LOST})
+    print("each learning rate by itself, of all records")
+    rates.report(cases)
 
 
 def main() -> None:
@@ -101,11 +134,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="activations, depths, optimisers")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--width", type=int, default=WIDTH)
+    parser.add_argument("--momentum", type=float, choices=(MOMENTUM, 0.0), default=MOMENTUM)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     args = parser.parse_args()
     if args.what == "run":
-        run(args.csv, args.only, args.steps, args.width)
+        run(args.csv, args.only, args.steps, args.width, args.momentum, args.seeds)
     else:
-        show(args.csv, args.width)
+        show()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
-"""How well a rule on the forecast tells runs that train from runs that do not."""
+"""The best of the learning rates: how well the limits of decades tell networks that train from those that do not.
+
+A network (initialisation, activation, depth) and an optimiser is one cell, its accuracy the mean over the seeds; it
+trains if at its best learning rate that is at least half.
+"""
 
 from __future__ import annotations
 
 import csv
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,33 +22,33 @@ LOWS, HIGHS = np.arange(-12, 0.01, 0.25), np.arange(0.25, 8, 0.25)
 
 @dataclass(frozen=True)
 class Cell:
-    """One network and one draw: the better of its step sizes, and what was foretold."""
-
     init: str
     activation: str
     depth: int
     optimizer: str
-    seed: int
     acc: float
     decades: float
     logit_std: float
+    word: str  # of the forecast's verdict without a learning rate
 
     @property
     def trains(self) -> bool:
         return self.acc >= TRAINS
 
 
-def read_cells(path: Path, foretell: Callable[[str, str, int], Any]) -> list[Cell]:
-    """`foretell(init, activation, depth)` gives a forecast."""
-    best: dict[tuple[Any, ...], float] = {}
+def read_cells(path: Path, forecast: Callable[[str, str, int, str], Any]) -> list[Cell]:
+    """`forecast(init, activation, depth, kind)` gives a forecast."""
+    accs: dict[tuple[Any, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with open(path, newline="") as file:
         for row in csv.DictReader(file):
-            key = (row["init"], row["activation"], int(row["depth"]), row["optimizer"], int(row["seed"]))
-            best[key] = max(best.get(key, 0.0), float(row["acc"]))
-    forecasts = {network: foretell(*network) for network in {key[:3] for key in best}}
-    return [
-        Cell(*key, acc, forecasts[key[:3]].decades, forecasts[key[:3]].logit_std) for key, acc in sorted(best.items())
-    ]
+            key = (row["init"], row["activation"], int(row["depth"]), row["optimizer"])
+            accs[key][row["lr"]].append(float(row["acc"]))
+    cells = []
+    for key, by_rate in sorted(accs.items()):
+        found = forecast(*key)
+        best = max(float(np.mean(acc)) for acc in by_rate.values())
+        cells.append(Cell(*key, best, found.decades, found.logit_std, found.verdict.word))
+    return cells
 
 
 def auc(scores: Iterable[float], trains: Iterable[bool]) -> float:
@@ -87,6 +92,12 @@ def held_out(cells: list[Cell], by: str) -> tuple[float, float]:
     )
 
 
+def clear_and_right(cells: list[Cell]) -> tuple[int, int]:
+    """Cells with a clear verdict, and those of them where it is right."""
+    clear = [cell for cell in cells if cell.word in ("trains", "will not train")]
+    return len(clear), sum((cell.word == "trains") == cell.trains for cell in clear)
+
+
 def report(cells: list[Cell], limits: dict[str, tuple[float, float]]) -> None:
     for optimizer in sorted({cell.optimizer for cell in cells}):
         some = [cell for cell in cells if cell.optimizer == optimizer]
@@ -94,7 +105,7 @@ def report(cells: list[Cell], limits: dict[str, tuple[float, float]]) -> None:
         share = float(np.mean(trains))
         low, high = fitted(some)
         print(
-            f"{optimizer}: {len(some)} runs, {sum(trains)} train; always guessing the same: {max(share, 1 - share):.3f}"
+            f"{optimizer}: {len(some)} cells, {sum(trains)} train; always guessing alike: {max(share, 1 - share):.3f}"
         )
         for name, scores in {
             "-|decades|": [-abs(c.decades) for c in some],
@@ -104,10 +115,10 @@ def report(cells: list[Cell], limits: dict[str, tuple[float, float]]) -> None:
         }.items():
             print(f"  AUC of {name:22}{auc(scores, trains):.3f}")
         print(f"  fitted to all           {low:+.2f} < decades < {high:+.2f}: {accuracy(some, low, high):.3f} right")
-        print(f"  the limits of rule.py   {limits[optimizer]}: {accuracy(some, *limits[optimizer]):.3f} right")
-        clear = [c for c in some if min(abs(c.decades - limit) for limit in limits[optimizer]) >= 0.5]
-        print(f"  of them not on the edge {len(clear)}: {accuracy(clear, *limits[optimizer]):.3f} right")
-        for by in ("init", "activation", "depth", "seed"):
+        print(f"  the limits.py           {limits[optimizer]}: {accuracy(some, *limits[optimizer]):.3f} right")
+        clear, right = clear_and_right(some)
+        print(f"  the verdict             clear {clear}, right {right}")
+        for by in ("init", "activation", "depth"):
             right, area = held_out(some, by)
             print(f"  held out by {by:12}{right:.3f} right, AUC of the margin {area:.3f}")
         wrong = [c for c in some if (margin(c, *limits[optimizer]) > 0) != c.trains]

@@ -10,6 +10,21 @@ LOST = {"sgd": -2.25, "adam": -5.5}  # decades; SGD with momentum, and Adam for 
 GAINED = {"sgd": 1.75, "adam": 4.75}
 EDGE = 0.5  # decades to either side of a limit that are too near to call: no finding, and "on the edge" before the run
 
+BOUNDED = {"adam": (-2.5, 1.5)}  # the two, where the activation is bounded and the record tells them apart
+
+# Of the learning rate, in decades of what `initlab.theory.rates` computes; fitted to the runs of each rate apart, by
+# `python scripts/forecast_evidence.py table`.
+TOO_SMALL = {"sgd": 0.85, "adam": 0.0}  # 200 lr D; Adam: 200 lr R a layer
+TOO_LARGE = {"sgd": {False: -0.85, True: -0.4}, "adam": {False: 0.0, True: -0.15}}  # lr R sum 1 / n, by bounded or not
+EDGE_SMALL, EDGE_LARGE = {"sgd": 1.0, "adam": 0.3}, 0.5  # to either side of these limits, too near to call
+UNSTABLE_GAIN = 0.75  # decades by which layers whose gain grows with the signal may amplify a change of it
+
+
+def limits_of(kind: str, bounded: bool) -> tuple[float, float]:
+    """(low, high) of decades."""
+    return BOUNDED.get(kind, (LOST[kind], GAINED[kind])) if bounded else (LOST[kind], GAINED[kind])
+
+
 # Optimisers whose step does not shrink with the gradient, by the beginning of the class's name in lower case.
 SCALE_FREE = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "muon", "sophia", "rprop", "lamb")
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from initlab.config import CONFIGS, check_config
 from initlab.errors import UserError
+from initlab.report.run_files import read_run
 from initlab.theory.from_config import forecast_run
 from initlab.theory.in_run import forecast_before
 from initlab.theory.report import report
@@ -128,7 +129,20 @@ def test_a_run_says_one_line_and_keeps_the_rows(tmp_path: Path, capsys: pytest.C
     assert said.count("\n") == 1
     kept = json.loads((tmp_path / "forecast.json").read_text())
     assert kept["verdict"] == "will not train"
+    assert f"forecast  {kept['says']}" in said
     assert len(kept["layers"]) == 11
+
+
+def test_the_learning_rate_is_part_of_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line of a run, what its page reads and scripts/forecast.py have the same words."""
+    cfg = config("model.depth=20", "model.activation=gelu")
+    forecast_before(cfg, tmp_path)
+    line = capsys.readouterr().out.removeprefix("forecast  ").strip()
+    assert line.startswith("will not train at lr 0.1: it diverges")
+    assert "; trains at lr 0.00" in line
+    assert read_run(tmp_path).forecast_verdict == line
+    report(cfg)
+    assert line in capsys.readouterr().out.splitlines()
 
 
 def test_many_networks_at_once_are_refused(tmp_path: Path) -> None:

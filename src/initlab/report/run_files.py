@@ -110,7 +110,9 @@ def read_run(folder: Path, pictures: bool = True) -> RunFiles:
     if pictures:
         run.histograms = reader.csv("histograms.csv", ("step", "low", "high"), ("layer", "counts"))
         foretold = reader.json("forecast.json", dict)
-        run.forecast_verdict = ": ".join(str(foretold[word]) for word in ("verdict", "why") if foretold.get(word))
+        run.forecast_verdict = str(foretold.get("says") or "") or ": ".join(
+            str(foretold[word]) for word in ("verdict", "why") if foretold.get(word)
+        )
         layers = foretold.get("layers")
         run.forecast = [one for one in layers if isinstance(one, dict)] if isinstance(layers, list) else []
     run.troubles += _missing(run)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from initlab.errors import UserError
-from initlab.limits import GAINED, LOST
+from initlab.limits import GAINED, LOST, UNSTABLE_GAIN
 from initlab.nn import ActivationFunction
+from initlab.theory.convex import judge_convex
 from initlab.theory.elementwise import Elementwise, elementwise
 from initlab.theory.inputs import FASHION_MNIST, Inputs
-from initlab.theory.recursion import BATCH, Draw, Signal, propagate
-from initlab.theory.rule import NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge
+from initlab.theory.rates import Effects, Rate, Scheme, effects, is_bounded
+from initlab.theory.recursion import BATCH, Signal, propagate
+from initlab.theory.rule import NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge, judge_rate
 
 Phi = str | ActivationFunction | Elementwise | Callable[..., Any]
 ROUNDING = 1e-6  # of the variance of a logarithm
 UNSTABLE = 2 * math.log(1.5)  # of sqrt(V): one sigma of the std is a factor 1.5
 TAILS = 2.0  # excess kurtosis of z above which units differ too much for Gaussian integrals (sparse and narrow)
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
+
+NOTHING = ((), math.nan, math.nan, "", math.nan, 0, None, 0.0)  # of a Forecast where nothing can be computed
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ class Forecast:
     logit_std:  how far the outputs of two inputs lie apart: sqrt(q (1 - c)) of the output layer.
     dies:       what is lost or grows, and at which layer; "" if nothing does.
     chi:        E[g_l^2] / E[g_{l+1}^2] between the last two hidden layers (nan of fewer).
-    carries:    the deepest network of this kind, up to this depth, that the rule lets train.
+    carries:    the deepest network of this kind, up to this depth, that the rule lets train at a suitable rate.
+    effects:    of a step, see `initlab.theory.rates`; None where it was not asked or cannot be told.
+    amplified:  by how many decades its layers amplify a change of the signal.
     """
 
     verdict: Verdict
@@ -68,12 +74,16 @@ class Forecast:
     dies: str
     chi: float
     carries: int
-    scheme: Draw
+    effects: Effects | None
+    amplified: float
+    scheme: Scheme
     phi: Elementwise
     widths: tuple[int, ...]
     inputs: Inputs
     bias: bool
     kind: str
+    loss: str
+    rate: Rate | None
 
     @property
     def depth(self) -> int:
@@ -83,6 +93,7 @@ class Forecast:
         """Plain values, as they stand in forecast.json."""
         return {
             "verdict": self.verdict.word,
+            "says": self.verdict.says,
             "why": self.verdict.why,
             "rule": self.verdict.record,
             "decades": self.decades,
@@ -94,19 +105,22 @@ class Forecast:
             "activation": self.phi.name,
             "widths": list(self.widths),
             "optimizer": self.kind,
+            "lr": self.rate.lr if self.rate else None,
             "inputs": self.inputs.source,
             "layers": [asdict(layer) for layer in self.layers],
         }
 
 
 def forecast(
-    scheme: Draw,
+    scheme: Scheme,
     activation: Phi = "relu",
     widths: Sequence[int] = (784, 256, 10),
     *,
     inputs: Inputs = FASHION_MNIST,
     bias: bool = True,
     kind: str = "sgd",
+    loss: str = "cross_entropy",
+    rate: Rate | None = None,
     batch: int = BATCH,
     pairs: bool = True,
 ) -> Forecast:
@@ -114,8 +128,11 @@ def forecast(
 
     activation: a name, or any function of a tensor, see `elementwise`.
     kind: "adam" for an optimiser whose step does not shrink with the gradient, else "sgd".
+    loss: "cross_entropy", or "half_squared_error" or "squared_error" of a regression.
+    rate: the learning rate; None: the verdict is for a suitable one.
     batch: inputs over which a measured figure would be taken; the fewer, the wider the band.
-    pairs: whether to reckon how alike two inputs stay, which takes half the time; else those numbers are nan.
+    pairs: whether to compute how alike two inputs stay, which takes half the time; else those numbers are nan, and
+        the verdict is for a suitable learning rate.
     """
     if not all(hasattr(scheme, name) for name in ("entries", "weight_std", "unit_signal")):
         raise UserError(
@@ -127,24 +144,37 @@ def forecast(
     if len(widths) < 2 or min(widths) < 1:
         raise UserError(f"widths={list(widths)}: at least inputs and outputs, each 1 or more")
     phi = elementwise(activation)
-    question = (scheme, phi, tuple(widths), inputs, bias, kind)
+    question = (scheme, phi, tuple(widths), inputs, bias, kind, loss, rate)
     depth = len(widths) - 2
     if scheme.entries == "fixed":
         why = "these weights are not drawn at random, so there is nothing to average over; measure instead"
-        return Forecast(Verdict(UNKNOWN, why, ""), (), math.nan, math.nan, "", math.nan, 0, *question)
+        return Forecast(Verdict(UNKNOWN, why, ""), *NOTHING, *question)
     if scheme.entries == "alike":
         return _alike(depth, question)
     signal = propagate(scheme, phi, widths, inputs, bias=bias, batch=batch, pairs=pairs)
     decades = _log10(math.sqrt(signal.backward[0])) if depth else 0.0
     logit_std = math.sqrt(signal.square[-1] * signal.distance[-1])
     layers = layers_of(signal, widths, scheme.unit_signal)
-    verdict = judge(decades, kind) if depth else Verdict(TRAINS, "no hidden layer: a convex loss", "")
-    if any(layer.low is None for layer in layers) and _depends_on_size(question, verdict):
+    verdict = judge(decades, kind, is_bounded(phi)) if depth else judge_convex(inputs, widths, loss, kind, rate)
+    amplified = _amplified(signal)
+    unstable = any(layer.low is None for layer in layers) and _depends_on_size(question, verdict)
+    of_step = None
+    if depth and pairs:
+        of_step = effects(signal, scheme, phi, widths, inputs, bias=bias, kind=kind)
+        verdict = judge_rate(verdict, of_step.window(kind, rate.momentum if rate else 0.0), rate, kind)
+    if unstable or (verdict.word == TRAINS and amplified > UNSTABLE_GAIN):
         why = f"unstable: a signal that begins a little larger or smaller ends otherwise; {verdict.why}"
-        verdict = Verdict(UNSURE, why, verdict.record)
+        verdict = replace(verdict, word=UNSURE, why=why)
     chi = float(signal.gain_back[-2]) if depth > 1 else math.nan
-    carries = _carries(signal, kind)
-    return Forecast(verdict, layers, decades, logit_std, _dies(signal, kind), chi, carries, *question)
+    carries = _carries(signal, kind, is_bounded(phi))
+    numbers = (layers, decades, logit_std, _dies(signal, kind), chi, carries, of_step, amplified)
+    return Forecast(verdict, *numbers, *question)
+
+
+def _amplified(signal: Signal) -> float:
+    """Decades, over the layers whose gain grows with the signal."""
+    growth = signal.growth[np.isfinite(signal.growth)]
+    return float(np.log10(np.maximum(growth, 1.0)).sum())
 
 
 def _short(given: object) -> str:
@@ -185,22 +215,23 @@ def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple
 
 def _depends_on_size(question: Any, verdict: Verdict) -> bool:
     """Whether inputs of twice or half the mean square, as one draw may make of them, get another verdict."""
-    scheme, phi, widths, inputs, bias, kind = question
+    scheme, phi, widths, inputs, bias, kind, *_ = question
     for factor in (0.5, 2.0):
         other = Inputs((inputs.mean_square * factor,), inputs.similarity, "")
         signal = propagate(scheme, phi, widths, other, bias=bias, pairs=False)
-        if judge(_log10(math.sqrt(signal.backward[0])), kind).word != verdict.word:
+        if judge(_log10(math.sqrt(signal.backward[0])), kind, is_bounded(phi)).word != verdict.word:
             return True
     return False
 
 
 def _alike(depth: int, question: Any) -> Forecast:
     if depth == 0:
-        verdict = Verdict(TRAINS, "no hidden layer: a convex loss, which any start will do for", "")
+        inputs, widths, loss, kind, rate = question[3], question[2], question[6], question[5], question[7]
+        verdict = judge_convex(inputs, widths, loss, kind, rate)
     else:
         why = "all units of a layer begin alike and get the same gradient, so each layer works as one unit for ever"
         verdict = Verdict(NOT, why, "")
-    return Forecast(verdict, (), math.nan, math.nan, "", math.nan, 0, *question)
+    return Forecast(verdict, *NOTHING, *question)
 
 
 def _dies(signal: Signal, kind: str) -> str:
@@ -226,10 +257,12 @@ def _dies(signal: Signal, kind: str) -> str:
     return "; ".join(found)
 
 
-def _carries(signal: Signal, kind: str) -> int:
+def _carries(signal: Signal, kind: str, bounded: bool) -> int:
     """Networks cut off behind each hidden layer: g_1 / g_d is a product of the first factors."""
     decades = np.concatenate([[0.0], np.cumsum([_log10(math.sqrt(chi)) for chi in signal.gain_back[:-1]])])
-    fits = [d + 1 for d, lost in enumerate(decades[: len(signal.square) - 1]) if judge(lost, kind).word == TRAINS]
+    fits = [
+        d + 1 for d, lost in enumerate(decades[: len(signal.square) - 1]) if judge(lost, kind, bounded).word == TRAINS
+    ]
     return max(fits, default=0)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from initlab.theory.elementwise import Array
 
+POWERS = 30  # of E[x x^T], for its largest eigenvalue
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -17,11 +19,13 @@ class Inputs:
     squares:    |x|^2 / n, its means over groups of equally many rows, from the smallest sixteenth to the largest.
     similarity: E[x . x'] / E[x . x] over pairs of different rows.
     source:     where the numbers come from, in words.
+    curvature:  largest eigenvalue of E[(x, 1) (x, 1)^T]; None: not known.
     """
 
     squares: tuple[float, ...]
     similarity: float
     source: str
+    curvature: float | None = None
 
     @property
     def mean_square(self) -> float:
@@ -35,9 +39,18 @@ def inputs_of(X: Any, groups: int = 16) -> Inputs:
     groups = min(groups, len(rows))
     total, own = rows.sum(0), (rows**2).sum()
     similarity = ((total**2).sum() - own) / (len(rows) - 1) / own
-    return Inputs(
-        tuple(float(part.mean()) for part in np.array_split(squares, groups)), float(similarity), "given rows"
-    )
+    means = tuple(float(part.mean()) for part in np.array_split(squares, groups))
+    return Inputs(means, float(similarity), "given rows", _curvature(rows))
+
+
+def _curvature(rows: Array) -> float:
+    """By the power method, on the rows."""
+    inputs: Array = np.hstack([rows, np.ones((len(rows), 1))])
+    direction: Array = np.random.default_rng(0).standard_normal((inputs.shape[1],))
+    for _ in range(POWERS):
+        unit = direction / np.sqrt(np.square(direction).sum())
+        direction = inputs.T @ (inputs @ unit) / len(inputs)
+    return float(np.sqrt(np.square(direction).sum()))
 
 
 # Measured over all 60,000 training images, and 200,000 pairs of them; tests/theory/test_inputs.py does it again.
@@ -48,6 +61,7 @@ FASHION_MNIST = Inputs(
     ),
     0.2995,
     "Fashion-MNIST, normalised, measured over its training images",
+    301.1,
 )  # fmt: skip
 FASHION_MNIST_RAW = Inputs(
     (
@@ -56,5 +70,6 @@ FASHION_MNIST_RAW = Inputs(
     ),
     0.5764,
     "Fashion-MNIST, pixels in [0, 1], measured over its training images",
+    111.1,
 )  # fmt: skip
-STANDARD_NORMAL = Inputs((1.0,), 0.0, "inputs of N(0, 1)")
+STANDARD_NORMAL = Inputs((1.0,), 0.0, "inputs of N(0, 1)", 1.0)

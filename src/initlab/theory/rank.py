@@ -65,7 +65,9 @@ def _chosen(cfg: DictConfig, options: dict[str, dict[str, Any]]) -> dict[str, di
 
 
 def badness(row: dict[str, Forecast | str]) -> tuple[float, ...]:
-    """Few that train, then far from an even gradient."""
+    """Few that train with a suitable learning rate, few with the given one, then far from an even gradient."""
     words = [cell.verdict.word for cell in row.values() if isinstance(cell, Forecast)]
     far = [min(abs(cell.decades), 99.0) for cell in row.values() if isinstance(cell, Forecast) and cell.layers]
-    return (*(-words.count(word) for word in ORDER), sum(far))
+    other = sum(cell.verdict.other is not None for cell in row.values() if isinstance(cell, Forecast))
+    trains = words.count(TRAINS)
+    return (-trains - other, -trains, *(-words.count(word) for word in ORDER), sum(far))

@@ -14,10 +14,11 @@ from initlab.init import Scheme
 from initlab.theory.forecast import Forecast
 from initlab.theory.from_config import forecast_run
 from initlab.theory.mend import changes
-from initlab.theory.rule import NOT, TRAINS, UNKNOWN, UNSURE
+from initlab.theory.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE
 
 COLOURS = {TRAINS: "green", NOT: "red", UNSURE: "yellow", UNKNOWN: "white"}
 MARKS = {TRAINS: "", NOT: "x", UNSURE: "?", UNKNOWN: "-"}
+OTHER = "lr"  # the mark of a network that trains with another learning rate
 
 LEGEND = (
     "std of the output in a typical draw, two sigma of the draws below and above; alike: correlation of two inputs; "
@@ -49,7 +50,7 @@ def report(cfg: DictConfig) -> None:
 
 def sentences(found: Forecast) -> list[str]:
     """The verdict and what it rests on."""
-    lines = [f"[bold {COLOURS[found.verdict.word]}]{found.verdict.word}[/]: {found.verdict.why}"]
+    lines = [_verdict(found)]
     if found.dies:
         lines.append(found.dies)
     if found.layers and found.depth > 1:
@@ -67,15 +68,19 @@ def sentences(found: Forecast) -> list[str]:
 
 def one_line(found: Forecast) -> str:
     """For the start of a run."""
-    line = f"forecast  [bold {COLOURS[found.verdict.word]}]{found.verdict.word}[/]: {found.verdict.why}"
-    first = changes(found, at_most=1)
+    line = f"forecast  {_verdict(found)}"
+    first = [] if found.verdict.other else changes(found, at_most=1)  # another learning rate is named in the line
     return line + (f"; mended by {first[0].override}" if first else "")
+
+
+def _verdict(found: Forecast) -> str:
+    return f"[bold {COLOURS[found.verdict.word]}]{found.verdict.headline}[/]: {found.verdict.reason}"
 
 
 def _short(found: Forecast) -> str:
     if math.isnan(found.decades):
-        return found.verdict.word
-    return f"{found.verdict.word}, first gradient 10^{found.decades:+.1f} of the last"
+        return found.verdict.headline
+    return f"{found.verdict.headline}, first gradient 10^{found.decades:+.1f} of the last"
 
 
 def _shape(hidden: tuple[int, ...]) -> str:
@@ -149,8 +154,11 @@ def _show_ranks(cfg: DictConfig) -> None:
         shown[cells] = name
         table.add_row(name, *cells)
     CONSOLE.print(table)
+    rate = next((c.rate for row in ranks.values() for c in row.values() if isinstance(c, Forecast) and c.rate), None)
+    at = f"at lr {rate.lr:g}" if rate else SUITABLE
     legend = (
-        "log10 of the first layer's gradient over the last one's; x: will not train, ?: on the edge, -: no forecast"
+        "log10 of the first layer's gradient over the last one's; no mark: trains "
+        f"{at}, x: will not train, ?: on the edge, {OTHER}: trains with another learning rate, -: no forecast"
     )
     CONSOLE.print("\n".join([legend, *([", ".join(same)] if same else [])]), highlight=False, soft_wrap=True)
 
@@ -159,5 +167,5 @@ def _cell(cell: Forecast | str) -> str:
     if isinstance(cell, str):
         return "-"
     number = "" if math.isnan(cell.decades) else f"{cell.decades:+.{1 if abs(cell.decades) < 10 else 0}f}"
-    colour, mark = COLOURS[cell.verdict.word], MARKS[cell.verdict.word]
+    colour, mark = COLOURS[cell.verdict.word], OTHER if cell.verdict.other else MARKS[cell.verdict.word]
     return f"[{colour}]{number or mark}{f' {mark}' if number and mark else ''}[/]"
