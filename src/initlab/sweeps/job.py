@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
+from initlab.runs.config_file import read_config
 from initlab.sweeps import job_folder
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.lock import hold, is_held
@@ -105,14 +104,12 @@ def _same_config(cfg: DictConfig, folder: Path) -> bool:
     """Whether the run in `folder` had this very config; `run_dir` and what follows from it may differ, as they do where
     the sweep was moved."""
     try:
-        stored = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-        asked = copy.deepcopy(cfg)
-        if not isinstance(stored, dict) or "${" in str(stored["run_dir"]):  # a run writes it resolved
-            return False
-        asked.run_dir = str(stored["run_dir"])
-        return bool(OmegaConf.to_container(asked, resolve=True) == stored)
-    except (OSError, ValueError, KeyError, OmegaConfBaseException, YAMLError):
+        stored = read_config(folder)
+    except UserError:
         return False
+    asked = copy.deepcopy(cfg)
+    asked.run_dir = stored["run_dir"]
+    return bool(OmegaConf.to_container(asked, resolve=True) == stored)
 
 
 def _score(folder: Path) -> float | None:
