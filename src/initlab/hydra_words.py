@@ -1,0 +1,88 @@
+"""The arguments that are Hydra's own: which a command takes, and what they may be."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from initlab import footprint
+from initlab.errors import UserError
+from initlab.rules import did_you_mean
+from initlab.yaml_file import check_yaml
+
+ALONE = ("--help", "-h", "--hydra-help", "--version", "--run", "-r", "--multirun", "-m", "--resolve",
+         "--shell-completion", "-sc")  # fmt: skip
+WITH_A_VALUE: dict[str, tuple[str, ...]] = {
+    "--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all"), "--package": (), "-p": (), "--config-dir": (), "-cd": (),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+    "-i": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+}  # fmt: skip
+NOT_HERE = {
+    "--config-name": "the config is train.yaml; a choice of your own goes into a folder for --config-dir",
+    "--config-path": "the configs are the project's; those of your own go into a folder for --config-dir",
+    "--experimental-rerun": "it would run code from a file; resume= and experiment= run the same thing again",
+}
+NOT_HERE |= {"-cn": NOT_HERE["--config-name"], "-cp": NOT_HERE["--config-path"]}
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raise UserError for the first flag that is not one, or a folder of configs that cannot be read."""
+    value_of = None
+    for word in words:
+        if value_of:
+            _check_value(value_of, word)
+            value_of = None
+            continue
+        if not word.startswith("-"):
+            continue
+        flag, equals, value = word.partition("=")
+        if flag in NOT_HERE:
+            raise UserError(f"{flag}: not taken here; {NOT_HERE[flag]}")
+        if flag in WITH_A_VALUE and equals:
+            _check_value(flag, value)
+        elif flag in WITH_A_VALUE:
+            value_of = flag
+        elif word not in ALONE:
+            flags = [name for name in (*ALONE, *WITH_A_VALUE) if name.startswith("--")]
+            raise UserError(f"{word}: no such flag{did_you_mean(flag, flags)} ({', '.join(flags)})")
+    if value_of:
+        raise UserError(f"{value_of}: needs a value after it")
+
+
+def _check_value(flag: str, value: str) -> None:
+    choices = WITH_A_VALUE[flag]
+    if choices and value not in choices:
+        raise UserError(f"{flag} {value}: must be one of {', '.join(choices)}{did_you_mean(value, choices)}")
+    if flag in ("--config-dir", "-cd"):
+        if not Path(value).is_dir():
+            raise UserError(f"{flag} {value}: there is no such folder")
+        for path in sorted(Path(value).rglob("*.yaml")):
+            check_yaml(path)
+
+
+def check_hydra(hydra: Any) -> None:
+    """Raise UserError for a value of Hydra's own that a run cannot have; `hydra`: its part of the config."""
+    if hydra.job.chdir:
+        raise UserError(
+            f"hydra.job.chdir={str(hydra.job.chdir).lower()}: must be false, "
+            "as the paths in a config are meant from where the command is typed"
+        )
+    if hydra.output_subdir is not None:
+        raise UserError(
+            f"hydra.output_subdir={hydra.output_subdir}: must be null, as a run writes its own resolved config.yaml"
+        )
+
+
+class NoteFolder(Callback):
+    """Looks at the place of a run's folder before Hydra makes that."""
+
+    def on_run_start(self, config: DictConfig, **more: Any) -> None:
+        HydraConfig.instance().set_config(config)  # for a folder named by ${hydra:...}
+        with contextlib.suppress(Exception):  # Hydra resolves it once more, and that error is answered
+            footprint.note(str(config.hydra.run.dir))
