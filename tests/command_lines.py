@@ -108,7 +108,7 @@ def keys_of(*words: str, name: str = "train") -> list[str]:
 
 def _numbers() -> st.SearchStrategy[str]:
     some = ["0", "-0.0", "1", "-1", "2", "0.5", "1.5", "-3", "1e-300", "1e300", "nan", "inf", "-inf", "007", "1_000",
-            "100000", "4294967296", "9" * 23, "-" + "9" * 23, "1e9", "3000000000", "9223372036854775807"]  # fmt: skip
+            "3", "16", "100000", "4294967296", "9" * 23, "-" + "9" * 23, "1e9", "3000000000", "9223372036854775807"]  # fmt: skip
     return st.one_of(st.sampled_from(some), st.integers(-(2**70), 2**70).map(str), st.floats().map(str))
 
 
@@ -153,9 +153,8 @@ def _broken() -> st.SearchStrategy[str]:
     return st.sampled_from(some)
 
 
-VALUES = st.recursive(
-    st.one_of(_numbers(), _texts(), _interpolations(), _targets(), _broken()), _structured, max_leaves=4
-)
+_PLAIN = st.one_of(_numbers(), _texts(), _interpolations(), _targets(), _broken())
+VALUES = st.one_of(_numbers(), _texts(), _interpolations(), _targets(), _broken(), _structured(_PLAIN))
 
 
 def _mistyped(key: str, place: int) -> str:
@@ -165,46 +164,53 @@ def _mistyped(key: str, place: int) -> str:
 
 @st.composite
 def one_word(draw: st.DrawFn, keys: Sequence[str]) -> str:
-    """An override, mostly of a key that is there."""
+    """An override, mostly of a key that is there; each group as often as another."""
     shape = draw(st.integers(0, 19))
-    key = draw(st.sampled_from(keys))
+    group = draw(st.sampled_from(sorted({key.split(".")[0] for key in keys})))
+    key = draw(st.sampled_from([key for key in keys if key.split(".")[0] == group]))
     value = draw(VALUES)
     if shape < 9:
         return f"{key}={value}"
     if shape < 11:
-        return f"+{key}.{draw(st.sampled_from(['foo', 'eps', 'nesterov', 'max_depth', 'verbose', 'mode', '_args_', '_convert_', '']))}={value}"
-    if shape == 11:
-        return f"++{key}={value}"
-    if shape == 12:
-        return f"~{key}"
-    if shape == 13:
-        return f"~{key}={value}"
+        return f"+{key}.{draw(st.sampled_from(NEW))}={value}"
+    if shape < 14:
+        return f"{('++', '+', '~')[shape - 11]}{key}={value}"
     if shape == 14:
-        return f"{_mistyped(key, draw(st.integers(0, 40)))}={value}"
+        return f"~{key}"
     if shape == 15:
+        return f"{_mistyped(key, draw(st.integers(0, 40)))}={value}"
+    if shape == 16:
         group = draw(st.sampled_from(GROUPS))
         options = sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
-        return f"{group}={draw(st.one_of(st.sampled_from(options), VALUES))}" if options else f"{group}={value}"
-    if shape == 16:
-        return f"+{key}={value}"
+        return f"{group}={draw(st.sampled_from(options)) if options else value}"
     if shape == 17:
-        return draw(st.sampled_from([key, f"={value}", f"{key}=", f"{key}@x={value}", f"{key}==1", "=", "", f"{key}:{value}", value]))
+        return draw(
+            st.sampled_from([key, f"={value}", f"{key}=", f"{key}@x={value}", "=", "", f"{key}:{value}", value])
+        )
     if shape == 18:
-        extra = ["profiler", "strategy", "plugins", "num_nodes", "fast_dev_run", "val_check_interval", "log_every_n_steps",
-                 "inference_mode", "benchmark", "barebones", "max_depth", "logger", "callbacks", "default_root_dir"]  # fmt: skip
-        return f"++trainer.{draw(st.sampled_from(extra))}={value}"
-    group, name = draw(st.sampled_from([("optimizer", "eps"), ("optimizer", "foreach"), ("optimizer", "amsgrad"), ("optimizer", "maximize"),
-                                        ("callbacks.early", "_target_"), ("callbacks.best", "save_top_k"), ("logger.csv", "name"),
-                                        ("callbacks.best", "filename"), ("callbacks.best", "every_n_train_steps"), ("hydra", "verbose"),
-                                        ("hydra.job", "env_set"), ("scheduler", "_target_"), ("model", "backward")]))  # fmt: skip
-    return f"++{group}.{name}={value}"
+        return f"++trainer.{draw(st.sampled_from(OF_TRAINER))}={value}"
+    return f"++{draw(st.sampled_from(MORE_KEYS))}={value}"
+
+
+NEW = ("foo", "eps", "nesterov", "verbose", "mode", "_args_", "_convert_", "_partial_", "_target_", "")
+OF_TRAINER = (
+    "profiler", "strategy", "plugins", "num_nodes", "fast_dev_run", "val_check_interval", "log_every_n_steps",
+    "inference_mode", "benchmark", "barebones", "logger", "callbacks", "default_root_dir", "sync_batchnorm",
+    "reload_dataloaders_every_n_epochs", "limit_predict_batches", "enable_autolog_hparams", "model_registry",
+)  # fmt: skip
+MORE_KEYS = (
+    "optimizer.eps", "optimizer.foreach", "optimizer.amsgrad", "optimizer.maximize", "callbacks.early._target_",
+    "callbacks.best.save_top_k", "callbacks.best.filename", "callbacks.best.every_n_train_steps", "callbacks.best.save_last",
+    "logger.csv.name", "hydra.verbose", "hydra.job.env_set", "scheduler._target_", "model.backward", "optimizer._target_",
+    "data._target_", "model._target_", "logger.tensorboard.max_queue", "logger.tensorboard.flush_secs", "hydra.run.dir",
+)  # fmt: skip
 
 
 def command_lines(keys: dict[tuple[str, ...], list[str]]) -> st.SearchStrategy[list[str]]:
-    """A base and one to three words."""
+    """A base and one or two words."""
     bases = st.sampled_from(sorted(keys))
     return bases.flatmap(
-        lambda base: st.lists(one_word(keys[base]), min_size=1, max_size=3).map(lambda words: [*base, *SHORT, *words])
+        lambda base: st.lists(one_word(keys[base]), min_size=1, max_size=2).map(lambda words: [*base, *SHORT, *words])
     )
 
 

@@ -151,6 +151,8 @@ def _answer(error: Exception, words: Sequence[str] = ()) -> None:
     """Print the one sentence and leave with exit status 2, if there is one; `words`: of an error before any work."""
     sentence = explain(error) or (explain_words(error, words) if words else None)
     if sentence is not None:
-        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split()))
+        shown = "".join(
+            c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split())
+        )
         print(f"error: {shown}", file=sys.stderr)
         sys.exit(2)

@@ -128,7 +128,9 @@ def _check_groups(plain: dict[str, Any]) -> None:
         if node is None and group in OPTIONAL and not several:
             continue
         if not isinstance(node, dict):
-            raise UserError(f"{group}={_short(node)}: must be one of its options, such as {group}={FIRST_CHOICE[group]}")
+            raise UserError(
+                f"{group}={_short(node)}: must be one of its options, such as {group}={FIRST_CHOICE[group]}"
+            )
         for name, one in node.items() if several else [("", node)]:
             key = f"{group}.{name}" if several else group
             if one is not None and not (isinstance(one, dict) and isinstance(one.get("_target_"), str)):

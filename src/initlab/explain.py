@@ -37,6 +37,8 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _disk_trouble(error)
     if isinstance(error, OverrideParseException):
+        if "=" not in error.override:
+            return f"{error.override or repr('')}: must be key=value"
         return f"{error.override}: cannot be read as key=value; {_as_text(error.override)}"
     ambiguous = re.search(r"Ambiguous value for argument '(.+?)'", str(error), re.DOTALL)
     if ambiguous:
@@ -78,7 +80,8 @@ def one_line(error: BaseException) -> str:
 
 def _by_omegaconf(error: OmegaConfBaseException) -> str:
     """Its first line, after the key."""
-    message = " ".join((str(error.msg or error).splitlines() or [type(error).__name__])[0].split())[:LONGEST]
+    first = next(iter(str(error.msg or error).splitlines()), type(error).__name__)
+    message = " ".join(first.removeprefix("UserError raised while resolving interpolation: ").split())[:LONGEST]
     return f"{error.full_key}: {message}" if error.full_key else message
 
 
@@ -100,7 +103,7 @@ def _no_such_option(error: MissingConfigException) -> str:
 
 
 def _no_such_key(error: ConfigCompositionException) -> str:
-    found = re.search(r"Could not (?:override|append to config\. .*?|delete(?: from config\. .*?)?) '([^']+)'", str(error))
+    found = re.search(r"Could not (?:override|append to config\. .*?|delete(?: from config\.)?) '([^']+)'", str(error))
     merging = re.match(r"Error merging override (.*)", str(error), re.DOTALL)
     cause = error.__cause__
     if not found and merging and isinstance(cause, OmegaConfBaseException):

@@ -25,7 +25,7 @@ class Footprint:
         self._latest = _target(self._link)
 
     def erase(self) -> None:
-        """As it was before, also where the run has begun to write; a folder that held something is left alone."""
+        """As it was before, for the run that holds the folder; one that held something is left alone."""
         if self._link is not None and _target(self._link) != self._latest:
             with contextlib.suppress(OSError):
                 self._link.unlink()

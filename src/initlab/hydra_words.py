@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ def check_words(words: Sequence[str]) -> None:
             _check_value(value_of, word)
             value_of = None
             continue
+        if re.match(r"[~+]*hydra(=|$)", word):
+            raise UserError(f"{word}: has one option, default; change a value of it, such as hydra.run.dir=...")
+        if re.match(r"[~+]*hydra\.output_subdir(=(?!null$)|$)", word):
+            raise UserError(f"{word}: must be null, as a run writes its own resolved config.yaml")
         if not word.startswith("-"):
             continue
         flag, equals, value = word.partition("=")
@@ -72,10 +77,6 @@ def check_hydra(hydra: Any) -> None:
         raise UserError(
             f"hydra.job.chdir={str(hydra.job.chdir).lower()}: must be false, "
             "as the paths in a config are meant from where the command is typed"
-        )
-    if hydra.output_subdir is not None:
-        raise UserError(
-            f"hydra.output_subdir={hydra.output_subdir}: must be null, as a run writes its own resolved config.yaml"
         )
 
 
