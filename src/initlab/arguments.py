@@ -149,7 +149,7 @@ def signature_of(made: Callable[..., Any]) -> Signature | None:
     elif made.__module__.startswith("initlab."):
         functions = [base.__dict__["__init__"] for base in made.__mro__[:-1] if "__init__" in base.__dict__]
     else:
-        functions = [made.__init__]
+        functions = [inspect.getattr_static(made, "__init__")]
     parameters: dict[str, inspect.Parameter] = {}
     hints: dict[str, Any] = {}
     for place, function in enumerate(functions or [made]):

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from initlab.data.csv.file import check_columns
 from initlab.errors import UserError
 from initlab.footprint import new_folder
+from initlab.memory import check_data
 from initlab.pages.claim import read_claims
 from initlab.pages.picture import read_picture
 from initlab.rules import check, check_by_hand, did_you_mean
@@ -104,11 +105,14 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
     _check_groups(plain)
     for key, value in _values(plain):
         check(key, value)
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise UserError(f"{key}={value}: must fit into 64 bits, so lie between -9.2e18 and 9.2e18")
     _check_limits(plain["trainer"])
     if "expect" in plain:
         read_claims(plain["expect"])
     if "picture" in plain:
         read_picture(plain["picture"])
+    check_data(plain)
     _check_task(plain, choices or {})
     if plain["model"].get("backward") == "manual":
         trainer = plain["trainer"]
@@ -168,7 +172,7 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
         if left < 0 or depth > DEEPEST:
             raise UserError(f"{key}: the config stands for more than {MOST_VALUES:,} values, or is without end")
         if isinstance(node, DictConfig):
-            return {name: plain(node[name], f"{key}.{name}" if key else str(name), depth + 1) for name in node}
+            return {name: plain(node[name], f"{key}.{name!s}".lstrip("."), depth + 1) for name in node}
         if isinstance(node, ListConfig):
             return [plain(node[i], key, depth + 1) for i in range(len(node))]
         return node

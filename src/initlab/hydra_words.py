@@ -19,10 +19,10 @@ from initlab.yaml_file import check_yaml
 
 ALONE = ("--help", "-h", "--hydra-help", "--version", "--run", "-r", "--multirun", "-m", "--resolve",
          "--shell-completion", "-sc")  # fmt: skip
+SHOWN = ("job", "hydra", "all")
+ABOUT = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 WITH_A_VALUE: dict[str, tuple[str, ...]] = {
-    "--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all"), "--package": (), "-p": (), "--config-dir": (), "-cd": (),
-    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
-    "-i": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+    "--cfg": SHOWN, "-c": SHOWN, "--info": ABOUT, "-i": ABOUT, "--package": (), "-p": (), "--config-dir": (), "-cd": (),
 }  # fmt: skip
 NOT_HERE = {
     "--config-name": "the config is train.yaml; a choice of your own goes into a folder for --config-dir",

@@ -65,7 +65,7 @@ class Starting:
 
 
 def blame(error: Exception, cfg: DictConfig) -> str | None:
-    """One sentence that names the key of what failed; None where the user's own code has a part in it, or no key has."""
+    """One sentence that names the key of what failed; None where code of the user's or no key has a part in it."""
     frames = [frame for part in _chain(error) for frame, _ in traceback.walk_tb(part.__traceback__)]
     inner = _chain(error)[-1]
     if isinstance(inner, UserError):

@@ -24,6 +24,7 @@ from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.init import dense_layers, initialize, with_step_sizes
 from initlab.limits import kind_of
+from initlab.memory import check_model
 from initlab.models import Module
 from initlab.models.execution import obstacle, own_calls
 from initlab.monitor import TensorBoardPage
@@ -277,6 +278,9 @@ def _of_a_user(kind: type) -> bool:
 
 def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
     """The model for these data, its weights drawn by `cfg.init` from their own generator."""
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    num_rows = len(data.splits.train[1]) if isinstance(data, TensorDataModule) else plain["data"].get("batch_size", 1)
+    check_model(plain, data.num_inputs, data.num_outputs, num_rows)
     model = build(
         cfg,
         "model",
@@ -331,7 +335,7 @@ def _trainer(cfg: DictConfig, callbacks: list[L.Callback], step: int | None) -> 
             plugins=[WholeCheckpointIO()],
         )
     except Exception as error:
-        cause = error
+        cause: BaseException = error
         while cause.__cause__ is not None:  # Hydra's and ours around Lightning's
             cause = cause.__cause__
         if cfg.trainer.accelerator not in ("auto", "cpu") and isinstance(cause, MisconfigurationException):
