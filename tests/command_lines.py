@@ -1,5 +1,6 @@
 """Command lines that a person may type: most of them are wrong. For `test_command_lines`."""
 
+# ruff: noqa: SIM905
 import contextlib
 import io
 import os
@@ -107,35 +108,40 @@ def keys_of(*words: str, name: str = "train") -> list[str]:
 
 
 def _numbers() -> st.SearchStrategy[str]:
-    some = ["0", "-0.0", "1", "-1", "2", "0.5", "1.5", "-3", "1e-300", "1e300", "nan", "inf", "-inf", "007", "1_000",
-            "3", "16", "100000", "4294967296", "9" * 23, "-" + "9" * 23, "1e9", "3000000000", "9223372036854775807"]  # fmt: skip
+    some = """
+        0 -0.0 1 -1 2 3 0.5 1.5 -3 16 1e-300 1e300 nan inf -inf 007 1_000 100000 4294967296 1e9 3000000000
+        9223372036854775807 99999999999999999999999 -99999999999999999999999
+    """.split()
     return st.one_of(st.sampled_from(some), st.integers(-(2**70), 2**70).map(str), st.floats().map(str))
 
 
 def _texts() -> st.SearchStrategy[str]:
-    some = ["''", "' '", "null", "true", "false", "abc", "relu", "cpu", "gpu", "ünïcode", "'日本 語'", "~", "~/x", "val/acc",
-            "/dev/null", "/dev/zero", "fifo", "folder", "rows.csv", "binary", "no/such/file", "-m", "--help", "32", "16-mixed",
-            "a" * 300, "'a\\tb'", "???", "'%s'", "'{}'", "'[red]x[/]'", "'\\n'", "'\x00'", "x:y", "a/../b", "."]  # fmt: skip
-    return st.one_of(st.sampled_from(some), st.text(max_size=6))
+    some = """
+        '' null true false abc relu cpu gpu ünïcode ~ ~/x val/acc /dev/null /dev/zero fifo folder rows.csv binary
+        no/such/file -m --help 32 16-mixed ??? '%s' '{}' '[red]x[/]' x:y a/../b .
+    """.split()
+    return st.one_of(st.sampled_from([*some, "' '", "'日本 語'", "'a\tb'", "'\n'", "a" * 300]), st.text(max_size=6))
 
 
 def _interpolations() -> st.SearchStrategy[str]:
-    return st.sampled_from([
-        "${lr}", "${nope}", "${data}", "${.}", "${..lr}", "${oc.env:NOPE}", "${oc.env:HOME}", "${repeat:0.1,300000000}",
-        "${repeat:0.1,3}", "${repeat:a,b}", "${repeat:${repeat:1,9999},9999}", "${nope:1}", "${", "$lr", "${model}", "${seed}",
-        "${oc.decode:'['}", "${oc.create:{a: 1}}", "${hydra:job.num}", "${hydra:nope}", "${now:%Y}", "${mode_of:1}", "${shipped:x}",
-        "${new_folder:made}", "${trainer.max_epochs}", "${callbacks}", "${run_dir}",
-    ])  # fmt: skip
+    some = """
+        ${lr} ${nope} ${data} ${.} ${..lr} ${oc.env:NOPE} ${oc.env:HOME} ${repeat:0.1,300000000} ${repeat:0.1,3}
+        ${repeat:a,b} ${repeat:${repeat:1,9999},9999} ${nope:1} ${ $lr ${model} ${seed} ${oc.decode:'['}
+        ${hydra:job.num} ${hydra:nope} ${now:%Y} ${mode_of:1} ${shipped:x} ${new_folder:made} ${trainer.max_epochs}
+        ${callbacks} ${run_dir}
+    """.split()
+    return st.sampled_from([*some, "${oc.create:{a: 1}}"])
 
 
 def _targets() -> st.SearchStrategy[str]:
-    return st.sampled_from([
-        "torch.nn.Linear", "torch.optim.RMSprop", "torch.optim.LBFGS", "builtins.print", "builtins.dict", "nope.Nope", "os",
-        "initlab.nn.SGD", "initlab.data.FashionMNIST", "initlab.models.MLP", "initlab.init.Normal", "lightning.Trainer", "",
-        "lightning.pytorch.callbacks.EarlyStopping", "lightning.pytorch.callbacks.ModelCheckpoint", "builtins.exit", "1",
-        "lightning.pytorch.loggers.CSVLogger", "initlab.nn.schedule.cosine", "torch", "initlab.errors.UserError", "a..b",
-        "torch.optim.lr_scheduler.StepLR", "initlab.models.Module", "lightning.LightningModule", "builtins.object", ".x",
-    ])  # fmt: skip
+    some = """
+        torch.nn.Linear torch.optim.RMSprop torch.optim.LBFGS builtins.print builtins.dict builtins.exit builtins.object
+        nope.Nope os 1 torch a..b .x initlab.nn.SGD initlab.data.FashionMNIST initlab.models.MLP initlab.init.Normal
+        initlab.nn.schedule.cosine initlab.errors.UserError initlab.models.Module lightning.Trainer
+        lightning.LightningModule lightning.pytorch.loggers.CSVLogger lightning.pytorch.callbacks.EarlyStopping
+        lightning.pytorch.callbacks.ModelCheckpoint torch.optim.lr_scheduler.StepLR
+    """.split()
+    return st.sampled_from([*some, ""])
 
 
 def _structured(leaf: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -148,9 +154,11 @@ def _structured(leaf: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def _broken() -> st.SearchStrategy[str]:
-    some = ["[", "]", "{", "}", "'", '"', "a'b", "(", ")", "\\", "a=b", "1,2", "range(1,3)", "choice(a,b)", "interval(0,1)",
-            "glob(*)", "sort(1)", "int(x)", "float('x')", "shuffle(1,2)", "tag(a)", "extend_list(1)", "[1,", "{a:", "a b", ""]  # fmt: skip
-    return st.sampled_from(some)
+    some = """
+        [ ] { } ' " a'b ( ) \\ a=b 1,2 range(1,3) choice(a,b) interval(0,1) glob(*) sort(1) int(x) float('x')
+        shuffle(1,2) tag(a) extend_list(1) [1, {a:
+    """.split()
+    return st.sampled_from([*some, "a b", ""])
 
 
 _PLAIN = st.one_of(_numbers(), _texts(), _interpolations(), _targets(), _broken())
@@ -193,17 +201,17 @@ def one_word(draw: st.DrawFn, keys: Sequence[str]) -> str:
 
 
 NEW = ("foo", "eps", "nesterov", "verbose", "mode", "_args_", "_convert_", "_partial_", "_target_", "")
-OF_TRAINER = (
-    "profiler", "strategy", "plugins", "num_nodes", "fast_dev_run", "val_check_interval", "log_every_n_steps",
-    "inference_mode", "benchmark", "barebones", "logger", "callbacks", "default_root_dir", "sync_batchnorm",
-    "reload_dataloaders_every_n_epochs", "limit_predict_batches", "enable_autolog_hparams", "model_registry",
-)  # fmt: skip
-MORE_KEYS = (
-    "optimizer.eps", "optimizer.foreach", "optimizer.amsgrad", "optimizer.maximize", "callbacks.early._target_",
-    "callbacks.best.save_top_k", "callbacks.best.filename", "callbacks.best.every_n_train_steps", "callbacks.best.save_last",
-    "logger.csv.name", "hydra.verbose", "hydra.job.env_set", "scheduler._target_", "model.backward", "optimizer._target_",
-    "data._target_", "model._target_", "logger.tensorboard.max_queue", "logger.tensorboard.flush_secs", "hydra.run.dir",
-)  # fmt: skip
+OF_TRAINER = """
+    profiler strategy plugins num_nodes fast_dev_run val_check_interval log_every_n_steps inference_mode benchmark
+    barebones logger callbacks default_root_dir sync_batchnorm reload_dataloaders_every_n_epochs limit_predict_batches
+    enable_autolog_hparams model_registry
+""".split()
+MORE_KEYS = """
+    optimizer.eps optimizer.foreach optimizer.amsgrad optimizer.maximize optimizer._target_ scheduler._target_
+    data._target_ model._target_ model.backward callbacks.early._target_ callbacks.best.save_top_k
+    callbacks.best.filename callbacks.best.every_n_train_steps callbacks.best.save_last logger.csv.name
+    logger.tensorboard.max_queue logger.tensorboard.flush_secs hydra.verbose hydra.job.env_set hydra.run.dir
+""".split()
 
 
 def command_lines(keys: dict[tuple[str, ...], list[str]]) -> st.SearchStrategy[list[str]]:

@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from initlab import footprint
+from initlab.config import CONFIGS
 from initlab.errors import UserError
 from initlab.rules import did_you_mean
 from initlab.yaml_file import check_yaml
@@ -32,6 +33,9 @@ NOT_HERE = {
 NOT_HERE |= {"-cn": NOT_HERE["--config-name"], "-cp": NOT_HERE["--config-path"]}
 
 
+GROUPS = {path.name for path in CONFIGS.iterdir() if path.is_dir()}
+
+
 def check_words(words: Sequence[str]) -> None:
     """Raise UserError for the first flag that is not one, or a folder of configs that cannot be read."""
     value_of = None
@@ -42,6 +46,16 @@ def check_words(words: Sequence[str]) -> None:
             continue
         if re.match(r"[~+]*hydra(=|$)", word):
             raise UserError(f"{word}: has one option, default; change a value of it, such as hydra.run.dir=...")
+        if word.startswith("="):
+            raise UserError(f"{word}: must be key=value")
+        null = re.fullmatch(r"[+]*(\w+)(?:@\w*)?=(?:null)?", word)
+        if null and null[1] in GROUPS:
+            raise UserError(
+                f"{word}: a group cannot be null, choose one of its options ({', '.join(_options(null[1]))})"
+            )
+        group = re.match(r"([~+]*)(\w+)(?:@\w*)?=([\[{(].*)", word, re.DOTALL)
+        if group and group[2] in GROUPS and not re.fullmatch(r"\[[\w, ]*[A-Za-z_][\w, ]*\]", group[3]):
+            raise UserError(f"{word}: must be the name of one option ({', '.join(_options(group[2]))})")
         if re.match(r"[~+]*hydra\.output_subdir(=(?!null$)|$)", word):
             raise UserError(f"{word}: must be null, as a run writes its own resolved config.yaml")
         if not word.startswith("-"):
@@ -58,6 +72,10 @@ def check_words(words: Sequence[str]) -> None:
             raise UserError(f"{word}: no such flag{did_you_mean(flag, flags)} ({', '.join(flags)})")
     if value_of:
         raise UserError(f"{value_of}: needs a value after it")
+
+
+def _options(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
 
 
 def _check_value(flag: str, value: str) -> None:
