@@ -94,8 +94,10 @@ def test_a_mistake_of_the_users_keeps_its_traceback(tmp_path: Path) -> None:
     [
         (["optimizer=adam", "+optimizer.eps=-1.0"], "optimizer: Invalid epsilon value: -1.0 (HYDRA_FULL_ERROR=1 shows"),
         (["+logger.tensorboard.nope=1"], "logger.tensorboard: TypeError"),
-        (["callbacks.best._target_=lightning.pytorch.callbacks.ModelCheckpoint", "+callbacks.best.save_top_k=-7"],
-         "callbacks.best: lightning.pytorch.callbacks.ModelCheckpoint cannot be made so: Invalid value for save_top_k"),
+        (
+            ["callbacks.best._target_=lightning.pytorch.callbacks.ModelCheckpoint", "+callbacks.best.save_top_k=-7"],
+            "callbacks.best: lightning.pytorch.callbacks.ModelCheckpoint cannot be made so: Invalid value for save_top_k",
+        ),
     ],
 )
 def test_what_a_library_refuses_names_the_key_and_leaves_nothing(tmp_path: Path, words: list[str], says: str) -> None:
