@@ -42,7 +42,7 @@ def test_a_signal_before_the_first_update_is_obeyed_and_leaves_nothing(tmp_path:
         (["data.num_train=10000000", "data.batch_size=10000000", "model.width=5000"], "lower data.batch_size"),
         (["data.num_train=1000000000000"], "lower data.num_train"),
         (["model.depth=10001"], "model.depth=10001: must be a whole number of layers from 1 to 10000"),
-        (["threads=100000"], "threads=100000: must be a whole number from 1 to 1024"),
+        (["threads=100000"], "threads=100000: must be a whole number of at least 1 and at most 1024"),
         (["trainer.num_nodes=2"], "1: a run uses one machine"),
         (["data.batch_size=99999999999999999999999"], "must fit into 64 bits"),
         (["model.depth=3", "model.num_hiddens=[4]"], "model.depth=3: both say how large the layers are"),

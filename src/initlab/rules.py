@@ -104,7 +104,11 @@ RULES: dict[str, Rule] = {
     "init_seed": whole(),
     "lr": NOT_NEGATIVE,
     "threads": optional(
-        Rule(lambda v: _is_whole(v) and 1 <= v <= MOST_THREADS, f"a whole number from 1 to {MOST_THREADS}"), "all cores"
+        Rule(
+            lambda v: _is_whole(v) and 1 <= v <= MOST_THREADS,
+            f"a whole number of at least 1 and at most {MOST_THREADS}",
+        ),
+        "all cores",
     ),
     "steps_per_execution": whole(1),
     "cuda_graph": TRUTH,
