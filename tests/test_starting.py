@@ -91,7 +91,7 @@ def test_a_mistake_of_the_users_keeps_its_traceback(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["optimizer=adam", "+optimizer.eps=-1.0"], "optimizer: Invalid epsilon value: -1.0 (HYDRA_FULL_ERROR=1 shows"),
+        (["optimizer=adam", "+optimizer.eps=-1.0"], "optimizer: Invalid epsilon value: -1.0 (HYDRA_FULL"),
         (["+logger.tensorboard.nope=1"], "logger.tensorboard: TypeError"),
         (
             ["callbacks.best._target_=lightning.pytorch.callbacks.ModelCheckpoint", "+callbacks.best.save_top_k=-7"],
