@@ -95,7 +95,7 @@ def test_a_mistake_of_the_users_keeps_its_traceback(tmp_path: Path) -> None:
         (["+logger.tensorboard.nope=1"], "logger.tensorboard: TypeError"),
         (
             ["callbacks.best._target_=lightning.pytorch.callbacks.ModelCheckpoint", "+callbacks.best.save_top_k=-7"],
-            "callbacks.best: lightning.pytorch.callbacks.ModelCheckpoint cannot be made so: Invalid value for save_top_k",
+            "callbacks.best: lightning.pytorch.callbacks.ModelCheckpoint cannot be made so: Invalid value",
         ),
     ],
 )
