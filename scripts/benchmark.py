@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import warnings
 from pathlib import Path
 
@@ -39,6 +40,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="monitor: steps of a turn")
     parser.add_argument("--accelerator", default="cpu", choices=["cpu", "gpu"], help="train, monitor, precision")
     args = parser.parse_args()
+    for name in ("rounds", "threads", "epochs", "steps"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name} {getattr(args, name)}: must be a whole number of at least 1")
+    if not 0 < args.seconds < math.inf:
+        parser.error(f"--seconds {args.seconds}: must be a number above 0")
     target = ROOT / "outputs" / "benchmarks" / f"{args.name}.json"
 
     if args.name == "startup":

@@ -27,6 +27,8 @@ import torch
 from torch import Tensor
 
 from initlab.config import CONFIGS
+from initlab.data import SyntheticRegression
+from initlab.data.module import Splits
 from initlab.models import LinearRegression
 
 TRAIN = CONFIGS.parent / "scripts" / "train.py"
@@ -49,6 +51,22 @@ class NoisyRegression(LinearRegression):
 
     def forward(self, X: Tensor) -> Tensor:
         return self.net(torch.nn.functional.dropout(X, 0.1, self.training))
+
+
+class HoldingData(SyntheticRegression):
+    """Wait while the data are drawn."""
+
+    def make_splits(self) -> Splits:
+        hold()
+        return super().make_splits()
+
+
+class HoldingModel(LinearRegression):
+    """Wait while the optimiser is made."""
+
+    def configure_optimizers(self) -> Any:
+        hold()
+        return super().configure_optimizers()
 
 
 class Hold(L.Callback):

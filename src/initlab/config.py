@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import itertools
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from initlab.data.csv.file import check_columns
 from initlab.errors import UserError
+from initlab.footprint import new_folder
+from initlab.memory import check_data
 from initlab.pages.claim import read_claims
 from initlab.pages.picture import read_picture
 from initlab.rules import check, check_by_hand, did_you_mean
@@ -29,6 +27,7 @@ ROOT_KEYS = FIRST_CHOICE.keys() | {
     "seed", "init_seed", "lr", "threads", "steps_per_execution", "cuda_graph", "matmul_precision", "monitor", "mode",
     "run_dir", "resume", "expect", "picture",
 }  # fmt: skip
+MOST_VALUES, DEEPEST = 200_000, 40  # of a config, its interpolations followed
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)
 
@@ -48,36 +47,19 @@ def mode_of(metric: str) -> str:
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 
 
-def new_folder(path: str) -> str:
-    """`path`, or with _2, _3, ... after it, whichever this process is the first to make; an empty one goes at its end.
-
-    Of commands given in the same second each gets a folder of its own.
-    """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        folder = path if number == 1 else f"{path}_{number}"
-        try:
-            os.mkdir(folder)
-        except FileExistsError:
-            continue
-        atexit.register(_remove_empty, os.path.abspath(folder), os.getpid())
-        return folder
-    raise AssertionError
-
-
-def _remove_empty(folder: str, process: int) -> None:
-    if os.getpid() == process:  # not in a fork
-        with contextlib.suppress(OSError):
-            for path in (Path(folder), *Path(folder).parents[:2]):  # outputs/runs/<name>
-                path.rmdir()
-
-
 OmegaConf.register_new_resolver("new_folder", new_folder, replace=True, use_cache=True)
 
 
 def repeat(value: Any, times: int) -> list[Any]:
     """A list too long to write down: the 200 weights of d2l 3.7 are `${repeat:0.01,200}`."""
+    if not isinstance(times, int) or isinstance(times, bool) or not 0 <= times * max(1, _count(value)) <= MOST_VALUES:
+        raise UserError(f"${{repeat:...,{times}}}: must be a whole number from 0 to {MOST_VALUES:,} values in all")
     return [value] * times
+
+
+def _count(value: Any) -> int:
+    """The values in a list of lists."""
+    return sum(map(_count, value)) if isinstance(value, (list, ListConfig)) else 1
 
 
 OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
@@ -119,24 +101,54 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
     if unknown:
         hint = did_you_mean(unknown[0], sorted(ROOT_KEYS))
         raise UserError(f"{unknown[0]}: nothing reads this key{hint} ({', '.join(sorted(ROOT_KEYS))})")
-    plain = _plain(cfg, resolve=True, throw_on_missing=True)
-    for key, value in _leaves(plain):
+    plain = _resolved(cfg)
+    _check_groups(plain)
+    for key, value in _values(plain):
         check(key, value)
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise UserError(f"{key}={value}: must fit into 64 bits, so lie between -9.2e18 and 9.2e18")
     _check_limits(plain["trainer"])
     if "expect" in plain:
         read_claims(plain["expect"])
     if "picture" in plain:
         read_picture(plain["picture"])
+    check_data(plain)
     _check_task(plain, choices or {})
     if plain["model"].get("backward") == "manual":
         trainer = plain["trainer"]
         check_by_hand(trainer.get("devices", 1), trainer.get("precision", "32-true"), plain["model"].get("layers"))
     devices, batch_size = plain["trainer"].get("devices", 1), plain["data"].get("batch_size", 0)
-    if batch_size % devices:
+    if isinstance(batch_size, int) and batch_size % devices:
         raise UserError(f"trainer.devices={devices}: it must divide data.batch_size={batch_size}")
     data = plain["data"]
     if data.get("_target_") == "initlab.data.CSVTable":
         check_columns(data.get("path"), data.get("target"), data.get("drop", ()), data.get("text", ()))
+
+
+def _check_groups(plain: dict[str, Any]) -> None:
+    """A group is a mapping that says what to make, or of several such."""
+    for group in sorted(REQUIRED | OPTIONAL):
+        node, several = plain[group], group in ("callbacks", "logger")
+        if node is None and group in OPTIONAL and not several:
+            continue
+        if not isinstance(node, dict):
+            raise UserError(
+                f"{group}={_short(node)}: must be one of its options, such as {group}={FIRST_CHOICE[group]}"
+            )
+        for name, one in node.items() if several else [("", node)]:
+            key = f"{group}.{name}" if several else group
+            if one is not None and not (isinstance(one, dict) and isinstance(one.get("_target_"), str)):
+                raise UserError(f"{key}={_short(one)}: must be a mapping whose _target_ is the path of a class")
+    model = plain["model"]
+    shape = {key: model[key] for key, usual in (("depth", 1), ("width", 256)) if model.get(key, usual) != usual}
+    if model.get("num_hiddens") is not None and shape:
+        twice = " ".join(f"model.{key}={value}" for key, value in shape.items())
+        raise UserError(f"model.num_hiddens={model['num_hiddens']} {twice}: both say how large the layers are; set one")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return "null" if value is None else text if len(text) < 80 else f"{text[:80]}..."
 
 
 def _check_limits(trainer: dict[str, Any]) -> None:
@@ -150,17 +162,30 @@ def _check_limits(trainer: dict[str, Any]) -> None:
             raise UserError(f"trainer.{least}={trainer[least]}: must be at most trainer.{most}={trainer[most]}")
 
 
-def _plain(cfg: Any, **how: Any) -> dict[str, Any]:
-    """A mapping of plain Python values."""
-    return cast("dict[str, Any]", OmegaConf.to_container(cfg, **how))
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    """Plain values with every interpolation followed, which may stand for more than memory holds."""
+    left = MOST_VALUES
+
+    def plain(node: Any, key: str, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > DEEPEST:
+            raise UserError(f"{key}: the config stands for more than {MOST_VALUES:,} values, or is without end")
+        if isinstance(node, DictConfig):
+            return {name: plain(node[name], f"{key}.{name!s}".lstrip("."), depth + 1) for name in node}
+        if isinstance(node, ListConfig):
+            return [plain(node[i], key, depth + 1) for i in range(len(node))]
+        return node
+
+    return cast("dict[str, Any]", plain(cfg, "", 0))
 
 
-def _leaves(node: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _values(node: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value below, mappings too."""
     for name, value in node.items():
+        yield f"{prefix}{name}", value
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+            yield from _values(value, f"{prefix}{name}.")
 
 
 def _check_task(plain: dict[str, Any], choices: dict[str, str]) -> None:
@@ -191,6 +216,7 @@ def known_keys() -> list[str]:
         text = path.read_text()
         group = path.relative_to(CONFIGS).parent.as_posix().replace("/", ".")
         prefix = "" if group == "." or "@package _global_" in text else f"{group}."
-        found = (f"{prefix}{key}" for key, _ in _leaves(_plain(OmegaConf.create(text))))
+        plain: Any = OmegaConf.to_container(OmegaConf.create(text))
+        found = (f"{prefix}{key}" for key, value in _values(plain) if not isinstance(value, dict))
         keys.update(key for key in found if prefix or key.split(".")[0] not in ("hydra", "expect", "picture"))
     return sorted(key for key in keys if not key.endswith("_") and ".defaults" not in f".{key}")

@@ -13,6 +13,8 @@ from initlab.errors import UserError
 
 ACTIVATION_NAMES = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "identity")
 MATMUL_PRECISIONS = ("highest", "high", "medium")  # torch's words
+MOST_THREADS = 1024  # more cores than a machine has; a system may refuse so many threads
+MOST_LAYERS = 10_000  # they take minutes to build; the deepest networks that were trained have as many
 QUANTITIES = (  # what a monitor records of layers, of gradients with respect to them, of parameters
     "mean", "std", "min", "max", "active", "dead", "saturated", "nonfinite", "histogram",
     "grad_std",
@@ -101,7 +103,13 @@ RULES: dict[str, Rule] = {
     "seed": Rule(lambda v: _is_whole(v) and 0 <= v < 2**32, "a whole number from 0 to 4294967295 (NumPy's range)"),
     "init_seed": whole(),
     "lr": NOT_NEGATIVE,
-    "threads": optional(whole(1), "all cores"),
+    "threads": optional(
+        Rule(
+            lambda v: _is_whole(v) and 1 <= v <= MOST_THREADS,
+            f"a whole number of at least 1 and at most {MOST_THREADS}",
+        ),
+        "all cores",
+    ),
     "steps_per_execution": whole(1),
     "cuda_graph": TRUTH,
     "matmul_precision": Rule(
@@ -154,13 +162,16 @@ RULES: dict[str, Rule] = {
     "data.steps_per_epoch": whole(1),
     # model
     "model.num_hiddens": optional(
-        list_of(
-            whole(1),
-            "a list of at least one whole number above 0, such as [512, 256] (no hidden layer at all is model=softmax)",
+        Rule(
+            lambda v: _is_list(v) and 0 < len(v) <= MOST_LAYERS and all(_is_whole(n) and n >= 1 for n in v),
+            f"a list of at least one whole number above 0 and at most {MOST_LAYERS} of them, such as [512, 256] "
+            "(no hidden layer at all is model=softmax)",
         ),
         "model.depth layers of model.width units",
     ),
-    "model.depth": whole(1),
+    "model.depth": Rule(
+        lambda v: _is_whole(v) and 1 <= v <= MOST_LAYERS, f"a whole number of layers from 1 to {MOST_LAYERS}"
+    ),
     "model.width": whole(1),
     "model.activation": choice(*ACTIVATION_NAMES),
     "model.bias": TRUTH,
@@ -205,6 +216,13 @@ RULES: dict[str, Rule] = {
     "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.devices": whole(1),
     "trainer.strategy": choice("auto", "ddp"),
+    "trainer.num_nodes": Rule(lambda v: _is_whole(v) and v == 1, "1: a run uses one machine"),
+    "trainer.fast_dev_run": Rule(
+        lambda v: isinstance(v, bool) or (_is_whole(v) and v >= 0), "true, false or a number of batches"
+    ),
+    "trainer.num_sanity_val_steps": Rule(
+        lambda v: _is_whole(v) and v >= -1, "a whole number of batches, or -1: all of them"
+    ),
     "trainer.max_epochs": Rule(
         lambda v: _is_whole(v) and (v >= 1 or v == -1),
         "a whole number of at least 1, or -1: no limit, where trainer.max_steps or trainer.max_time is one",

@@ -13,14 +13,14 @@ from typing import Any, cast
 
 import lightning as L
 import torch
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from initlab import console
-from initlab.build import build, check_arguments
+from initlab.arguments import check_arguments
+from initlab.build import build
 from initlab.callbacks import TensorBoardPage
 from initlab.callbacks.epoch_rows import EpochRows
 from initlab.callbacks.exact_steps import ExactSteps
@@ -29,6 +29,7 @@ from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.init import dense_layers, initialize, with_step_sizes
 from initlab.limits import kind_of
+from initlab.memory import check_model
 from initlab.models import Module
 from initlab.models.execution import obstacle, own_calls
 from initlab.process import prepare_process, process_left_as_it_was
@@ -42,6 +43,7 @@ from initlab.runs.resumable import check_fits, check_resumable
 from initlab.runs.resume import LIMITS, WITHOUT
 from initlab.runs.set_aside import before_the_end, put_back
 from initlab.seeds import generator
+from initlab.starting import Starting
 from initlab.theory.in_run import forecast_before
 
 log = logging.getLogger(__name__)
@@ -95,28 +97,29 @@ def _train(
     cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping, at_the_end: contextlib.ExitStack
 ) -> Result:
     started = time.perf_counter()
-    check_arguments(cfg)
-    prepare_process(cfg)
-    data = build(cfg, "data")
-    data.prepare_data()
-    model = build_model(cfg, data)
-    _check_monitor(cfg.monitor, model)
-    run_dir = RunDir(cfg.run_dir)
-    at_the_end.callback(run_dir.let_go)
-    saved, further = _take_up(run_dir, cfg) if cfg.get("resume") else (None, False)
-    callbacks = [
-        ExactSteps(cfg.seed),
-        StopAgain(further),
-        EpochRows(),
-        *callbacks,
-        *(instantiate(node, _convert_="all") for node in cfg.callbacks.values() if node),
-    ]
-    for callback in callbacks:
-        if isinstance(callback, TensorBoardPage):
-            callback.hparams = hyper_parameters(cfg)
+    with Starting(cfg) as start, stopping:
+        check_arguments(cfg)
+        prepare_process(cfg)
+        data = build(cfg, "data")
+        data.prepare_data()
+        model = build_model(cfg, data)
+        run_dir = RunDir(cfg.run_dir)
+        at_the_end.callback(run_dir.let_go)
+        saved, further = _take_up(run_dir, cfg) if cfg.get("resume") else (None, False)
+        callbacks = [
+            ExactSteps(cfg.seed),
+            StopAgain(further),
+            EpochRows(),
+            *callbacks,
+            *(build(cfg, f"callbacks.{name}") for name, node in cfg.callbacks.items() if node),
+        ]
+        for callback in callbacks:
+            if isinstance(callback, TensorBoardPage):
+                callback.hparams = hyper_parameters(cfg)
+        _check_monitors(cfg, model, callbacks)
 
-    with stopping:
-        trainer = _trainer(cfg, [*callbacks, stopping], step=saved["global_step"] if saved else None)
+        start.step = saved["global_step"] if saved else 0
+        start.trainer = trainer = _trainer(cfg, [*callbacks, stopping], step=start.step if saved else None)
         if saved is not None:
             check_fits(saved, trainer, model, run_dir.last_checkpoint)
         _several_updates_a_call(cfg, trainer, model, data, saved)
@@ -124,6 +127,7 @@ def _train(
             console.CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
         else:
             _take_folder(run_dir, cfg, saved, further)  # only now that everything is known to work
+            start.taken = not cfg.get("resume")
         console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
         for note in model.init_notes if saved is None else ():
             console.CONSOLE.print(note, highlight=False, soft_wrap=True)
@@ -133,12 +137,14 @@ def _train(
             forecast_before(cfg, run_dir.path)
         try:
             trainer.fit(model, datamodule=data, ckpt_path=run_dir.last_checkpoint if saved else None)
+            start.fitted = True
             stopping.now(trainer)
             ended = ending_of(trainer, run_dir.path, cfg.trainer.get("max_time"))
             console.show_ending(ended, nothing=saved is not None and saved["global_step"] == ended.steps, cfg=cfg)
             result = _finish(cfg, trainer, model, data, run_dir, stopping)
         except Stopped:
-            console.show_interruption(trainer, run_dir)
+            if start.over or cfg.get("resume"):
+                console.show_interruption(trainer, run_dir)
             if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
                 raise SystemExit(0) from None
             raise
@@ -264,16 +270,29 @@ def _counted_by_hand(saved: dict[str, Any]) -> bool:
     return bool(progress.get("total", {}).get("completed"))
 
 
-def _check_monitor(monitor: str, model: L.LightningModule) -> None:
-    """The monitored metric is one that the model reports; a model of somebody else's is trusted."""
+def _check_monitors(cfg: DictConfig, model: L.LightningModule, callbacks: Sequence[L.Callback]) -> None:
+    """The monitored metrics are ones that the model reports; those of a user-defined model or callback are trusted."""
     known = [f"{split}/{name}" for split in ("val", "train") for name in getattr(model, "metrics", ())]
-    if known and monitor not in known:
-        hint = did_you_mean(monitor, known)
-        raise UserError(f"monitor={monitor}: {type(model).__name__} reports no such metric{hint} ({', '.join(known)})")
+    monitored = {"monitor": cfg.monitor}
+    if not any(_of_a_user(type(callback)) for callback in callbacks):
+        nodes = {f"callbacks.{name}.monitor": node.get("monitor") for name, node in cfg.callbacks.items() if node}
+        monitored |= {key: value for key, value in nodes.items() if isinstance(value, str)}
+    for key, monitor in monitored.items():
+        if known and monitor not in known:
+            hint = did_you_mean(monitor, known)
+            says = f"{key}={monitor}: {type(model).__name__} reports no such metric{hint} ({', '.join(known)})"
+            raise UserError(says)
+
+
+def _of_a_user(kind: type) -> bool:
+    return kind.__module__.split(".")[0] not in ("initlab", "lightning", "pytorch_lightning")
 
 
 def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
     """The model for these data, its weights drawn by `cfg.init` from their own generator."""
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    num_rows = len(data.splits.train[1]) if isinstance(data, TensorDataModule) else plain["data"].get("batch_size", 1)
+    check_model(plain, data.num_inputs, data.num_outputs, num_rows)
     model = build(
         cfg,
         "model",
@@ -314,11 +333,11 @@ def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
 
 def _trainer(cfg: DictConfig, callbacks: list[L.Callback], step: int | None) -> L.Trainer:
     """`step`: of the checkpoint that the run goes on from."""
-    loggers = [instantiate(node, _convert_="all", **_purge(node, step)) for node in cfg.logger.values() if node]
+    loggers = [build(cfg, f"logger.{name}", **_purge(node, step)) for name, node in cfg.logger.items() if node]
     try:
-        return instantiate(
-            cfg.trainer,
-            _convert_="all",
+        return build(
+            cfg,
+            "trainer",
             **({} if cfg.trainer.get("profiler") else {"profiler": NoProfile()}),
             callbacks=callbacks,
             logger=loggers or False,
@@ -328,7 +347,9 @@ def _trainer(cfg: DictConfig, callbacks: list[L.Callback], step: int | None) -> 
             plugins=[WholeCheckpointIO()],
         )
     except Exception as error:
-        cause = error.__cause__ or error
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # Hydra's and ours around Lightning's
+            cause = cause.__cause__
         if cfg.trainer.accelerator not in ("auto", "cpu") and isinstance(cause, MisconfigurationException):
             raise UserError(
                 f"trainer.accelerator={cfg.trainer.accelerator}: torch {torch.__version__} sees no such device here; "

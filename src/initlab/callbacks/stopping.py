@@ -26,7 +26,8 @@ class Stopped(SystemExit):
 
 
 class Stopping(Checkpoint):
-    """`with Stopping() as stopping: Trainer(callbacks=[..., stopping]).fit(...)` raises `Stopped` between two updates.
+    """`with Stopping() as stopping: Trainer(callbacks=[..., stopping]).fit(...)` raises `Stopped` between two updates;
+    before the first of them, when there is nothing to save, on the spot.
 
     The second signal ends the process on the spot, with `kill_at_second`, else it raises `Stopped` there. Only the main
     thread can take signals; in any other, and for the signals of others, nothing changes. A signal that was ignored as
@@ -38,6 +39,7 @@ class Stopping(Checkpoint):
         self.kill_at_second = kill_at_second
         self.number: int | None = None  # of the signal that came
         self._before: dict[int, Any] = {}
+        self._training = False
 
     def __enter__(self) -> Stopping:
         if threading.current_thread() is threading.main_thread():
@@ -57,9 +59,10 @@ class Stopping(Checkpoint):
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self.number is not None and self.kill_at_second:
             os._exit(128 + number)
-        if self.number is not None:
+        before = not self._training or self.number is not None
+        self.number = number  # also for the next look, where the exception is lost: in a finaliser
+        if before:
             raise Stopped(number)
-        self.number = number
         os.write(2, ANSWER)  # print could meet a print that the signal has interrupted
 
     def now(self, trainer: L.Trainer) -> None:
@@ -69,6 +72,8 @@ class Stopping(Checkpoint):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._listen()  # Lightning has put a handler of its own in, which ends a run with status 0
+        self.now(trainer)
+        self._training = True
         self._step = trainer.global_step
 
     def on_train_batch_end(

@@ -75,6 +75,8 @@ def _keep(content: bytes, kept: Path) -> None:
 
 
 def _read(path: Path) -> bytes:
+    if not path.is_file():  # a pipe or a device would be read for ever
+        raise CorruptFileError(f"{path} is not a regular file")
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content

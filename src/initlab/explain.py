@@ -1,0 +1,144 @@
+"""One sentence for each error that the person at the keyboard can mend."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from initlab.config import CONFIGS, known_keys
+from initlab.errors import UserError
+from initlab.override import override
+from initlab.rules import did_you_mean
+
+QUOTES = " '\""
+LONGEST = 600  # characters of another library's message
+
+
+def explain(error: BaseException) -> str | None:
+    """One sentence for an error that the person at the keyboard can mend; None for a mistake of ours."""
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        return explain(error.__cause__)
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MissingConfigException):  # an OSError too
+        return _no_such_option(error)
+    if isinstance(error, OSError):
+        return _disk_trouble(error)
+    if isinstance(error, OverrideParseException):
+        if "=" not in error.override:
+            return f"{error.override or repr('')}: must be key=value"
+        return f"{error.override}: cannot be read as key=value; {_as_text(error.override)}"
+    ambiguous = re.search(r"Ambiguous value for argument '(.+?)'", str(error), re.DOTALL)
+    if ambiguous:
+        typed = ambiguous[1]
+        ways = "several values need -m (a sweep), a list its brackets, a decimal number a point"
+        return f"{typed}: {ways}; {_as_text(typed)}"
+    if isinstance(error, ConfigCompositionException):
+        return _no_such_key(error)
+    if isinstance(error, ValueError) and "Config group override must be" in str(error):
+        return "a group cannot be null: choose one of its options (--help lists them), none where it has that"
+    if isinstance(error, YAMLError):
+        return f"a config file is not YAML: {one_line(error)}"
+    if isinstance(error, OmegaConfBaseException):
+        return _by_omegaconf(error)
+    if isinstance(error, HydraException):
+        return one_line(error)
+    if type(error).__name__ == "MisconfigurationException":  # Lightning's; not imported here
+        return f"trainer: {one_line(error)}"
+    return None
+
+
+def explain_words(error: BaseException, words: Sequence[str]) -> str:
+    """One sentence for any error before a run's own work: Hydra or Python's logging cannot use one of these words."""
+    typed = re.search(r"input_line='(.*?)', config_loader", str(error))
+    about_hydra = [word for word in words if word.lstrip("+~").startswith("hydra")]
+    named = [typed[1]] if typed else about_hydra or list(words)
+    cause = error.__cause__ or error.__context__
+    because = f" ({one_line(cause)})" if cause is not None and str(cause) not in str(error) else ""
+    return f"{' '.join(named)}: Hydra cannot use this: {one_line(error)}{because}"
+
+
+def one_line(error: BaseException) -> str:
+    """Its message, with the type where that says more."""
+    message = " ".join(str(error).split())[:LONGEST]
+    if message and not isinstance(error, (TypeError, KeyError, AttributeError, IndexError, AssertionError)):
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _by_omegaconf(error: OmegaConfBaseException) -> str:
+    """Its first line, after the key."""
+    first = next(iter(str(error.msg or error).splitlines()), type(error).__name__)
+    message = " ".join(first.removeprefix("UserError raised while resolving interpolation: ").split())[:LONGEST]
+    return f"{error.full_key}: {message}" if error.full_key else message
+
+
+def _as_text(typed: str) -> str:
+    """How to type a value that Hydra's grammar does not take as it stands, as a word for the shell."""
+    key, _, value = typed.partition("=")
+    if value.startswith("[") and value.endswith("]"):
+        parts = re.split(r",(?![^(]*\))", value[1:-1])
+        return f"a list of texts is typed {override(key, [part.strip(QUOTES) for part in parts])}"
+    return f"a text is typed {override(key, value) if value else override('key', '...')}"
+
+
+def _no_such_option(error: MissingConfigException) -> str:
+    group, _, option = str(error.missing_cfg_file).rpartition("/")
+    if not group:
+        return one_line(error)
+    options = list(error.options or [])
+    return f"{group}={option}: no such {group}{did_you_mean(option, options)} ({', '.join(options)})"
+
+
+def _no_such_key(error: ConfigCompositionException) -> str:
+    found = re.search(r"Could not (?:override|append to config\. .*?|delete(?: from config\.)?) '([^']+)'", str(error))
+    merging = re.match(r"Error merging override (.*)", str(error), re.DOTALL)
+    cause = error.__cause__
+    if not found and merging and isinstance(cause, OmegaConfBaseException):
+        return f"{' '.join(merging[1].split())}: {_by_omegaconf(cause)}"
+    if not found:
+        return f"{one_line(error)}: {explain(cause) or one_line(cause)}" if cause else one_line(error)
+    typed = found.group(1)
+    if "already at" in str(error):
+        return f"+{typed}: the key is there already; leave out the +"
+    groups = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
+    keys = [*groups, *known_keys()]
+    if typed in keys:
+        return f"{typed}: not a key of the {typed.split('.')[0]} that was chosen, but of another option"
+    same_name = [key for key in keys if key.rsplit(".", 1)[-1] == typed.rsplit(".", 1)[-1]]
+    near = same_name or get_close_matches(typed, keys if "." in typed else groups, n=1)
+    near = near or get_close_matches(typed, keys, n=1)
+    hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
+    group = typed.split(".")[0]
+    siblings = [key for key in keys if key.startswith(f"{group}.")] if "." in typed else groups
+    shown = f" ({', '.join(siblings)})" if siblings else ""
+    return f"{typed}: no such key{hint}{shown}"
+
+
+def _disk_trouble(error: OSError) -> str | None:
+    """The run's folder cannot be made or written, or the disk is full."""
+    where = f"{error.filename}: " if error.filename else ""
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "no space left" in str(error).lower():
+        return (
+            f"{where}{reason}: the run stopped, what it had written before is whole; "
+            "free some space, or choose a folder on another disk with hydra.run.dir=..."
+        )
+    if error.errno in (
+        errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG,
+        errno.ELOOP, errno.EINVAL, errno.EISDIR, errno.ENODEV, errno.ENXIO,
+    ):  # fmt: skip
+        return f"{where}{reason}; a run writes to the folder hydra.run.dir=..., which must be one that can be written"
+    return None

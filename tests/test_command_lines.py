@@ -1,0 +1,197 @@
+"""Whatever is typed: a run that works, or one sentence and nothing left behind. Never a traceback, never a wait."""
+
+import os
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import hypothesis
+import pytest
+from command_lines import BASES, SHORT, Answer, answer, command_lines, furnish, here, keys_of
+from hypothesis import HealthCheck, Phase, given
+from omegaconf import DictConfig, OmegaConf
+
+from initlab.annotations import fits, words_of
+from initlab.cli import CONFIGS
+from initlab.errors import UserError
+from initlab.yaml_file import check_yaml
+
+LINES = 500
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    furnish(tmp_path)
+    return tmp_path
+
+
+def assert_one_sentence_and_nothing_left(words: list[str], said: Answer, before: dict[str, str]) -> None:
+    lines = said.err.splitlines()
+    assert (said.status, len(lines)) == (2, 1), (words, said)
+    assert lines[0].startswith("error: "), (words, said)
+    assert here() == before, (words, said)
+
+
+@pytest.mark.slow
+def test_five_hundred_command_lines(there: Path) -> None:
+    before = here()
+    counts: Counter[str] = Counter()
+    keys = {base: keys_of(*base) for base in BASES}
+
+    @hypothesis.settings(
+        max_examples=LINES, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
+    )
+    @given(command_lines(keys))
+    def check(words: list[str]) -> None:
+        if any("\0" in word or _is_surrogate(word) for word in words):
+            return  # no shell can hand these over
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are Lightning's and torch's about what was asked for
+            said = answer("train", words)
+        if said.began or said.status == 0:
+            counts["accepted"] += 1
+            _clean(there, before)
+        else:
+            counts["refused"] += 1
+            assert_one_sentence_and_nothing_left(words, said, before)
+
+    check()
+    assert counts["refused"] > LINES / 2
+    assert counts["accepted"] > LINES / 50
+
+
+def _is_surrogate(word: str) -> bool:
+    return any(0xD800 <= ord(character) < 0xE000 for character in word)
+
+
+def _clean(there: Path, before: dict[str, str]) -> None:
+    """Take away what an accepted run wrote."""
+    for path in sorted(there.rglob("*"), reverse=True):
+        if str(path.relative_to(there)) not in before:
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("trainer.precision=fp7", "trainer.precision=fp7: must be one of 64, 32, 16"),
+        ("+trainer.foo=1", "trainer.foo: lightning.Trainer takes no such value"),
+        ("+trainer.plugins=x", "trainer.plugins: the run gives this itself"),
+        ("optimizer._target_=torch.nn.Linear", "must be a torch.optim.Optimizer"),
+        ("optimizer._target_=nope.Nope", "optimizer._target_=nope.Nope: cannot be imported"),
+        ("optimizer._partial_=false", "optimizer._partial_=false: must be true"),
+        ("~optimizer.lr", "optimizer.lr: initlab.nn.SGD needs a value for this"),
+        ("scheduler=[1,2]", "scheduler=[1,2]: must be the name of one option (cosine, none"),
+        ("hydra.run.dir=/dev/null", "/dev/null: File exists"),
+        ("hydra.run.dir=/dev/null/x", "/dev/null/x: Not a directory"),
+        ("hydra.run.dir=rows.csv", "rows.csv: File exists"),
+        ("hydra.job.chdir=true", "hydra.job.chdir=true: must be false"),
+        ("hydra.output_subdir=x", "hydra.output_subdir=x: must be null"),
+        ("hydra=x", "hydra=x: has one option"),
+        ("hydra.job_logging.version=7", "hydra.job_logging.version=7: Hydra cannot use this: Unsupported version: 7"),
+        ("callbacks.best.monitor=[]", "callbacks.best.monitor=[]: must be a text"),
+        ("callbacks.best=3", "callbacks.best=3: must be a mapping whose _target_"),
+        ("trainer.fast_dev_run=[]", "trainer.fast_dev_run=[]: must be true, false or a number of batches"),
+        ("trainer.devices={a: 1}", "trainer.devices={'a': 1}: must be a whole number"),
+        ("data.w=${repeat:0.1,300000000}", "must be a whole number from 0 to 200,000 values"),
+        ("data.w=${data}", "data.w: Interpolation to parent node detected"),
+        ("lr=${nope}", "Interpolation key 'nope' not found"),
+        ("lr=???", "lr: Missing mandatory value"),
+        ("~trainer.nope", "trainer.nope: no such key"),
+        ("~logger=1.0", "~logger=1.0: Hydra cannot use this"),
+        ("=1", "=1: must be key=value"),
+        ("init=null", "init=null: a group cannot be null, choose one of its options (constant, critical"),
+        ("lr", "lr: must be key=value"),
+        ("--foo", "--foo: no such flag"),
+        ("--experimental-rerun=x", "it would run code from a file"),
+        ("--config-dir=no/such", "there is no such folder"),
+    ],
+)
+def test_the_sentence_names_the_key(there: Path, word: str, says: str) -> None:
+    before = here()
+    said = answer("train", [*BASES[0], *SHORT, word])
+    assert says in said.err, said
+    assert_one_sentence_and_nothing_left([word], said, before)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("forecast", ["model=mlp", "init=nope"]),
+        ("forecast", ["forecast.measure=-1"]),
+        ("forecast", ["forecast.rank=[]"]),
+        ("forecast", ["data=csv", "model=mlp_regression", "data.path=fifo", "data.target=y"]),
+        ("forecast", ["model.depth=100000"]),
+        ("forecast", ["-m"]),
+        ("evaluate", ["run=fifo"]),
+        ("evaluate", ["checkpoint=/dev/zero"]),
+        ("evaluate", ["weights=nope"]),
+        ("report", ["fifo"]),
+        ("pictures", ["fifo"]),
+        ("pages", ["nope"]),
+        ("train", ["data=csv", "model=mlp_regression", "data.path=/dev/zero", "data.target=y"]),
+        ("train", ["resume=fifo"]),
+    ],
+)
+def test_the_other_scripts_answer_so_too(there: Path, script: str, words: list[str]) -> None:
+    before = here()
+    assert_one_sentence_and_nothing_left(words, answer(script, words), before)
+
+
+def test_benchmark_answers_by_its_own_usage(there: Path) -> None:
+    for words in (["--rounds", "0"], ["--threads", "-1"], ["--seconds", "nan"], ["--steps", "x"]):
+        said = answer("benchmark", ["scaling", *words])
+        assert said.status == 2
+        assert words[0] in said.err.splitlines()[-1]
+
+
+def test_a_config_that_is_a_pipe_or_a_bomb_is_refused(there: Path) -> None:
+    (there / "bomb.yaml").write_text("a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 10)}]\n" for i in range(9)
+    ))  # fmt: skip
+    (there / "itself.yaml").write_text("a: &a [*a]\n")
+    (there / "large.yaml").write_text("a: 1\n" * 2**18)
+    os.mkfifo(there / "pipe.yaml")
+    for name, says in (
+        ("bomb", "stand for more than"),
+        ("itself", "within itself"),
+        ("large", "at most"),
+        ("pipe", "regular file"),
+    ):
+        with pytest.raises(UserError, match=says):
+            check_yaml(there / f"{name}.yaml")
+    for path in CONFIGS.rglob("*.yaml"):
+        check_yaml(path)
+    said = answer("train", [*BASES[0], "--config-dir", "."])
+    assert "bomb.yaml: its aliases" in said.err
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "fitting"),
+    [
+        (1, int, True), (1, float, True), (1.5, int, False), (True, int, False), (True, float, False), (1, bool, False),
+        ("a", str, True), (None, int, False), (None, int | None, True), ("a/b", Path, True), (1, Path, False),
+        ([1, 2], tuple[float, float], True), ([1], tuple[float, float], False), (["a"], list[int], False),
+        ({"a": 1}, dict[str, int], True), ({"_target_": "x"}, Counter, True), ("x", Counter, False), ([], int, False),
+    ],
+)  # fmt: skip
+def test_what_fits_an_annotation(value: object, hint: object, fitting: bool) -> None:
+    assert fits(value, hint) is fitting
+    assert words_of(hint)
+
+
+def test_interpolations_that_stand_for_too_much(there: Path) -> None:
+    before = here()
+    levels = [f"+init.l{i}=[{','.join([f'${{init.l{i - 1}}}'] * 10)}]" for i in range(1, 9)]
+    said = answer("train", [*BASES[0], "+init.l0=[1,1,1,1,1,1,1,1,1,1]", *levels])
+    assert "stands for more than 200,000 values" in said.err
+    assert_one_sentence_and_nothing_left(levels, said, before)
+
+
+def test_interpolations_are_followed_as_omegaconf_does(there: Path) -> None:
+    from initlab.config import _resolved
+
+    cfg = OmegaConf.create({"a": [1, "${b.c}", {"d": None}], "b": {"c": 2.5, "e": "${a}"}, 3: {}})
+    assert isinstance(cfg, DictConfig)
+    assert _resolved(cfg) == OmegaConf.to_container(cfg, resolve=True)
