@@ -174,7 +174,7 @@ def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple
                 low=None if unstable else std * math.exp(-math.sqrt(V)),
                 high=None if unstable else std * math.exp(math.sqrt(V)),
                 mean_after=None if i == depth else float(signal.mean_after[i]),
-                similarity=1 - float(signal.distance[i]),
+                similarity=float(signal.alike[i]),
                 grad=grad,
                 grad_low=None if grad is None or without[i] else middle * math.exp(-math.sqrt(back)),
                 grad_high=None if grad is None or without[i] else middle * math.exp(math.sqrt(back)),

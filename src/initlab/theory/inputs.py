@@ -17,15 +17,21 @@ class Inputs:
     squares:    |x|^2 / n, its means over groups of equally many rows, from the smallest sixteenth to the largest.
     similarity: E[x . x'] / E[x . x] over pairs of different rows.
     source:     where the numbers come from, in words.
+    pair_square: E[(x . x')^2] / E[x . x]^2 over such pairs; None: that of pairs that are all equally similar.
     """
 
     squares: tuple[float, ...]
     similarity: float
     source: str
+    pair_square: float | None = None
 
     @property
     def mean_square(self) -> float:
         return float(np.mean(self.squares))
+
+    @property
+    def overlap(self) -> float:
+        return self.similarity**2 if self.pair_square is None else self.pair_square
 
 
 def inputs_of(X: Any, groups: int = 16) -> Inputs:
@@ -35,9 +41,10 @@ def inputs_of(X: Any, groups: int = 16) -> Inputs:
     groups = min(groups, len(rows))
     total, own = rows.sum(0), (rows**2).sum()
     similarity = ((total**2).sum() - own) / (len(rows) - 1) / own
-    return Inputs(
-        tuple(float(part.mean()) for part in np.array_split(squares, groups)), float(similarity), "given rows"
-    )
+    gram = rows.T @ rows if rows.shape[0] > rows.shape[1] else rows @ rows.T  # either has the sum of (x . x')^2
+    pair_square = ((gram**2).sum() - ((rows**2).sum(1) ** 2).sum()) / (len(rows) - 1) / own**2 * len(rows)
+    means = tuple(float(part.mean()) for part in np.array_split(squares, groups))
+    return Inputs(means, float(similarity), "given rows", float(pair_square))
 
 
 # Measured over all 60,000 training images, and 200,000 pairs of them; tests/theory/test_inputs.py does it again.

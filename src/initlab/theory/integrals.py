@@ -31,8 +31,9 @@ class Moments:
     kurtosis:        E[phi(u)^4] / E[phi(u)^2]^2
     slope_square:    E[phi'(u)^2]
     slope_kurtosis:  E[phi'(u)^4] / E[phi'(u)^2]^2
-    sensitivity:     d log E[phi(u)^2] / d log q
-    slope_sensitivity: d log E[phi'(u)^2] / d log q
+    sensitivity:     d log E[phi(u)^2] / d log q; bend: its own derivative, d^2 / (d log q)^2
+    slope_sensitivity, slope_bend: the same of E[phi'(u)^2]
+    fourth:          relative growth of E[phi(u)^4] by an excess kurtosis of u, E[phi^4 He_4(z)] / 24 E[phi^2]^2
     """
 
     mean: Array
@@ -41,7 +42,10 @@ class Moments:
     slope_square: Array
     slope_kurtosis: Array
     sensitivity: Array
+    bend: Array
     slope_sensitivity: Array
+    slope_bend: Array
+    fourth: Array
 
 
 def moments(phi: Elementwise, q: Array) -> Moments:
@@ -54,8 +58,17 @@ def moments(phi: Elementwise, q: Array) -> Moments:
     beyond = (power * density * (np.abs(z) > TAIL)).sum(-1) > 1e-6 * (power * density).sum(-1)
     square = np.where(beyond, np.nan, square)  # phi grows so fast that most of the integral lies outside
     slope_square, slope_kurtosis, slope_power = _square_and_kurtosis(slope, density)
-    by_size = _sensitivity(power, z, density), _sensitivity(slope_power, z, density)
-    return Moments((value * density).sum(-1), square, kurtosis, slope_square, slope_kurtosis, *by_size)
+    by_size = *_sensitivity(power, z, density), *_sensitivity(slope_power, z, density)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fourth = (power**2 * (z**4 - 6 * z**2 + 3) * density).sum(-1) / (24 * (power * density).sum(-1) ** 2)
+    mean = (value * density).sum(-1)
+    return Moments(mean, square, kurtosis, slope_square, slope_kurtosis, *by_size, np.nan_to_num(fourth))
+
+
+def nodes_at(phi: Elementwise, q: float) -> tuple[Array, Array]:
+    """Places z and weights of E[.] under N(0, 1), for functions of phi(sqrt(q) z)."""
+    z, density = _panels(phi, np.array([q]))
+    return z[0], density[0]
 
 
 def decorrelation(phi: Elementwise, q: float, d: float) -> float:
@@ -119,9 +132,12 @@ def _square_and_kurtosis(x: Array, density: Array) -> tuple[Array, Array, Array]
         return square * largest[:, 0] ** 2, kurtosis, power
 
 
-def _sensitivity(power: Array, z: Array, density: Array) -> Array:
-    """d log E[f(sqrt(q) z)^2] / d log q = E[f^2 (z^2 - 1)] / 2 E[f^2] (Stein), which needs no derivative of f; 0 where
-    f is 0."""
+def _sensitivity(power: Array, z: Array, density: Array) -> tuple[Array, Array]:
+    """d log E[f(sqrt(q) z)^2] / d log q = E[f^2 (z^2 - 1)] / 2 E[f^2] (Stein), which needs no derivative of f, and the
+    derivative of that by the same; 0 where f is 0."""
+    once = (z * z - 1) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity = (power * (z * z - 1) * density).sum(-1) / (2 * (power * density).sum(-1))
-    return np.where(np.isfinite(sensitivity), sensitivity, 0.0)
+        whole = (power * density).sum(-1)
+        first = (power * once * density).sum(-1) / whole
+        second = (power * (once * once - z * z / 2) * density).sum(-1) / whole - first**2
+    return np.nan_to_num(first, posinf=0.0, neginf=0.0), np.nan_to_num(second, posinf=0.0, neginf=0.0)
