@@ -27,9 +27,20 @@ import numpy as np
 import torch
 
 from initlab.theory.elementwise import Array
-from initlab.theory.expansion import Expansion, Shared
+from initlab.theory.expansion import Expansion
 
 PAIRS = 1000  # of the sample of errors
+
+ALIKE = np.ones(1)  # the correlation of an input with itself
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """n times relative (co)variances of the means over n units: of phi^2, of phi'^2, of both."""
+
+    square: float
+    slope: float
+    both: float
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,7 @@ class Chance:
 
     all, one:   variance of the logarithm of the mean square, over a batch and of one input.
     shift:      mean of that logarithm (of the batch), beyond the logarithm of the mean over draws.
-    mean, rms:  correlation of the z of two inputs, its mean over draws and pairs and its root mean square.
-    angle:      variance of the logarithm of 1 - correlation from draw to draw.
+    mean, rms:  correlation of the z of two inputs in a typical draw, its mean over pairs and its root mean square.
     length:     (all, one): n times the relative variance of the mean square of the n units themselves.
     tails:      excess kurtosis of z, as two inputs share it.
     units:      n.
@@ -63,17 +73,19 @@ class Chance:
     shift: float
     mean: float
     rms: float
-    angle: float
     length: tuple[float, float]
     tails: float
     units: int
     orthogonal: bool
 
     @property
-    def typical(self) -> tuple[float, float]:
-        """`mean` and `rms` in a typical draw."""
-        smaller = math.exp(-self.angle / 2)
-        return 1 - (1 - self.mean) * smaller, 1 - (1 - self.rms) * smaller
+    def pairs(self) -> tuple[Array, Array]:
+        """Correlations of three typical pairs of inputs, and their weights: the mean and the root mean square of many,
+        as those of a normal distribution would be."""
+        sigma = math.sqrt(max(self.rms**2 - self.mean**2, 1e-12))
+        wide = max(min(math.sqrt(3), (1 - self.mean) / sigma, (1 + self.mean) / sigma), 1.0)  # none beyond 1
+        c = self.mean + wide * sigma * np.array([-1.0, 0.0, 1.0])
+        return np.clip(c, -1.0, 1.0), np.array([0.5, wide**2 - 1, 0.5]) / wide**2
 
     @property
     def kurtosis(self) -> float:
@@ -88,13 +100,13 @@ class Chance:
 
 def start(similarity: float, overlap: float) -> Chance:
     """Of the inputs: no chance at all yet."""
-    return Chance(0.0, 0.0, 0.0, similarity, math.sqrt(min(overlap, 1.0)), 0.0, (0.0, 0.0), 0.0, 0, False)
+    return Chance(0.0, 0.0, 0.0, similarity, math.sqrt(min(overlap, 1.0)), (0.0, 0.0), 0.0, 0, False)
 
 
 def drawn(before: Chance, fan_in: int, fan_out: int, tails: float, orthogonal: bool) -> Chance:
     """`before`, whose `units`, `length` and `tails` are not yet known, with those of the weights [fan_out, fan_in]."""
     lengths = []
-    for square in (before.typical[1] ** 2, 1.0):
+    for square in (before.rms**2, 1.0):
         if orthogonal:
             lost = max(0.0, 1 - fan_out / fan_in) * fan_in**2 / max((fan_in - 1) * (fan_in + 2), 1)
             lengths.append(2 * lost * max(square - 1 / fan_in, 0.0))
@@ -103,15 +115,16 @@ def drawn(before: Chance, fan_in: int, fan_out: int, tails: float, orthogonal: b
     return replace(before, length=(lengths[0], lengths[1]), tails=tails, units=fan_out, orthogonal=orthogonal)
 
 
-def sampled(here: Chance, unit: Unit) -> tuple[Shared, Shared]:
-    """n times the relative variances of what n units hand on, of a batch and of one input."""
+def sampled(here: Chance, unit: Unit) -> tuple[Sampled, Sampled]:
+    """Of what the units hand on, for a batch and for one input."""
     found = []
-    for c, length in zip((here.typical[1], 1.0), here.length, strict=True):
-        parts, beyond = unit.series.shared(c), length - 2 * c * c
-        square = parts.square + unit.follows**2 * beyond + (unit.fourth - unit.follows**2) * here.tails * c * c
-        slope = parts.slope + unit.follows_back**2 * beyond
-        both = parts.both + unit.follows * unit.follows_back * beyond
-        found.append(Shared(max(square, 0.0), max(slope, 0.0), both))
+    a, b, series = unit.follows, unit.follows_back, unit.series
+    for (c, weights), length in zip((here.pairs, (ALIKE, ALIKE)), here.length, strict=True):
+        alike = float(weights @ c**2)
+        square, slope, both = (float(weights @ series.common(c, t)) for t in (series.square, series.slope, series.both))
+        beyond = length - 2 * alike
+        square += a * a * beyond + (unit.fourth - a * a) * here.tails * alike
+        found.append(Sampled(max(square, 0.0), max(slope + b * b * beyond, 0.0), both + a * b * beyond))
     return found[0], found[1]
 
 
@@ -123,22 +136,21 @@ def handed_on(here: Chance, unit: Unit, share: float) -> Chance:
     shift = r * a * here.shift + (r * bend + a * a * r * (1 - r)) * here.all / 2 + centre
     shift += r * (bend + a * a - a) * here.spread / 2
     shift += r * (bend + a * a - a) * here.kurtosis / 6
-    kept = unit.series.value[1] ** 2 * (1 - (here.length[1] - here.tails) / 2)  # of what the weights cannot change
-    mean, rms = (
-        1 - r * (1 - unit.series.correlation(c)) + r * (unit.series.drift(c) + kept * c * (1 - c * c) / 2) / here.units
-        for c in (here.mean, here.rms)
-    )
-    moved = r * (1 - unit.series.correlation(here.rms) ** 2)
-    rms = math.sqrt(max(rms, 0.0) ** 2 + (1 - kept) * moved**2 / here.units)
-    closer = (1 - here.mean) * unit.series.steepness(here.mean) / max(1 - unit.series.correlation(here.mean), 1e-12)
-    angle = min(max(closer, 0.0), 1.0) ** 2 * here.angle + max(both.square + both.slope - 2 * both.both, 0.0) / here.units
+    c, weights = here.pairs
+    series, square = unit.series, float(weights @ c**2)
+    kept = series.value[1] ** 2 * (1 - (here.length[1] - here.tails) / 2)  # of what the weights cannot change
+    cosines = 1 - r * (1 - series.correlation(c)) + r * (series.drift(c) + kept * c * (1 - c * c) / 2) / here.units
+    moved = float(weights @ (r * (1 - series.correlation(c) ** 2)) ** 2)
+    # 1 - cos of a typical draw is less than its mean, by half the variance that the layer gives to its logarithm
+    wander = max(both.square + both.slope - 2 * both.both, 0.0) * max(here.mean, 0.0) ** 2 / here.units
+    cosines = 1 - (1 - cosines) * math.exp(-wander / 2)
+    mean, rms = float(weights @ cosines), math.sqrt(float(weights @ cosines**2) + (1 - kept) * moved / here.units)
     return Chance(
         all=(r * a) ** 2 * here.all + variance,
         one=(r * a) ** 2 * here.one + gamma_log(r * r * one.square / here.units)[1],
         shift=shift,
         mean=min(max(mean, -1.0), 1.0),
         rms=min(rms, 1.0),
-        angle=angle,
         length=(0.0, 0.0),
         tails=0.0,
         units=0,
@@ -149,18 +161,32 @@ def handed_on(here: Chance, unit: Unit, share: float) -> Chance:
 def shown(here: Chance, batch: int) -> tuple[float, float, float]:
     """Of the std of all n units of a batch about their mean: mean and variance of the logarithm of its square, beyond
     the logarithm of the mean square; and the correlation of two inputs that shows."""
-    n, (c, rms) = here.units, here.typical
-    square = max(rms**2, c**2)
+    n, c = here.units, here.mean
+    square = max(here.rms**2, c * c)
     middle = max(1 - c / n, 1e-12)  # the mean that is subtracted has the variance c / n
     if here.orthogonal:
         noise = here.length[0] / n + 2 * c * c / n**2
     else:
         noise = 2 * ((square - c * c) / n + c * c * (n - 1) / n**2) + here.tails / n
-    noise += max(here.length[1] - here.length[0], 0.0) / (n * batch)
+    noise += max(here.length[1] - here.length[0], 0.0) / n * _few(here.spread, batch)
     centre, variance = gamma_log(noise / middle**2)
     differ = here.spread + (here.length[1] - here.length[0]) / n  # of the sizes of two inputs
-    alike = c * math.exp(-differ / 4)
-    return here.shift + math.log(middle) + centre, here.all + here.spread / batch + variance, alike
+    alike = c * _in_size(differ)
+    return here.shift + math.log(middle) + centre, here.all + here.spread * _few(here.spread, batch) + variance, alike
+
+
+def _in_size(variance: float) -> float:
+    """E[sqrt(x)]^2 / E[x] of a gamma-distributed x whose logarithm has this variance."""
+    if variance < 1e-6:
+        return 1 - variance / 4
+    shape = (1 + math.sqrt(1 + 2 * variance)) / (2 * variance)  # trigamma of it is the variance, nearly
+    return math.exp(2 * math.lgamma(shape + 0.5) - 2 * math.lgamma(shape)) / shape
+
+
+def _few(spread: float, batch: int) -> float:
+    """1 / the number of inputs that a mean over the batch rests on, where the logarithms of their shares have this
+    variance."""
+    return 1 / (1 + (batch - 1) * math.exp(-spread))
 
 
 def gamma_log(variance: float) -> tuple[float, float]:
@@ -179,18 +205,19 @@ def of_gradients(
     excess: Sequence[float],
     factors: Sequence[float],
     batch: int,
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     """Of log(g_l^2 / g_L^2) for each hidden layer and the output layer: how far its mean lies from the logarithm of the
-    mean, its variance, and the part of it that is chance of the way back alone.
+    mean, its variance, the part of it that is chance of the way back alone, and 1 / the number of inputs that it rests on.
 
     squares: E[z^2] of every layer. shares[l], excess[l], factors[l]: of what layer l hands on, r; of the weights behind
         it, the excess kurtosis; E[g_l^2] / E[g_{l+1}^2].
     """
     count = len(hidden)
-    shift, spread, alone = np.zeros(count + 1), np.zeros(count + 1), np.zeros(count + 1)
-    error = errors(squares[-1] * math.exp(output.shift), output.typical[0], output.units)
+    shift, spread, alone, few = np.zeros((4, count + 1))
+    error = errors(squares[-1] * math.exp(output.shift), output.mean, output.units)
     alike, norm, along, coherent, doubt = error.alike, error.square, error.along, 0.0, 0.0
     moved = own_sum = 0.0
+    unequal = 0.0  # how much the inputs' gradients differ in size, as a variance of logarithms
     later = {True: 0.0, False: 0.0}  # of the batch, of one input: chance of the signal that comes in behind layer l
     effect = 0.0  # of log q_{l+1} upon the factors from there on
     above = 0.0
@@ -200,19 +227,20 @@ def of_gradients(
         n, a, b = here.units, unit.follows, unit.follows_back
         own = [_own(parts.slope, square, here, excess[i] * (1 + above), (hidden[i + 1][0] if i < count - 1 else output).units)
                for parts, square in ((both, alike), (one, 1.0))]
-        centre, variance = gamma_log((own[0] + (own[1] - own[0]) / batch) / n)
+        centre, variance = gamma_log((own[0] + (own[1] - own[0]) * _few(unequal, batch)) / n)
+        unequal += max(math.log1p(own[1] / n) - math.log1p(own[0] / n), 0.0)
         step = centre + b * (here.shift - here.spread / 2) + unit.bend_back * here.one / 2
         step += (unit.bend_back + b * b - b) * here.kurtosis / 6
         if i < count - 1:  # the weights behind are those that made the signal whose slopes are behind them
-            entries = unit.series.shared(1.0).both + (0.0 if hidden[i + 1][0].orthogonal else 1.0)
+            entries = float(unit.series.common(ALIKE, unit.series.both)[0]) + (0.0 if hidden[i + 1][0].orthogonal else 1.0)
             step += 2 * hidden[i + 1][1].follows_back * entries / n
         behind = hidden[i + 1][0] if i < count - 1 else output
         aligned = shares[i] * along**2 / (n * squares[i + 1] * math.exp(behind.shift) * norm) if along else 0.0
-        aligned *= max(unit.series.shared(1.0).both + (0.0 if here.orthogonal else 1.0), 0.0)
+        aligned *= max(float(unit.series.common(ALIKE, unit.series.both)[0]) + (0.0 if here.orthogonal else 1.0), 0.0)
         norm *= factors[i] * n / behind.units * (1 + aligned)
         along *= a * shares[i]
         if i == count - 1:
-            shift[-1], spread[-1], alone[-1] = -step, variance + b * b * here.all, variance
+            shift[-1], spread[-1], alone[-1] = -step, variance + b * b * here.all + 2 * (alike / n) ** 2, variance
         else:
             for whole, parts in ((True, both), (False, one)):
                 at_once = effect * shares[i]
@@ -222,7 +250,9 @@ def of_gradients(
             moved += step
             followed = later[True] + effect**2 * here.all, later[False] + effect**2 * here.one
             shift[i] = moved + (followed[1] - followed[0]) / 2
-            spread[i], alone[i] = max(own_sum + followed[0] + (followed[1] - followed[0]) / batch, 0.0), own_sum
+            apart = max(followed[1] - followed[0], 0.0)
+            few[i] = _few(unequal + apart, batch)
+            spread[i], alone[i] = max(own_sum + followed[0] + apart * few[i], 0.0), own_sum
             spread[i] += 2 * (alike / n) ** 2
             coherent += aligned
             # aligned goes with log q of the output by error.growth, and with that of the layer behind by -1
@@ -231,10 +261,11 @@ def of_gradients(
             more, chance = _log_of_sum(coherent, doubt / coherent if coherent else 0.0)
             shift[i] += more
             spread[i] += chance
-        kept = alike * unit.series.of_slopes(here.typical[1]) ** 2
-        alike = min(kept + ((1 + both.slope) * (1 + 2 * alike) - kept) / n, 1.0)
+        c, weights = here.pairs
+        kept = alike * float(weights @ unit.series.of_slopes(c) ** 2)
+        alike = min((kept + ((1 + both.slope) * (1 + 2 * alike) - kept) / n) / (1 + own[0] / n), 1.0)
         above = both.slope
-    return shift, spread, alone
+    return shift, spread, alone, few
 
 
 @dataclass(frozen=True)
@@ -257,7 +288,7 @@ def errors(q: float, c: float, outputs: int) -> Errors:
     """For z ~ N(0, q) of correlation c between two inputs, by a fixed sample; of one output e = z."""
     if outputs == 1:
         return Errors(1.0, q, q, 2.0)
-    q, outputs = min(max(q, 1e-12), 1e6), min(outputs, 100)
+    whole, q, outputs = q, min(max(q, 1e-8), 1e6), min(outputs, 100)  # beyond, e . z is in proportion to q
     rng = np.random.default_rng(0)
     shared, *own = rng.standard_normal((3, PAIRS, outputs))
     label = rng.integers(outputs, size=(2, PAIRS))
@@ -268,7 +299,7 @@ def errors(q: float, c: float, outputs: int) -> Errors:
             z = math.sqrt(size) * (math.sqrt(max(c, 0.0)) * shared + math.sqrt(min(1 - c, 1.0)) * part)
             p = np.exp(z - z.max(1, keepdims=True))
             p /= p.sum(1, keepdims=True)
-            along.append(float((p * z).sum(1).mean()))
+            along.append(float((p * (z - z.mean(1, keepdims=True))).sum(1).mean()))
             p[np.arange(PAIRS), y] -= 1
             parts.append(p)
         found.append(parts)
@@ -277,7 +308,7 @@ def errors(q: float, c: float, outputs: int) -> Errors:
     alike = float(((one * other).sum(1) ** 2).mean() / square[0] / square[1])
     here, larger = along[0] + along[1], along[2] + along[3]
     growth = 2 * math.log(larger / here) / math.log(1.1) if here > 0 and larger > 0 else 0.0
-    return Errors(min(alike, 1.0), float(sum(square)) / 2, here / 2, growth)
+    return Errors(min(alike, 1.0), float(sum(square)) / 2, here / 2 * whole / q, growth)
 
 
 def _log_of_sum(x: float, variance: float) -> tuple[float, float]:

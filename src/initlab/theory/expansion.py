@@ -19,53 +19,43 @@ TERMS = 48  # what is behind them is counted as one term more
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Covariances over the units of a layer, of two inputs, over the squares of the means.
-
-    square: of phi(u)^2 and phi(v)^2; slope: of phi'(u)^2 and phi'(v)^2; both: of phi(u)^2 and phi'(v)^2.
-    """
-
-    square: float
-    slope: float
-    both: float
-
-
-@dataclass(frozen=True)
 class Expansion:
-    """Of phi under N(0, q): squares f_j^2 [TERMS + 1] of phi and phi', over their sums; products of the f_j of phi^2
-    and phi'^2, over those of their means."""
+    """Of phi under N(0, q), each [TERMS + 1]; functions of correlations c [n].
+
+    value, derivative:   f_j^2 of phi and phi', over their sums.
+    square, slope, both: f_j g_j of phi^2 twice, phi'^2 twice, phi^2 and phi'^2, over those of j = 0, the means.
+    cube:                of phi^3 and phi, over E[phi^2]^2.
+    last:                the power of c behind which the last term of `value` stands.
+    """
 
     value: Array
     derivative: Array
     square: Array
     slope: Array
     both: Array
-    cube: Array  # of phi^3 and phi, over E[phi^2]^2
-    last: float  # the power of c behind which phi's last term stands
+    cube: Array
+    last: float
 
-    def correlation(self, c: float) -> float:
+    def correlation(self, c: Array) -> Array:
         """E[phi(u) phi(v)] / E[phi^2]."""
-        return float((self.value[:-1] * c ** np.arange(TERMS)).sum() + self.value[-1] * max(c, 0.0) ** self.last)
+        powers = c[:, None] ** np.arange(TERMS + 1)
+        powers[:, -1] = np.maximum(c, 0.0) ** self.last
+        return powers @ self.value
 
-    def steepness(self, c: float) -> float:
-        """Its derivative in c."""
-        j = np.arange(1, TERMS)
-        return float((j * self.value[1:-1] * c ** (j - 1)).sum() + self.last * self.value[-1] * max(c, 0.0) ** (self.last - 1))
-
-    def of_slopes(self, c: float) -> float:
+    def of_slopes(self, c: Array) -> Array:
         """E[phi'(u) phi'(v)] / E[phi'^2]."""
-        return float((self.derivative * c ** np.arange(TERMS + 1)).sum())
+        return c[:, None] ** np.arange(TERMS + 1) @ self.derivative
 
-    def drift(self, c: float) -> float:
+    def drift(self, c: Array) -> Array:
         """n times what one layer of n units adds on average to the cosine of two inputs, by which its mean falls short
         of that of layers without end: to second order, cos being E[phi(u) phi(v)] over the root of two E[phi^2]."""
         cosine = self.correlation(c)
-        skew = float((self.cube * c ** np.arange(TERMS + 1)).sum()) - cosine
-        return cosine * (0.75 * self.shared(1.0).square + 0.25 * self.shared(c).square) - skew
+        skew = c[:, None] ** np.arange(TERMS + 1) @ self.cube - cosine
+        return cosine * (0.75 * self.square[1:].sum() + 0.25 * self.common(c, self.square)) - skew
 
-    def shared(self, c: float) -> Shared:
-        powers = c ** np.arange(1, TERMS + 1)
-        return Shared(*(float((terms[1:] * powers).sum()) for terms in (self.square, self.slope, self.both)))
+    def common(self, c: Array, terms: Array) -> Array:
+        """The covariance of `terms`, `square`, `slope` or `both`."""
+        return c[:, None] ** np.arange(1, TERMS + 1) @ terms[1:]
 
 
 def expansion(phi: Elementwise, q: float) -> Expansion:

@@ -62,6 +62,7 @@ class Signal:
     shift_back:   mean of log(g_l^2 / g_L^2) from draw to draw, less the logarithm of `backward`.
     spread_back:  variance of log(g_l^2 / g_L^2) from draw to draw.
     own_back:     the part of it that is chance of the way back; the rest follows the signal's.
+    few_back:     1 / the number of inputs of the batch that the gradient rests on.
     growth:       d log q_{l+1} / d log q_l, for each layer but the last.
     backward:     E[g_l^2] / E[g_L^2], g_L that of the last layer before the output; [layers].
     """
@@ -77,6 +78,7 @@ class Signal:
     shift_back: Array
     spread_back: Array
     own_back: Array
+    few_back: Array
     growth: Array
     backward: Array
 
@@ -158,7 +160,7 @@ def propagate(
     column = {name: np.array([row.get(name, np.nan) for row in rows]) for name in rows[0].keys() | {"growth"}}
     column["mean"][-1] = np.nan
     gains = np.array([factor.mean() for factor in factors])
-    shift_back, spread_back, own_back = of_gradients(hidden, here, column["square"], shares, excesses, gains, batch)
+    back = of_gradients(hidden, here, column["square"], shares, excesses, gains, batch)
     return Signal(
         square=column["square"],
         typical=column["typical"],
@@ -168,9 +170,10 @@ def propagate(
         distance=column["distance"],
         alike=column["alike"],
         gain_back=gains,
-        shift_back=shift_back,
-        spread_back=spread_back,
-        own_back=own_back,
+        shift_back=back[0],
+        spread_back=back[1],
+        own_back=back[2],
+        few_back=back[3],
         growth=column["growth"][:-1],
         backward=backward,
     )
