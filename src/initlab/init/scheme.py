@@ -52,6 +52,10 @@ class Scheme(ABC):
         """Expected standard deviation of the entries of one bias."""
         return 0.0
 
+    def bias_excess_kurtosis(self) -> float:
+        """The same of one bias."""
+        return 0.0
+
     def at(self, layer: int, layers: int) -> "Scheme":
         """The scheme for dense layer number `layer` of a network that has `layers`: itself, unless it tells them
         apart."""

@@ -31,16 +31,19 @@ from initlab.theory.expansion import Expansion
 
 PAIRS = 1000  # of the sample of errors
 
+LARGEST = 300.0  # of a logarithm or its variance: beyond it first order says nothing
 ALIKE = np.ones(1)  # the correlation of an input with itself
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """n times relative (co)variances of the means over n units: of phi^2, of phi'^2, of both."""
+    """n times relative (co)variances of the means over n units: of phi^2, of phi'^2, of both; free: of phi'^2 where
+    orthogonal weights fixed nothing."""
 
     square: float
     slope: float
     both: float
+    free: float
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def sampled(here: Chance, unit: Unit) -> tuple[Sampled, Sampled]:
         square, slope, both = (float(weights @ series.common(c, t)) for t in (series.square, series.slope, series.both))
         beyond = length - 2 * alike
         square += a * a * beyond + (unit.fourth - a * a) * here.tails * alike
-        found.append(Sampled(max(square, 0.0), max(slope + b * b * beyond, 0.0), both + a * b * beyond))
+        found.append(Sampled(max(square, 0.0), max(slope + b * b * beyond, 0.0), both + a * b * beyond, slope))
     return found[0], found[1]
 
 
@@ -146,9 +149,9 @@ def handed_on(here: Chance, unit: Unit, share: float) -> Chance:
     cosines = 1 - (1 - cosines) * math.exp(-wander / 2)
     mean, rms = float(weights @ cosines), math.sqrt(float(weights @ cosines**2) + (1 - kept) * moved / here.units)
     return Chance(
-        all=(r * a) ** 2 * here.all + variance,
-        one=(r * a) ** 2 * here.one + gamma_log(r * r * one.square / here.units)[1],
-        shift=shift,
+        all=min((r * a) ** 2 * here.all + variance, LARGEST),
+        one=min((r * a) ** 2 * here.one + gamma_log(r * r * one.square / here.units)[1], LARGEST),
+        shift=min(max(shift, -LARGEST), LARGEST),
         mean=min(max(mean, -1.0), 1.0),
         rms=min(rms, 1.0),
         length=(0.0, 0.0),
@@ -164,10 +167,8 @@ def shown(here: Chance, batch: int) -> tuple[float, float, float]:
     n, c = here.units, here.mean
     square = max(here.rms**2, c * c)
     middle = max(1 - c / n, 1e-12)  # the mean that is subtracted has the variance c / n
-    if here.orthogonal:
-        noise = here.length[0] / n + 2 * c * c / n**2
-    else:
-        noise = 2 * ((square - c * c) / n + c * c * (n - 1) / n**2) + here.tails / n
+    free = (here.length[1] - here.tails) / 2  # of 1: what orthogonal weights do not keep
+    noise = 2 * free * ((square - c * c) / n + c * c * (n - 1) / n**2) + 2 * (1 - free) * c * c / n**2 + here.tails / n
     noise += max(here.length[1] - here.length[0], 0.0) / n * _few(here.spread, batch)
     centre, variance = gamma_log(noise / middle**2)
     differ = here.spread + (here.length[1] - here.length[0]) / n  # of the sizes of two inputs
@@ -205,7 +206,7 @@ def of_gradients(
     excess: Sequence[float],
     factors: Sequence[float],
     batch: int,
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Array, ...]:
     """Of log(g_l^2 / g_L^2) for each hidden layer and the output layer: how far its mean lies from the logarithm of the
     mean, its variance, the part of it that is chance of the way back alone, and 1 / the number of inputs that it rests on.
 
@@ -214,8 +215,8 @@ def of_gradients(
     """
     count = len(hidden)
     shift, spread, alone, few = np.zeros((4, count + 1))
-    error = errors(squares[-1] * math.exp(output.shift), output.mean, output.units)
-    alike, norm, along, coherent, doubt = error.alike, error.square, error.along, 0.0, 0.0
+    error = errors(float(squares[-1]) * math.exp(output.shift), output.mean, output.units)
+    alike, along, coherent, doubt = error.alike, error.along, 0.0, 0.0
     moved = own_sum = 0.0
     unequal = 0.0  # how much the inputs' gradients differ in size, as a variance of logarithms
     later = {True: 0.0, False: 0.0}  # of the batch, of one input: chance of the signal that comes in behind layer l
@@ -225,7 +226,7 @@ def of_gradients(
         here, unit = hidden[i]
         both, one = sampled(here, unit)
         n, a, b = here.units, unit.follows, unit.follows_back
-        own = [_own(parts.slope, square, here, excess[i] * (1 + above), (hidden[i + 1][0] if i < count - 1 else output).units)
+        own = [_own(parts, square, here, excess[i] * (1 + above), (hidden[i + 1][0] if i < count - 1 else output).units)
                for parts, square in ((both, alike), (one, 1.0))]
         centre, variance = gamma_log((own[0] + (own[1] - own[0]) * _few(unequal, batch)) / n)
         unequal += max(math.log1p(own[1] / n) - math.log1p(own[0] / n), 0.0)
@@ -235,10 +236,9 @@ def of_gradients(
             entries = float(unit.series.common(ALIKE, unit.series.both)[0]) + (0.0 if hidden[i + 1][0].orthogonal else 1.0)
             step += 2 * hidden[i + 1][1].follows_back * entries / n
         behind = hidden[i + 1][0] if i < count - 1 else output
-        aligned = shares[i] * along**2 / (n * squares[i + 1] * math.exp(behind.shift) * norm) if along else 0.0
-        aligned *= max(float(unit.series.common(ALIKE, unit.series.both)[0]) + (0.0 if here.orthogonal else 1.0), 0.0)
-        norm *= factors[i] * n / behind.units * (1 + aligned)
-        along *= a * shares[i]
+        aligned = shares[i] * along / n * max(float(unit.series.common(ALIKE, unit.series.both)[0]) + (0.0 if here.orthogonal else 1.0), 0.0)
+        wider = squares[i + 1] / squares[i] * math.exp(behind.shift - here.shift) / factors[i] * behind.units / n
+        along *= (a * shares[i]) ** 2 * (wider if math.isfinite(wider) else 0.0) / (1 + aligned)
         if i == count - 1:
             shift[-1], spread[-1], alone[-1] = -step, variance + b * b * here.all + 2 * (alike / n) ** 2, variance
         else:
@@ -265,7 +265,7 @@ def of_gradients(
         kept = alike * float(weights @ unit.series.of_slopes(c) ** 2)
         alike = min((kept + ((1 + both.slope) * (1 + 2 * alike) - kept) / n) / (1 + own[0] / n), 1.0)
         above = both.slope
-    return shift, spread, alone, few
+    return np.clip(shift, -LARGEST, LARGEST), spread, alone, few
 
 
 @dataclass(frozen=True)
@@ -273,13 +273,11 @@ class Errors:
     """e = softmax(z) - y of random classes at the output.
 
     alike:   E[(e . e')^2] / E[e . e]^2 of two inputs.
-    square:  E[e . e].
-    along:   E[e . z]: how much of e is not chance but follows from z.
-    growth:  d log along^2 / d log q.
+    along:   E[e . z]^2 / E[e . e] q: how much of e is not chance but follows from z.
+    growth:  d log E[e . z]^2 / d log q.
     """
 
     alike: float
-    square: float
     along: float
     growth: float
 
@@ -287,28 +285,29 @@ class Errors:
 def errors(q: float, c: float, outputs: int) -> Errors:
     """For z ~ N(0, q) of correlation c between two inputs, by a fixed sample; of one output e = z."""
     if outputs == 1:
-        return Errors(1.0, q, q, 2.0)
-    whole, q, outputs = q, min(max(q, 1e-8), 1e6), min(outputs, 100)  # beyond, e . z is in proportion to q
+        return Errors(1.0, 1.0, 2.0)
+    whole, q, outputs = q, min(max(q, 1e-8), 1e6), min(outputs, 100)
     rng = np.random.default_rng(0)
     shared, *own = rng.standard_normal((3, PAIRS, outputs))
     label = rng.integers(outputs, size=(2, PAIRS))
-    found, along = [], []
+    found, follows = [], []
     for size in (q, 1.1 * q):
         parts = []
         for part, y in zip(own, label, strict=True):
             z = math.sqrt(size) * (math.sqrt(max(c, 0.0)) * shared + math.sqrt(min(1 - c, 1.0)) * part)
             p = np.exp(z - z.max(1, keepdims=True))
             p /= p.sum(1, keepdims=True)
-            along.append(float((p * (z - z.mean(1, keepdims=True))).sum(1).mean()))
+            follows.append(float((p * (z - z.mean(1, keepdims=True))).sum(1).mean()))
             p[np.arange(PAIRS), y] -= 1
             parts.append(p)
         found.append(parts)
     one, other = found[0]
     square = (one**2).sum(1).mean(), (other**2).sum(1).mean()
     alike = float(((one * other).sum(1) ** 2).mean() / square[0] / square[1])
-    here, larger = along[0] + along[1], along[2] + along[3]
+    here, larger = follows[0] + follows[1], follows[2] + follows[3]
     growth = 2 * math.log(larger / here) / math.log(1.1) if here > 0 and larger > 0 else 0.0
-    return Errors(min(alike, 1.0), float(sum(square)) / 2, here / 2 * whole / q, growth)
+    along = (here / 2) ** 2 / (q * float(sum(square)) / 2) * min(whole / q, 1.0)  # of small z in proportion to q
+    return Errors(min(alike, 1.0), along, growth)
 
 
 def _log_of_sum(x: float, variance: float) -> tuple[float, float]:
@@ -319,8 +318,9 @@ def _log_of_sum(x: float, variance: float) -> tuple[float, float]:
     return mean, float((weights * (values - mean) ** 2).sum() / weights.sum())
 
 
-def _own(slope: float, alike: float, here: Chance, excess: float, behind: int) -> float:
-    """n times the relative variance of a layer's factor on g^2."""
+def _own(parts: Sampled, alike: float, here: Chance, excess: float, behind: int) -> float:
+    """n times the relative variance of a layer's factor on g^2: a mean of phi'^2 y^2, y the gradient that comes back
+    through the weights, whose length orthogonal ones keep."""
     length = 2 * alike * (max(0.0, 1 - here.units / behind) if here.orthogonal else 1.0)
-    length += excess * (1 + 2 * alike) / behind
-    return slope * (1 + 2 * alike) + length * (1 + slope if not here.orthogonal and excess else 1.0)
+    length += excess * (1 + 2 * alike) / behind * (1 + parts.free)
+    return parts.slope + 2 * alike * parts.free + length

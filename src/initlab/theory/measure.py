@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -63,17 +64,17 @@ def measure(
 ) -> Measured:
     """Draw the network `draws` times, pass one batch forwards and a cross-entropy of random classes back.
 
-    `inputs`: rows [n, widths[0]], or moments, for which rows with just these are made: what a layer of random weights
-    puts out depends on its inputs through nothing else.
+    `inputs`: rows [n, widths[0]], or moments, for which each draw has a batch of its own: what a layer of random
+    weights makes of its inputs depends on them through nothing else.
     """
     rng = generator("forecast", seed)
     dtype = torch.float64  # signals down to 1e-150
-    X = inputs.flatten(1).to(dtype) if isinstance(inputs, Tensor) else rows_with(inputs, widths[0], rng).to(dtype)
-    y = torch.randint(widths[-1], (len(X),), generator=rng)
     std, backward = [], []
     net = Chain(widths, activation, bias).to(dtype)
     for _ in range(draws):
-        initialize(net, scheme, generator=rng, batch=lambda: X)
+        X = inputs.flatten(1).to(dtype) if isinstance(inputs, Tensor) else a_batch(inputs, widths[0], rng)
+        y = torch.randint(widths[-1], (len(X),), generator=rng)
+        initialize(net, scheme, generator=rng, batch=partial(Tensor.clone, X))
         found = net.outputs(X)
         for z in found:
             z.retain_grad()
@@ -83,6 +84,12 @@ def measure(
         last = gradients[-2] if len(gradients) > 1 else np.nan
         backward.append([g / last if last else np.nan for g in gradients])
     return Measured(np.array(std), np.array(backward))
+
+
+def a_batch(inputs: Inputs, num_inputs: int, rng: torch.Generator, rows: int = BATCH) -> Tensor:
+    """Rows as `rows_with` has them, their sizes drawn from the groups at random."""
+    groups = torch.randint(len(inputs.squares), (rows,), generator=rng).tolist()
+    return rows_with(replace(inputs, squares=tuple(inputs.squares[i] for i in groups)), num_inputs, rng, rows)
 
 
 def rows_with(inputs: Inputs, num_inputs: int, rng: torch.Generator, rows: int = BATCH) -> Tensor:

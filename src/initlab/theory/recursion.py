@@ -46,6 +46,8 @@ class Draw(Protocol):
 
     def excess_kurtosis(self, fan_in: int, fan_out: int) -> float: ...
 
+    def bias_excess_kurtosis(self) -> float: ...
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -63,6 +65,7 @@ class Signal:
     spread_back:  variance of log(g_l^2 / g_L^2) from draw to draw.
     own_back:     the part of it that is chance of the way back; the rest follows the signal's.
     few_back:     1 / the number of inputs of the batch that the gradient rests on.
+    tails_back:   how far the entries' own distribution shows in the gradient, from the last layer on: its largest e / n.
     growth:       d log q_{l+1} / d log q_l, for each layer but the last.
     backward:     E[g_l^2] / E[g_L^2], g_L that of the last layer before the output; [layers].
     """
@@ -79,6 +82,7 @@ class Signal:
     spread_back: Array
     own_back: Array
     few_back: Array
+    tails_back: Array
     growth: Array
     backward: Array
 
@@ -135,7 +139,9 @@ def propagate(
                 entries = 1 + sampled(here, unit)[0].square
             if draw.unit_signal:
                 handed = replace(handed, all=0.0, one=0.0, shift=0.0)
-            here = drawn(handed, fan_in, fan_out, excess * entries / fan_in, orthogonal)
+            of_bias = offset / float(q[-1]) if q[-1] > 0 else 0.0
+            tails = (1 - of_bias) ** 2 * excess * entries / fan_in + of_bias**2 * at.bias_excess_kurtosis()
+            here = drawn(handed, fan_in, fan_out, tails, orthogonal)
             d = float(np.clip(weight * apart / q[-1], 0.0, 2.0)) if q[-1] > 0 else 0.0
             m = moments(phi, q)
             row = {"tails": here.tails, "distance": d, "square": float(q[of_inputs].mean())}
@@ -160,6 +166,7 @@ def propagate(
     column = {name: np.array([row.get(name, np.nan) for row in rows]) for name in rows[0].keys() | {"growth"}}
     column["mean"][-1] = np.nan
     gains = np.array([factor.mean() for factor in factors])
+    of_weights = [abs(excess) / width for excess, width in zip(excesses, widths[2:], strict=True)]
     back = of_gradients(hidden, here, column["square"], shares, excesses, gains, batch)
     return Signal(
         square=column["square"],
@@ -174,6 +181,7 @@ def propagate(
         spread_back=back[1],
         own_back=back[2],
         few_back=back[3],
+        tails_back=np.maximum.accumulate([*of_weights[-1:], *of_weights[::-1]])[::-1] if count else np.zeros(1),
         growth=column["growth"][:-1],
         backward=backward,
     )
