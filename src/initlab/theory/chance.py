@@ -226,17 +226,26 @@ def of_gradients(
         here, unit = hidden[i]
         both, one = sampled(here, unit)
         n, a, b = here.units, unit.follows, unit.follows_back
-        own = [_own(parts, square, here, excess[i] * (1 + above), (hidden[i + 1][0] if i < count - 1 else output).units)
-               for parts, square in ((both, alike), (one, 1.0))]
+        own = [
+            _own(parts, square, here, excess[i] * (1 + above), (hidden[i + 1][0] if i < count - 1 else output).units)
+            for parts, square in ((both, alike), (one, 1.0))
+        ]
         centre, variance = gamma_log((own[0] + (own[1] - own[0]) * _few(unequal, batch)) / n)
         unequal += max(math.log1p(own[1] / n) - math.log1p(own[0] / n), 0.0)
         step = centre + b * (here.shift - here.spread / 2) + unit.bend_back * here.one / 2
         step += (unit.bend_back + b * b - b) * here.kurtosis / 6
         if i < count - 1:  # the weights behind are those that made the signal whose slopes are behind them
-            entries = float(unit.series.common(ALIKE, unit.series.both)[0]) + (0.0 if hidden[i + 1][0].orthogonal else 1.0)
+            entries = float(unit.series.common(ALIKE, unit.series.both)[0]) + (
+                0.0 if hidden[i + 1][0].orthogonal else 1.0
+            )
             step += 2 * hidden[i + 1][1].follows_back * entries / n
         behind = hidden[i + 1][0] if i < count - 1 else output
-        aligned = shares[i] * along / n * max(float(unit.series.common(ALIKE, unit.series.both)[0]) + (0.0 if here.orthogonal else 1.0), 0.0)
+        aligned = (
+            shares[i]
+            * along
+            / n
+            * max(float(unit.series.common(ALIKE, unit.series.both)[0]) + (0.0 if here.orthogonal else 1.0), 0.0)
+        )
         wider = squares[i + 1] / squares[i] * math.exp(behind.shift - here.shift) / factors[i] * behind.units / n
         along *= (a * shares[i]) ** 2 * (wider if math.isfinite(wider) else 0.0) / (1 + aligned)
         if i == count - 1:

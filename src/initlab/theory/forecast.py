@@ -22,7 +22,9 @@ ROUNDING = 1e-6  # of the variance of a logarithm
 UNSTABLE = 2 * math.log(1.5)  # of sqrt(V): one sigma of the std is a factor 1.5
 # Excess kurtosis above which units differ too much for Gaussian integrals, of z and of a gradient (sparse and narrow).
 TAILS, TAILS_BACK = 1.0, 0.25
-FEW = 0.25  # 1 / inputs of a batch that its gradient rests on, above which a mean over them has no more than their chance
+FEW = (
+    0.25  # 1 / inputs of a batch that its gradient rests on, above which a mean over them has no more than their chance
+)
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
 
 

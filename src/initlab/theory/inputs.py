@@ -55,6 +55,7 @@ FASHION_MNIST = Inputs(
     ),
     0.2995,
     "Fashion-MNIST, normalised, measured over its training images",
+    0.1855,
 )  # fmt: skip
 FASHION_MNIST_RAW = Inputs(
     (
@@ -63,5 +64,6 @@ FASHION_MNIST_RAW = Inputs(
     ),
     0.5764,
     "Fashion-MNIST, pixels in [0, 1], measured over its training images",
+    0.4735,
 )  # fmt: skip
 STANDARD_NORMAL = Inputs((1.0,), 0.0, "inputs of N(0, 1)")

@@ -139,7 +139,9 @@ def _panels(phi: Elementwise, q: Array) -> tuple[Array, Array]:
     marks = np.concatenate([np.zeros(1), *(c + np.concatenate([BENDS, -BENDS]) for c in (0.0, *phi.kinks)), kinks])
     with np.errstate(invalid="ignore"):
         own = np.nan_to_num(marks * scale, nan=0.0)
-    ends = np.sort(np.clip(np.concatenate([np.broadcast_to(LINEAR, (len(q), len(LINEAR))), own], axis=1), -REACH, REACH))
+    ends = np.sort(
+        np.clip(np.concatenate([np.broadcast_to(LINEAR, (len(q), len(LINEAR))), own], axis=1), -REACH, REACH)
+    )
     if not phi.known and 0 < q[0] < math.inf:
         found = adapted(phi, float(q[0]), ends[0])
         return found.z[None], found.density[None]

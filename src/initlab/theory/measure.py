@@ -93,10 +93,14 @@ def a_batch(inputs: Inputs, num_inputs: int, rng: torch.Generator, rows: int = B
 
 
 def rows_with(inputs: Inputs, num_inputs: int, rng: torch.Generator, rows: int = BATCH) -> Tensor:
-    """Rows of a Gaussian with the given second moments: sqrt(q) (sqrt(c) m + sqrt(1 - c) e), m common to all."""
+    """Rows of a Gaussian with the given second moments: sqrt(q) (sqrt(c) m +- sqrt(v) w + sqrt(1 - c - v) e), m and w
+    common to all, the sign at random: c makes two rows alike on average, v makes some pairs more so than others."""
     square = torch.tensor(inputs.squares, dtype=torch.float64)
     root = square.repeat_interleave(-(-rows // len(square)))[:rows, None].sqrt()
-    c = inputs.similarity * inputs.mean_square / float(square.sqrt().mean()) ** 2  # E[x . x'] as asked
-    m, e = (torch.randn(n, num_inputs, generator=rng, dtype=torch.float64) for n in (1, rows))
-    X = max(c, 0.0) ** 0.5 * m + (1 - min(c, 1.0)) ** 0.5 * e
+    unequal = inputs.mean_square / float(square.sqrt().mean()) ** 2  # E[x . x'] as asked
+    c = inputs.similarity * unequal
+    v = min(max(inputs.overlap - inputs.similarity**2, 0.0) ** 0.5, 1 - min(max(c, 0.0), 1.0))
+    m, w, e = (torch.randn(n, num_inputs, generator=rng, dtype=torch.float64) for n in (1, 1, rows))
+    sign = 2.0 * torch.randint(2, (rows, 1), generator=rng) - 1
+    X = max(c, 0.0) ** 0.5 * m + v**0.5 * sign * w + max(1 - max(c, 0.0) - v, 0.0) ** 0.5 * e
     return root * X / X.square().mean(1, keepdim=True).sqrt()

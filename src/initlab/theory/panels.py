@@ -49,7 +49,9 @@ def adapted(phi: Elementwise, q: float, ends: Array) -> Panels:
             both = fine[:, : len(left)] + fine[:, len(left) :]
             total = whole + both.sum(1)
             if not np.isfinite(total).all():  # the function itself has no such integral here
-                return _panels(np.concatenate([*(s for s, _ in settled), left]), np.concatenate([*(s for _, s in settled), right]))
+                return _panels(
+                    np.concatenate([*(s for s, _ in settled), left]), np.concatenate([*(s for _, s in settled), right])
+                )
             off = (np.abs(both - coarse) / np.where(total > 0, total, 1.0)[:, None]).max(0)
             open_ = off > AGREED
             settled.append((left[~open_], right[~open_]))
@@ -61,7 +63,9 @@ def adapted(phi: Elementwise, q: float, ends: Array) -> Panels:
             again = np.concatenate([open_, open_])
             left, right, coarse = halves[0][again], halves[1][again], fine[:, again]
     if off[open_].sum() < 100 * AGREED:  # rounding of the place of a step
-        return _panels(np.concatenate([*(s for s, _ in settled), left]), np.concatenate([*(s for _, s in settled), right]))
+        return _panels(
+            np.concatenate([*(s for s, _ in settled), left]), np.concatenate([*(s for _, s in settled), right])
+        )
     raise UserError(
         f"{phi.name}: it changes too fast for the Gaussian integrals of the forecast where its input has std "
         f"{root:.3g}, which are known to {min(off[open_].sum(), 1.0):.1%} only; measure real draws instead"
