@@ -4,10 +4,10 @@
     python scripts/forecast_accuracy.py table     cells by width, from docs/forecast_accuracy.csv
 
 9 schemes x 5 activations x widths 16, 64 and 256, 5 and 30 layers deep; at widths 1024 and 2048 three schemes, three
-activations and 5 layers. A row of docs/forecast_accuracy.csv is a scheme, an activation, a width, a depth and a stretch of
-layers; evidence/coverage.py says what its columns are. Each draw has new weights and a batch of its own, rows with the
-sizes and the similarity of Fashion-MNIST; each scheme has a seed of its own. `init=lsuv` is not here: its std is 1 within its tolerance by
-construction.
+activations and 5 layers. A row of docs/forecast_accuracy.csv is a scheme, an activation, a width, a depth and a stretch
+of layers; evidence/coverage.py says what its columns are. Each draw has new weights and a batch of its own, rows with
+the sizes and the similarity of Fashion-MNIST; each scheme has a seed of its own. `init=lsuv` is not here: its std is 1
+within its tolerance by construction.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def run(path: Path, widths: list[int]) -> None:
             if (str(width), str(depth), name) in done or width not in widths or (width >= WIDE and name not in FEW):
                 continue
             by_activation = {a: maker(a) for a in (SOME if width >= WIDE else ACTIVATIONS)}
-            drawn = draw_networks(by_activation, inputs, width, depth, draws, batch, 1000 * width + 20 * depth + seed)
+            seeded = 1000 * width + 20 * depth + seed
+            drawn = draw_networks(by_activation, inputs, width, depth, draws, batch, seeded)
             for k, (activation, scheme) in enumerate(by_activation.items()):
                 found = forecast(scheme, activation, [784, *[width] * depth, 10], inputs=inputs, batch=batch)
                 head = {"width": str(width), "depth": str(depth), "init": name, "activation": activation}
@@ -85,7 +86,7 @@ def show(path: Path) -> None:
             print(
                 f"  {name:9} mean {inside.mean():.1%} in the band of {len(shown)} cells; from {low:.0%} to {high:.0%} "
                 f"within two standard errors in {(~beyond).sum()}; sigma over that of the draws: median "
-                f"{np.median(sigma):.2f}, nine of ten {np.quantile(sigma, 0.05):.2f} to {np.quantile(sigma, 0.95):.2f}; "
+                f"{np.median(sigma):.2f}, 9 of 10 {np.quantile(sigma, 0.05):.2f} to {np.quantile(sigma, 0.95):.2f}; "
                 f"no band in {none}"
             )
             for row, share in zip(shown, inside, strict=True):
@@ -96,7 +97,8 @@ def show(path: Path) -> None:
         off = np.array([abs(float(row["alike"]) - float(row["alike_said"])) for row in here if row["alike"] != "nan"])
         print(
             f"  typical std over that of the draws: nine of ten cells {np.quantile(typical, 0.05):.2f} to "
-            f"{np.quantile(typical, 0.95):.2f}; alike off by {np.median(off):.3f}, nine of ten by {np.quantile(off, 0.9):.3f}"
+            f"{np.quantile(typical, 0.95):.2f}; alike off by {np.median(off):.3f}, "
+            f"nine of ten by {np.quantile(off, 0.9):.3f}"
         )
 
 

@@ -31,8 +31,8 @@ def draw_networks(
     """For the networks 784, depth x width, 10 with each activation, drawn by its scheme; all schemes of one class.
 
     Returns std [draws, activations, depth + 1] of each dense layer's output over units and the inputs of a batch, which
-    each draw has of its own; log g, the logarithm of the std of the gradient there, of a cross-entropy of random classes;
-    and how alike two inputs are there, the mean of z . z' over pairs and that of z . z.
+    each draw has of its own; log g, the logarithm of the std of the gradient there, of a cross-entropy of random
+    classes; and how alike two inputs are there, the mean of z . z' over pairs and that of z . z.
     """
     torch.set_flush_denormal(True)  # or the saturated units of a deep tanh cost ten times the rest
     dtype = torch.float64 if width <= NARROW else torch.float32

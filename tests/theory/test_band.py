@@ -1,7 +1,8 @@
-"""The bands against networks drawn here, in plain torch: no scheme's own draw, no recursion, no chain of the package."""
+"""The bands against networks drawn here, in plain torch: no draw, recursion or chain of the package's."""
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def drawn(name: str, activation: str, width: int, depth: int, seed: int) -> tupl
     _, kind, scale, bound = SCHEMES[name]
     sizes = [784, *[width] * depth, 10]
     H, zs, alike = batches(DRAWS, rng), [], []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         z = H @ weights(kind, (DRAWS, n_out, n_in), scale(n_in, gain) / math.sqrt(n_in), rng).mT
         z = (z + (2 * torch.rand(DRAWS, 1, n_out, generator=rng) - 1) * bound(n_in)).requires_grad_()
         z.retain_grad()
@@ -75,13 +76,15 @@ def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-CELLS = [("kaiming", "relu", 16, 12), ("kaiming", "tanh", 32, 10), ("orthogonal", "tanh", 32, 6),
-         ("torch", "relu", 32, 8), ("normal", "gelu", 48, 5), ("orthogonal", "relu", 48, 8), ("kaiming", "identity", 24, 10)]  # fmt: skip
+CELLS = [
+    ("kaiming", "relu", 16, 12), ("kaiming", "tanh", 32, 10), ("orthogonal", "tanh", 32, 6), ("torch", "relu", 32, 8),
+    ("normal", "gelu", 48, 5), ("orthogonal", "relu", 48, 8), ("kaiming", "identity", 24, 10),
+]  # fmt: skip
 
 
 @pytest.mark.slow
 def test_two_sigma_hold_95_percent_and_no_more() -> None:
-    """Layers of one draw move together, so a cell's share has a standard error of about 1.5 %: 4 of them for a cell. All
+    """Layers of one draw move together, so a cell's share has a standard error of about 1.5 %. All
     cells together have one of 0.5 %, and the promise is 93 to 97 %."""
     forward, backward = {}, {}
     for seed, (name, activation, width, depth) in enumerate(CELLS):

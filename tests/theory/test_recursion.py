@@ -51,7 +51,7 @@ def test_scaling_every_weight_by_a_scales_q_by_a_to_the_2l(activation: str, scal
 
 def test_weights_of_variance_1_over_n_keep_a_linear_network_at_its_inputs() -> None:
     """And the similarity of two inputs. Of one input again and again, each layer multiplies the mean square by a
-    chi-squared number of n squares over n; the last has one degree of freedom less, as the std is taken about a mean."""
+    chi-squared number of n squares over n; the last has a degree of freedom less, as the std is about a mean."""
     widths = [784, *[100] * 30, 100]
     signal = propagate(LeCun(), elementwise("identity"), widths, STANDARD_NORMAL)
     np.testing.assert_allclose(signal.square, 1, rtol=1e-9)

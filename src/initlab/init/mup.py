@@ -21,8 +21,8 @@ class MuP(Scheme):
 
     At `base_width` it is Kaiming's. The step sizes belong to it, so that an lr found on a narrow network serves a wide
     one: with r = width / base_width, for SGD lr r in the first layer and for all hidden biases, lr / r in the last
-    layer; for Adam lr / r in the hidden layers and the last. `initlab.init.with_step_sizes` gives them to an optimiser, with
-    weight decays that keep lr weight_decay.
+    layer; for Adam lr / r in the hidden layers and the last. `initlab.init.with_step_sizes` gives them to an
+    optimiser, with weight decays that keep lr weight_decay.
     """
 
     by_place: ClassVar[bool] = True

@@ -1,20 +1,25 @@
 """How far one draw of the weights lies from the mean of all, to first order in 1 / n.
 
 A layer of n units, whose inputs a batch of correlation c shares, is a sample of n: given the layers before, its units
-are alike and independent, so that the mean square of what they hand on has the relative variance k / n, k = Cov(phi(u)^2,
-phi(v)^2) / E[phi^2]^2 of two inputs u, v (`initlab.theory.expansion`). D is the variance of the logarithm of the mean
-square that a layer is given, of a whole batch or of one input, and m the mean of that logarithm beyond that of the
-mean; with r the share of q_{l+1} that is not the bias's, a = d log E[phi^2] / d log q and a' = da / d log q,
+are alike and independent, so that the mean square of what they hand on has the relative variance k / n, with
+k = Cov(phi(u)^2, phi(v)^2) / E[phi^2]^2 of two inputs u, v (`initlab.theory.expansion`). D is the variance of the
+logarithm of the mean square that a layer is given, of a whole batch or of one input, and m the mean of that logarithm
+beyond that of the mean; with r the share of q_{l+1} that is not the bias's, a = d log E[phi^2] / d log q and
+a' = da / d log q,
 
     D_{l+1} = (r a)^2 D_l + Var log(1 + r x),   x of mean 0 and variance k / n_l, as a gamma-distributed number has it
-    m_{l+1} = r a m_l + (r a' + a^2 r (1 - r)) D_l / 2 + r (a' + a^2 - a) (D_l of one input - D_l of all) / 2 + E log(1 + r x)
+    m_{l+1} = r a m_l + (r a' + a^2 r (1 - r)) D_l / 2 + r (a' + a^2 - a) (D_l of one input - D_l) / 2
+              + E log(1 + r x)
 
 What shows of a layer itself has the chance of its n units in addition. Orthogonal weights keep the length of every
 vector, or lose what a projection loses: their k lacks the part that is in z^2, 2 a^2 c^2.
 
 The gradient likewise: a layer multiplies g^2 by a mean over its units of phi'^2 times a square, of relative variance
 own / n, own = (1 + Cov(phi'(u)^2, phi'(v)^2) / E[phi'^2]^2) (1 + 2 rho^2) - 1, rho the correlation of the gradients of
-two inputs, and follows the draw's q by b = d log E[phi'^2] / d log q.
+two inputs, and follows the draw's q by b = d log E[phi'^2] / d log q. Part of the error at the outputs follows from z
+itself; that part of the gradient goes along z in every layer, and is larger than chance has it.
+
+No factor in this file was fitted: docs/forecast_accuracy.csv holds it against drawn networks.
 """
 
 from __future__ import annotations
@@ -140,7 +145,7 @@ def handed_on(here: Chance, unit: Unit, share: float) -> Chance:
     shift += r * (bend + a * a - a) * here.spread / 2
     shift += r * (bend + a * a - a) * here.kurtosis / 6
     c, weights = here.pairs
-    series, square = unit.series, float(weights @ c**2)
+    series = unit.series
     kept = series.value[1] ** 2 * (1 - (here.length[1] - here.tails) / 2)  # of what the weights cannot change
     cosines = 1 - r * (1 - series.correlation(c)) + r * (series.drift(c) + kept * c * (1 - c * c) / 2) / here.units
     moved = float(weights @ (r * (1 - series.correlation(c) ** 2)) ** 2)
@@ -208,7 +213,8 @@ def of_gradients(
     batch: int,
 ) -> tuple[Array, ...]:
     """Of log(g_l^2 / g_L^2) for each hidden layer and the output layer: how far its mean lies from the logarithm of the
-    mean, its variance, the part of it that is chance of the way back alone, and 1 / the number of inputs that it rests on.
+    mean, its
+    variance, the part of it that is chance of the way back alone, and 1 / the number of inputs that it rests on.
 
     squares: E[z^2] of every layer. shares[l], excess[l], factors[l]: of what layer l hands on, r; of the weights behind
         it, the excess kurtosis; E[g_l^2] / E[g_{l+1}^2].

@@ -1,7 +1,7 @@
 """What a unit does to two inputs at once, by Hermite series.
 
-With f(sqrt(q) z) = sum_j f_j h_j(z), h_j the normalised Hermite polynomials, E[f(u) g(v)] = sum_j f_j g_j c^j for u, v ~
-N(0, q) of correlation c. So one integral for each j serves every c; c^j with j = 0 is the mean, and what a batch of
+With f(sqrt(q) z) = sum_j f_j h_j(z), h_j the normalised Hermite polynomials, E[f(u) g(v)] = sum_j f_j g_j c^j for u, v
+~ N(0, q) of correlation c. So one integral for each j serves every c; c^j with j = 0 is the mean, and what a batch of
 inputs of correlation c has in common beyond it is the rest of the sum.
 """
 
@@ -80,7 +80,7 @@ def expansion(phi: Elementwise, q: float) -> Expansion:
     ]
     cube = _with_rest(cube_j, phi_j, value**3, value, density) / max(squares[0][0], 1e-300)
     squares = [part / part[0] if part[0] else np.eye(1, TERMS + 1)[0] for part in squares]
-    return Expansion(*parts, *squares, cube=cube, last=last)
+    return Expansion(parts[0], parts[1], squares[0], squares[1], squares[2], cube, last)
 
 
 def _with_rest(f: Array, g: Array, values: Array, others: Array, density: Array) -> Array:

@@ -22,7 +22,7 @@ KINK = 1e-4  # a panel narrower than this has closed in on a step or kink
 
 @dataclass(frozen=True)
 class Panels:
-    """z [nodes] and the weights of E[.] there under N(0, 1); ends of the panels; the steps and kinks that were found."""
+    """z [nodes] and the weights of E[.] there, z ~ N(0, 1); ends of the panels; the steps and kinks that were found."""
 
     z: Array
     density: Array
@@ -38,7 +38,8 @@ def adapted(phi: Elementwise, q: float, ends: Array) -> Panels:
     """
     left, right = ends[:-1], ends[1:]
     left, right = left[right > left], right[right > left]
-    root, settled = math.sqrt(q), []
+    root = math.sqrt(q)
+    settled: list[tuple[Array, Array]] = []
     whole = np.zeros(2)
     with np.errstate(all="ignore"):
         coarse = _integrals(phi, root, left, right)

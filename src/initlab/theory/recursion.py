@@ -65,7 +65,7 @@ class Signal:
     spread_back:  variance of log(g_l^2 / g_L^2) from draw to draw.
     own_back:     the part of it that is chance of the way back; the rest follows the signal's.
     few_back:     1 / the number of inputs of the batch that the gradient rests on.
-    tails_back:   how far the entries' own distribution shows in the gradient, from the last layer on: its largest e / n.
+    tails_back:   how far the entries' own distribution shows in the gradient: the largest e / n from the last layer on.
     growth:       d log q_{l+1} / d log q_l, for each layer but the last.
     backward:     E[g_l^2] / E[g_L^2], g_L that of the last layer before the output; [layers].
     """
@@ -153,21 +153,23 @@ def propagate(
                 shift, spread = 0.0, getattr(draw, "tolerance", 0.0) ** 2
             row["typical"], row["spread"] = row["square"] * math.exp(shift), spread + relative / batch
             rows.append(row)
+    assert here is not None  # there are at least two widths
     count = len(rows) - 1  # hidden layers
-    backward = np.full(count + 1, np.nan)
+    backward, of_batch = np.full(count + 1, np.nan), np.zeros(count + 1)  # and the chance of which inputs a batch has
     if count:
         chain = np.ones(len(inputs.squares))
         backward[count - 1] = 1.0
         for i in range(count - 2, -1, -1):
             chain = chain * factors[i]
             backward[i] = chain.mean()
+            of_batch[i] = (chain / backward[i]).var() / batch if 0 < backward[i] < np.inf else 0.0
         with np.errstate(divide="ignore"):
             backward[count] = 1 / factors[count - 1].mean()
     column = {name: np.array([row.get(name, np.nan) for row in rows]) for name in rows[0].keys() | {"growth"}}
     column["mean"][-1] = np.nan
     gains = np.array([factor.mean() for factor in factors])
     of_weights = [abs(excess) / width for excess, width in zip(excesses, widths[2:], strict=True)]
-    back = of_gradients(hidden, here, column["square"], shares, excesses, gains, batch)
+    back = of_gradients(hidden, here, list(column["square"]), shares, excesses, list(gains), batch)
     return Signal(
         square=column["square"],
         typical=column["typical"],
@@ -178,7 +180,7 @@ def propagate(
         alike=column["alike"],
         gain_back=gains,
         shift_back=back[0],
-        spread_back=back[1],
+        spread_back=back[1] + of_batch,
         own_back=back[2],
         few_back=back[3],
         tails_back=np.maximum.accumulate([*of_weights[-1:], *of_weights[::-1]])[::-1] if count else np.zeros(1),
