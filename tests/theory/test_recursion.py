@@ -203,7 +203,7 @@ def test_there_is_no_band_where_first_order_is_too_little() -> None:
     assert drifting.layers[48].grad_low is not None
     assert all(layer.low is not None for layer in drifting.layers)
     sparse = forecast(Sparse(sparsity=0.9, sigma=0.1), "relu", [784, *[64] * 50, 10])
-    assert sparse.layers[1].low is not None
+    assert sparse.layers[0].low is not None
     assert sparse.layers[-1].low is None
 
 

@@ -7,7 +7,7 @@ weights (Poole et al. 2016; Schoenholz et al. 2017):
     pairs        1 - c_{l+1} = n_l s^2 E[(phi(u) - phi(v))^2] / 2 q_{l+1}
     backward     E[g_l^2] = n_{l+1} s^2 E[phi'(sqrt(q_l) z)^2] E[g_{l+1}^2],   g = d loss / d z
 
-What one draw of finite width makes of it is in `initlab.theory.chance`.
+What one draw of finite width makes of it is in `initlab.theory.chance` and `initlab.theory.gradient_chance`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from typing import Protocol
 
 import numpy as np
 
-from initlab.theory.chance import Chance, Unit, drawn, handed_on, of_gradients, sampled, shown, start
+from initlab.theory.chance import Chance, Unit, drawn, handed_on, sampled, shown, start
 from initlab.theory.elementwise import Array, Elementwise
 from initlab.theory.expansion import expansion
+from initlab.theory.gradient_chance import of_gradients
 from initlab.theory.inputs import Inputs
 from initlab.theory.integrals import Moments, decorrelation, moments
 

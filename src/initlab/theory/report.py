@@ -20,8 +20,9 @@ COLOURS = {TRAINS: "green", NOT: "red", UNSURE: "yellow", UNKNOWN: "white"}
 MARKS = {TRAINS: "", NOT: "x", UNSURE: "?", UNKNOWN: "-"}
 
 LEGEND = (
-    "std of the output in a typical draw, two sigma of the draws below and above (no band: one draw cannot be predicted, "
-    "as deviations grow from layer to layer or few weights decide); alike: mean product of two inputs over a square; "
+    "std of the output in a typical draw, two sigma of the draws below and above (no band: one draw cannot be "
+    "predicted, as deviations grow from layer to layer or few weights decide); alike: mean product of two inputs over "
+    "a square; "
     "gradient: over that of the last hidden layer"
 )
 LEGEND_MEASURED = "; drawn: medians of real draws, and the share of them inside the two sigma"
