@@ -146,7 +146,9 @@ def errors(q: float, c: float, outputs: int) -> Errors:
 def _log_of_sum(x: float, variance: float) -> tuple[float, float]:
     """Mean and variance of log(1 + y), y log-normal around x with this variance of its logarithm."""
     t, weights = np.polynomial.hermite_e.hermegauss(9)
-    values = np.log1p(x * np.exp(math.sqrt(max(variance, 0.0)) * t))
+    if not x > 0:
+        return 0.0, 0.0
+    values = np.logaddexp(0.0, math.log(x) + math.sqrt(min(max(variance, 0.0), LARGEST)) * t)
     mean = float((weights * values).sum() / weights.sum())
     return mean, float((weights * (values - mean) ** 2).sum() / weights.sum())
 
