@@ -80,6 +80,8 @@ def show(path: Path) -> None:
         for what, name in (("", "std"), ("gradient_", "gradient")):
             shown = [row for row in here if row[f"{what}inside"]]
             inside, error = (np.array([float(row[f"{what}{end}"]) for row in shown]) for end in ("inside", "error"))
+            draws = np.array([int(row["draws"]) for row in shown])
+            error = np.where(inside < 1, error, np.sqrt(0.954 * 0.046 / draws))  # all of few draws: no error to be seen
             sigma = np.array([float(row[f"{what}sigma"]) for row in shown])
             beyond = (inside + 2 * error < low) | (inside - 2 * error > high)
             none = sum(float(row[f"{what}shown"] or 1) == 0 for row in here)

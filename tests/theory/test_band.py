@@ -1,8 +1,10 @@
 """The bands against networks drawn here, in plain torch: no draw, recursion or chain of the package's."""
 
+import csv
 import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,3 +116,19 @@ def test_a_narrow_deep_network_is_predicted_as_it_is_drawn() -> None:
     np.testing.assert_allclose([layer.std for layer in found.layers], np.exp(std.mean(0)), rtol=0.1)
     np.testing.assert_allclose([layer.similarity for layer in found.layers], np.median(alike, 0), atol=0.05)
     assert np.median(alike, 0)[-2] < 0.82
+
+
+def test_the_record_has_few_cells_in_which_a_band_is_too_narrow_or_too_wide() -> None:
+    """What README.md says of docs/forecast_accuracy.csv: by two standard errors, or one draw where all are inside."""
+    with open(Path(__file__).parents[2] / "docs" / "forecast_accuracy.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {int(row["width"]) for row in rows} == {16, 64, 256, 1024, 2048}
+    for what, narrow, wide in (("", 0.01, 0.04), ("gradient_", 0.01, 0.12)):
+        cells = [row for row in rows if row[f"{what}inside"]]
+        inside, error, draws = (
+            np.array([float(row[x]) for row in cells]) for x in (f"{what}inside", f"{what}error", "draws")
+        )
+        error = np.where(inside < 1, error, np.sqrt(0.954 * 0.046 / draws))
+        assert 0.94 < inside.mean() < 0.97
+        assert (inside + 2 * error < 0.93).mean() < narrow
+        assert (inside - 2 * error > 0.97).mean() < wide
