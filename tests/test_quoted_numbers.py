@@ -48,21 +48,18 @@ def kinds() -> list[int]:
 
 
 def coverage() -> list[Any]:
-    """Cells of docs/forecast_accuracy.csv by width: with 93 % in the band, with a band; draws; without a band."""
+    """Of the bands of outputs, then of gradients: cells with under 93 %, with a band, with over 97 %, each by more than
+    two standard errors."""
     table = pd.read_csv(DOCS / "forecast_accuracy.csv")
-    shown = table[table["inside"].notna()]
-    by_width = dict(tuple(shown.groupby("width")))
-    enough = {width: (int((cells["inside"] >= 0.93).sum()), len(cells)) for width, cells in by_width.items()}
-    draws = {width: (int(cells["draws"].min()), int(cells["draws"].max())) for width, cells in table.groupby("width")}
-    none = [int(((table["width"] == width) & table["inside"].isna()).sum()) for width in (64, 256, 1024)]
-    assert not (shown["inside"] + 2 * shown["error"] < 0.93).any()  # "no cell is short by two standard errors"
-    (of,) = set(table.groupby("width").size())
-    return [*enough[64], *enough[256], *draws[64], *draws[256], *draws[1024], *enough[1024], of, *none]
-
-
-def ten_layers() -> list[str]:
-    means = pd.read_csv(DOCS / "forecast_accuracy.csv").groupby("width")[["ten_of_mean", "ten"]].mean()
-    return [f"{100 * value:.0f}" for column in means for value in means[column]]
+    low, cells, high = [], [], []
+    for what in ("", "gradient_"):
+        inside = table[f"{what}inside"].dropna()
+        rows = table.loc[inside.index]
+        error = rows[f"{what}error"].where(inside < 1, np.sqrt(0.954 * 0.046 / rows["draws"]))
+        cells.append(len(inside))
+        low.append(int((inside + 2 * error < 0.93).sum()))
+        high.append(int((inside - 2 * error > 0.97).sum()))
+    return [low[0], f"{cells[0]:,}", low[1], cells[1], *high]
 
 
 def first_errors() -> list[float]:
@@ -97,14 +94,9 @@ FORECAST, MONITOR, SWEEPS = (DOCS / f"{name}.md" for name in ("forecast", "monit
 QUOTES: list[tuple[Path, str, Callable[[], Iterable[Any]]]] = [
     (
         FORECAST,
-        r"in (\d+) of (\d+) and (\d+) of (\d+) cells at widths 64 and 256 \((\d+) to (\d+) and (\d+) to (\d+) draws "
-        r"each\); at 1024, with (\d+) to (\d+) draws, in (\d+) of (\d+); .* Of (\d+) cells each (\d+), (\d+) and (\d+)",
+        r"fewer than 93 % are inside in (\d+) of ([\d,]+) cells of outputs and (\d+) of (\d+) of gradients, more than "
+        r"97 % in (\d+) and (\d+)",
         coverage,
-    ),
-    (
-        FORECAST,
-        r"for (\d+), (\d+) and (\d+) % of chains, but of a single draw for (\d+), (\d+) and (\d+) %",
-        ten_layers,
     ),
     (README, r"reaches (\d+) % in three epochs \(validation accuracy, ± (\d+) %", lambda: [
         f"{100 * five_layers(f'val/acc {what}', 'kaiming'):.0f}" for what in ("mean", "std")]),

@@ -18,7 +18,7 @@ from initlab.init import Scheme
 from initlab.nn import activation_function
 from initlab.seeds import generator
 from initlab.theory import Inputs
-from initlab.theory.measure import rows_with
+from initlab.theory.measure import a_batch
 
 CLASSES = 10
 NARROW = 512  # up to this width in float64: signals down to 1e-62
@@ -26,35 +26,33 @@ NARROW = 512  # up to this width in float64: signals down to 1e-62
 
 @torch.no_grad()
 def draw_networks(
-    schemes: Mapping[str, Scheme], inputs: Inputs, width: int, depth: int, draws: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+    schemes: Mapping[str, Scheme], inputs: Inputs, width: int, depth: int, draws: int, batch: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For the networks 784, depth x width, 10 with each activation, drawn by its scheme; all schemes of one class.
 
-    Returns std [draws, activations, depth + 1] of each dense layer's output over units and one input of each group, and
-    log g [draws, activations, depth], the logarithm of the std of the gradient there, of a cross-entropy of
-    random classes.
+    Returns std [draws, activations, depth + 1] of each dense layer's output over units and the inputs of a batch, which
+    each draw has of its own; log g, the logarithm of the std of the gradient there, of a cross-entropy of random
+    classes; and how alike two inputs are there, the mean of z . z' over pairs and that of z . z.
     """
     torch.set_flush_denormal(True)  # or the saturated units of a deep tanh cost ten times the rest
     dtype = torch.float64 if width <= NARROW else torch.float32
     rng = generator("draws", seed)
-    rows = len(inputs.squares)
     sizes = list(pairwise([784, *[width] * depth, CLASSES]))
-    stds, backs = [], []
+    found = []
     for _ in range(draws):
-        X = rows_with(inputs, 784, rng, rows).to(dtype)
-        y = torch.nn.functional.one_hot(torch.randint(CLASSES, (rows,), generator=rng), CLASSES)
-        std, back = _one_draw(schemes, X.expand(len(schemes), -1, -1), y, sizes, rng)
-        stds.append(std)
-        backs.append(back)
-    return np.array(stds), np.array(backs)
+        X = a_batch(inputs, 784, rng, batch).to(dtype)
+        y = torch.nn.functional.one_hot(torch.randint(CLASSES, (batch,), generator=rng), CLASSES)
+        found.append(_one_draw(schemes, X.expand(len(schemes), -1, -1), y, sizes, rng))
+    std, back, alike = (np.array(of_all) for of_all in zip(*found, strict=True))
+    return std, back, alike
 
 
 def _one_draw(
     schemes: Mapping[str, Scheme], H: Tensor, y: Tensor, sizes: list[tuple[int, int]], rng: torch.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     names, layers = list(schemes), len(sizes)
     functions = [activation_function(name) for name in names]
-    std, back, weights, slopes = [], [], [], []
+    std, back, alike, weights, slopes = [], [], [], [], []
     for i, (fan_in, fan_out) in enumerate(sizes):
         here = [scheme.at(i, layers) for scheme in schemes.values()]
         W = torch.empty(fan_out, fan_in)
@@ -72,16 +70,26 @@ def _one_draw(
             scale = torch.where((found - 1).abs() > here[0].tolerance, 1 / found, torch.ones_like(found))  # type: ignore[attr-defined]
         Z = Z * scale[:, None, None] + biases.to(H.dtype)
         std.append(Z.double().std((1, 2)).numpy())
+        alike.append(_alike(Z.double()))
         if i < layers - 1:
             H = torch.stack([f.value(z) for f, z in zip(functions, Z, strict=True)])
             slopes.append(torch.stack([f.derivative(z) for f, z in zip(functions, Z, strict=True)]))
         weights.append((W, scale))
     G = torch.softmax(Z, -1) - y
-    log = torch.zeros(len(names), dtype=torch.float64)
+    log = G.double().std((1, 2)).log()
+    G = G / log.exp()[:, None, None].to(G.dtype)
+    back.append(log.numpy())
     for (W, scale), slope in zip(weights[:0:-1], slopes[::-1], strict=True):
         G = (G @ W) * slope * scale[:, None, None]
         size = G.double().std((1, 2))
         log = log + size.log()
         G = G / torch.where(size > 0, size, 1.0)[:, None, None].to(G.dtype)
         back.append(log.numpy())
-    return np.stack(std, 1), np.stack(back[::-1], 1)
+    return np.stack(std, 1), np.stack(back[::-1], 1), np.stack(alike, 1)
+
+
+def _alike(Z: Tensor) -> np.ndarray:
+    """[activations], of Z [activations, inputs, units]."""
+    Z = Z / Z.abs().amax((1, 2), keepdim=True).clamp(min=torch.finfo(Z.dtype).tiny)
+    whole, own = Z.sum(1).square().sum(1), Z.square().sum((1, 2))
+    return ((whole - own) / (Z.shape[1] - 1) / own).numpy()

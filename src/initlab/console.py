@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from initlab.init import Scheme
+    from initlab.init.scheme import Dense
     from initlab.runs import Run, RunDir
     from initlab.runs.ending import Ending
     from initlab.train import Result
@@ -23,11 +25,14 @@ HEAD, TAIL = 6, 3  # layers shown of a deep network
 CONSOLE = Console()  # one for all, so that lines and a live bar do not write over each other
 
 
-def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, seed: int) -> None:
-    """A line a layer: its shape, its parameters, and the std that its weights were promised and have."""
+def show_model(
+    model: L.LightningModule, layers: Sequence[tuple[str, Dense]], scheme: Scheme, trainer: L.Trainer, seed: int
+) -> None:
+    """A line a layer, in the order that `scheme` counts them in: its shape, its parameters, and the std that its
+    weights were promised and have."""
     import torch
 
-    from initlab.init import dense_layers, gain_of
+    from initlab.init import gain_of
 
     device = trainer.strategy.root_device
     where = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
@@ -36,7 +41,6 @@ def show_model(model: L.LightningModule, scheme: Scheme, trainer: L.Trainer, see
     table.add_column("layer")
     for heading in ("inputs", "outputs", "parameters", "weight std promised", "drawn"):
         table.add_column(heading, justify="right")
-    layers = list(dense_layers(model))
     left_out = range(HEAD, len(layers) - TAIL)
     for i, (name, layer) in enumerate(layers):
         if i in left_out:

@@ -27,7 +27,7 @@ from initlab.callbacks.exact_steps import ExactSteps
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
-from initlab.init import dense_layers, initialize, with_step_sizes
+from initlab.init import initialize, layers_for, with_step_sizes
 from initlab.limits import kind_of
 from initlab.memory import check_model
 from initlab.models import Module
@@ -103,6 +103,7 @@ def _train(
         data = build(cfg, "data")
         data.prepare_data()
         model = build_model(cfg, data)
+        layers = layers_for(build(cfg, "init"), model, lambda: _some_inputs(data))
         run_dir = RunDir(cfg.run_dir)
         at_the_end.callback(run_dir.let_go)
         saved, further = _take_up(run_dir, cfg) if cfg.get("resume") else (None, False)
@@ -128,7 +129,7 @@ def _train(
         else:
             _take_folder(run_dir, cfg, saved, further)  # only now that everything is known to work
             start.taken = not cfg.get("resume")
-        console.show_model(model, scheme=build(cfg, "init"), trainer=trainer, seed=cfg.seed)
+        console.show_model(model, layers, build(cfg, "init"), trainer, cfg.seed)
         for note in model.init_notes if saved is None else ():
             console.CONSOLE.print(note, highlight=False, soft_wrap=True)
         if cfg.get("resume"):
@@ -301,15 +302,19 @@ def build_model(cfg: DictConfig, data: Any) -> L.LightningModule:
         optimizer=build(cfg, "optimizer"),
         scheduler=build(cfg, "scheduler"),
     )
-    some = lambda: next(iter(data.train_dataloader()))[0]  # noqa: E731
+    some = lambda: _some_inputs(data)  # noqa: E731
     scheme = build(cfg, "init")
     report = initialize(model, scheme, generator=generator("init", cfg.init_seed), batch=some)
-    shapes = [tuple(layer.weight.shape) for _, layer in dense_layers(model)]
+    shapes = [tuple(layer.weight.shape) for _, layer in layers_for(scheme, model, some)]
     kind = kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1])
     model.init_notes = scheme.notes([shapes[0][1], *(fan_out for fan_out, _ in shapes)], kind, report)
     if hasattr(model, "make_optimizer"):  # a model of somebody else's makes its own
-        model.make_optimizer = with_step_sizes(model.make_optimizer, model, scheme)
+        model.make_optimizer = with_step_sizes(model.make_optimizer, model, scheme, some)
     return model
+
+
+def _some_inputs(data: Any) -> Any:
+    return next(iter(data.train_dataloader()))[0]
 
 
 def latest_metrics(model: L.LightningModule, trainer: L.Trainer) -> dict[str, float]:

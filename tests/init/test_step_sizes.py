@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from initlab import nn
-from initlab.init import Kaiming, MuP, Scheme, initialize, step_size_factors, with_step_sizes
+from initlab.init import Kaiming, MuP, Scheme, dense_layers, initialize, step_size_factors, with_step_sizes
 from initlab.models import MLP, SoftmaxRegression
 from initlab.seeds import generator
 
@@ -80,3 +80,53 @@ def test_what_it_came_to_is_said() -> None:
     assert MuP(base_width=64).notes([30, 64, 64, 10], "sgd", ())[0].startswith("mup       every layer at lr")
     said = MuP(base_width=64).notes([30, 128, 128, 128, 10], "adam", ())[0]
     assert said == "mup       lr of the weights, first layer to last, times 1, 0.5 (3 layers) (Adam, base 64)"
+
+
+class HeadFirst(torch.nn.Module):
+    """A module that registers its readout before the layers in front of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(256, 10)
+        self.second = nn.Linear(128, 256)
+        self.first = nn.Linear(30, 128)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.head(torch.relu(self.second(torch.relu(self.first(X)))))
+
+
+def test_the_readout_is_the_layer_that_the_forward_pass_reaches_last() -> None:
+    model, scheme = HeadFirst(), MuP(base_width=64)
+    batch = lambda: torch.zeros(2, 30)  # noqa: E731
+    assert [name for name, _ in dense_layers(model)] == ["head", "second", "first"]
+    assert [name for name, _ in dense_layers(model, batch())] == ["first", "second", "head"]
+    initialize(model, scheme, generator=generator("init", 0), batch=batch)
+    for layer, promised in ((model.first, 30**-0.5), (model.second, 128**-0.5), (model.head, 64**0.5 / 256)):
+        assert float(layer.weight.detach().std()) == pytest.approx(promised, rel=0.1)
+    chain = step_size_factors(MLP(30, 10, num_hiddens=[128, 256]), scheme, "sgd")
+    renamed = {name.replace("layers.0", "first").replace("layers.1", "second").replace("layers.2", "head"): factor
+               for name, factor in chain.items()}  # fmt: skip
+    assert step_size_factors(model, scheme, "sgd", batch) == renamed
+    optimizer = with_step_sizes(OPTIMIZERS["sgd"], model, scheme, batch)(model.parameters())
+    lr = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert lr[id(model.head.weight)] == pytest.approx(0.03 / 4)
+    assert not any(module._forward_pre_hooks for module in model.modules())
+    assert model.training
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(nn.SGD, lr=0.03, weight_decay=0.01),
+        partial(torch.optim.SGD, lr=0.03, weight_decay=0.01),
+        partial(torch.optim.Adam, lr=0.003, weight_decay=0.01),
+        partial(torch.optim.AdamW, lr=0.003, weight_decay=0.01),
+    ],
+)
+def test_weight_decay_times_lr_is_the_same_in_every_group(make: Callable[..., torch.optim.Optimizer]) -> None:
+    """As MuSGD, MuAdam and MuAdamW of microsoft/mup: what multiplies lr divides weight_decay."""
+    model = MLP(30, 10, num_hiddens=[128, 256])
+    groups = with_step_sizes(make, model, MuP(base_width=64))(model.parameters()).param_groups
+    assert len(groups) > 1
+    pulls = {round(group["lr"] * group["weight_decay"], 12) for group in groups}
+    assert pulls == {round(groups[0]["lr"] * 0.01, 12)}

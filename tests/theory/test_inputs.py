@@ -18,6 +18,7 @@ def test_the_shipped_moments_are_those_of_the_images() -> None:
         np.testing.assert_allclose(shipped.squares, found.squares, atol=2e-4)
         # 200,000 pairs: standard error 0.26 / sqrt(2e5) = 6e-4.
         assert shipped.similarity == pytest.approx(found.similarity, abs=3e-3)
+        assert shipped.overlap == pytest.approx(found.overlap, abs=1e-4)
 
 
 def test_moments_of_rows() -> None:
@@ -26,3 +27,5 @@ def test_moments_of_rows() -> None:
     assert found.squares == (1.0, 1.0, 2.0)
     # x.x' of the three pairs: 0, 2, 2; mean of |x|^2: 8/3
     assert found.similarity == pytest.approx((4 / 3) / (8 / 3))
+    wide = inputs_of(np.pad(X, ((0, 0), (0, 7))))  # more numbers than rows
+    assert found.overlap == wide.overlap == pytest.approx((0 + 4 + 4) / 3 / (8 / 3) ** 2)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from initlab.errors import UserError
 from initlab.nn import ACTIVATIONS
 from initlab.theory import decorrelation, elementwise, moments, pair
 
@@ -103,3 +104,46 @@ def test_a_signal_of_zero_and_a_function_without_moments() -> None:
     assert (m.square[0], m.slope_square[0]) == pytest.approx((0.25, 1 / 16))
     assert decorrelation(elementwise("relu"), 0.0, 0.5) == 0.0
     assert math.isnan(moments(elementwise(torch.exp), np.array([50.0])).square[0])
+
+
+@pytest.mark.parametrize("q", [0.3, 1.0, 30.0, 400.0, 1e4])
+def test_an_oscillation_gets_as_many_panels_as_it_has_turns(q: float) -> None:
+    """E[sin^2] = (1 - e^-2q) / 2, E[cos^2] = (1 + e^-2q) / 2, E[sin u sin v] = e^-q sinh(q c)."""
+    phi = elementwise(torch.sin)
+    m = moments(phi, np.array([q]))
+    assert m.square[0] == pytest.approx(-math.expm1(-2 * q) / 2, rel=CLOSE)
+    assert m.slope_square[0] == pytest.approx((1 + math.exp(-2 * q)) / 2, rel=CLOSE)
+    for d in (1e-4, 0.1, 0.5):
+        exact = (-math.expm1(-2 * q) - math.exp(-q * d) + math.exp(-q * (2 - d))) / 2
+        assert decorrelation(phi, q, d) == pytest.approx(exact, rel=1e-5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(kink=st.floats(-3, 3), q=st.floats(0.1, 30))
+def test_kinks_and_steps_that_nobody_named(kink: float, q: float) -> None:
+    """relu(z - k) is the partial moments of a normal number beyond k, a step its distribution function."""
+    k = kink / math.sqrt(q)
+    tail, density = math.erfc(k / math.sqrt(2)) / 2, math.exp(-k * k / 2) / math.sqrt(2 * math.pi)
+    shifted = moments(elementwise(lambda z: torch.relu(z - kink)), np.array([q]))
+    assert shifted.square[0] == pytest.approx(q * ((1 + k * k) * tail - k * density), rel=CLOSE)
+    assert shifted.slope_square[0] == pytest.approx(tail, rel=CLOSE)
+    step = moments(elementwise(lambda z: (z > kink).to(z.dtype)), np.array([q]))
+    assert step.square[0] == pytest.approx(tail, rel=CLOSE)
+
+
+def test_pairs_through_a_kink_that_nobody_named_are_those_of_the_named_one() -> None:
+    hidden = elementwise(lambda z: torch.relu(z - 1.3) + torch.relu(-z - 2.0))
+    named = elementwise(lambda z: torch.relu(z - 1.3) + torch.relu(-z - 2.0), kinks=(1.3, -2.0))
+    for q, d in ((0.3, 0.3), (9.0, 0.01), (100.0, 0.7)):
+        z = np.random.default_rng(0).standard_normal((2, 400_000)) * math.sqrt(q)
+        u, v = z[0], (1 - d) * z[0] + math.sqrt(d * (2 - d)) * z[1]
+        sample = (named.value(u) - named.value(v)) ** 2 / 2
+        found = decorrelation(hidden, q, d)
+        assert found == pytest.approx(decorrelation(named, q, d), rel=1e-5)
+        assert found == pytest.approx(sample.mean(), abs=4 * sample.std() / math.sqrt(len(u)))
+
+
+def test_what_changes_too_fast_is_refused_with_the_error_that_was_reached() -> None:
+    phi = elementwise(lambda z: torch.sin(1e4 * z))
+    with pytest.raises(UserError, match=r"changes too fast .* input has std 100, which are known to [\d.]+% only"):
+        moments(phi, np.array([1e4]))

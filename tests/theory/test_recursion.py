@@ -32,6 +32,7 @@ from initlab.theory.recursion import propagate
 
 # Variance of the logarithm of a chi-squared number of 100 degrees of freedom: trigamma(50).
 LOG_CHI_SQUARED_100 = math.pi**2 / 6 - sum(1 / k**2 for k in range(1, 50))
+LOG_CHI_SQUARED_99 = math.pi**2 / 2 - sum(4 / (2 * k - 1) ** 2 for k in range(1, 50))  # trigamma(49.5)
 
 
 @settings(max_examples=25)
@@ -49,20 +50,27 @@ def test_scaling_every_weight_by_a_scales_q_by_a_to_the_2l(activation: str, scal
 
 
 def test_weights_of_variance_1_over_n_keep_a_linear_network_at_its_inputs() -> None:
-    """And the similarity of two inputs; V grows by 2 / n a layer: a chi-squared number of n squares each, the last of
-    which shows as it is, the logarithm of one."""
-    signal = propagate(LeCun(), elementwise("identity"), [784, *[100] * 30, 100], STANDARD_NORMAL)
+    """And the similarity of two inputs. Of one input again and again, each layer multiplies the mean square by a
+    chi-squared number of n squares over n; the last has a degree of freedom less, as the std is about a mean."""
+    widths = [784, *[100] * 30, 100]
+    signal = propagate(LeCun(), elementwise("identity"), widths, STANDARD_NORMAL)
     np.testing.assert_allclose(signal.square, 1, rtol=1e-9)
     np.testing.assert_allclose(signal.distance, 1, rtol=1e-6)
     np.testing.assert_allclose(signal.backward, 1, rtol=1e-9)
-    np.testing.assert_allclose(signal.spread, 0.02 * np.arange(31) + LOG_CHI_SQUARED_100, rtol=1e-6)
+    one = propagate(LeCun(), elementwise("identity"), widths, replace(STANDARD_NORMAL, similarity=1.0))
+    np.testing.assert_allclose(one.spread, LOG_CHI_SQUARED_100 * np.arange(31) + LOG_CHI_SQUARED_99, rtol=1e-5)
+    np.testing.assert_allclose(one.alike, 1, rtol=1e-5)
 
 
 def test_orthogonal_weights_add_no_chance_of_their_own() -> None:
-    """Q x is as long as x; only the first layer, which projects 784 numbers onto 100, leaves something to chance."""
-    signal = propagate(Orthogonal(), elementwise("identity"), [784, *[100] * 30, 100], STANDARD_NORMAL)
+    """Q x is as long as x; only the first layer, which projects 784 numbers onto 100, leaves something to chance: the
+    share of a beta-distributed number, of variance 2 (1 - 100 / 784) 784 / (100 786) over its mean squared."""
+    widths, same = [784, *[100] * 30, 100], replace(STANDARD_NORMAL, similarity=1.0)
+    signal = propagate(Orthogonal(), elementwise("identity"), widths, same)
     np.testing.assert_allclose(signal.square, 1, rtol=1e-9)
-    np.testing.assert_allclose(signal.spread, 0.02 * (1 - 100 / 784) + LOG_CHI_SQUARED_100 - 0.02, rtol=1e-6)
+    np.testing.assert_allclose(signal.spread, 0.02 * (1 - 100 / 784) * 784 / 786, rtol=0.03)
+    np.testing.assert_allclose(signal.spread[1:], signal.spread[1], rtol=1e-6)
+    assert np.sqrt(signal.spread_back).max() < 0.05
 
 
 def test_biases_are_counted_only_where_there_are_any() -> None:
@@ -195,7 +203,7 @@ def test_there_is_no_band_where_first_order_is_too_little() -> None:
     assert drifting.layers[48].grad_low is not None
     assert all(layer.low is not None for layer in drifting.layers)
     sparse = forecast(Sparse(sparsity=0.9, sigma=0.1), "relu", [784, *[64] * 50, 10])
-    assert sparse.layers[1].low is not None
+    assert sparse.layers[0].low is not None
     assert sparse.layers[-1].low is None
 
 

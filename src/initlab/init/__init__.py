@@ -9,7 +9,7 @@ from initlab.init.initialize import gain_of, initialize
 from initlab.init.lsuv import LSUV, Scaled
 from initlab.init.mup import MuP
 from initlab.init.orthogonal import Orthogonal
-from initlab.init.scheme import Scheme, dense_layers
+from initlab.init.scheme import Scheme, dense_layers, layers_for
 from initlab.init.sparse import Sparse
 from initlab.init.step_sizes import step_size_factors, with_step_sizes
 from initlab.init.torch_default import TorchDefault
@@ -37,6 +37,7 @@ __all__ = [
     "dense_layers",
     "gain_of",
     "initialize",
+    "layers_for",
     "step_size_factors",
     "with_step_sizes",
 ]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from initlab.errors import UserError
-from initlab.init.scheme import Scheme, dense_layers
+from initlab.init.scheme import Scheme, dense_layers, layers_for
 from initlab.nn import activation_function
 
 
@@ -39,12 +39,13 @@ def initialize(
 
     Parameters of other layers are left as they were, and a warning names them.
 
-    `batch` gives inputs for the model, for schemes that look at data; what they report is returned.
+    `batch` gives inputs for the model: for schemes that look at data, what these report is returned; for schemes that
+    tell a network's layers apart, so that they are counted in the order of the forward pass.
 
     Numbers are drawn where the generator lives (on the CPU if there is none) and copied, so one seed gives one
     set of weights on every device.
     """
-    layers = [layer for _, layer in dense_layers(model)]
+    layers = [layer for _, layer in layers_for(scheme, model, batch)]
     if not layers:
         found = _listed(left_alone(model)) or "no parameters at all"
         raise UserError(f"init={scheme}: {type(model).__name__} has no dense layer to initialise, but {found}")

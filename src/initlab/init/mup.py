@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -20,8 +21,11 @@ class MuP(Scheme):
 
     At `base_width` it is Kaiming's. The step sizes belong to it, so that an lr found on a narrow network serves a wide
     one: with r = width / base_width, for SGD lr r in the first layer and for all hidden biases, lr / r in the last
-    layer; for Adam lr / r in the hidden layers and the last. `initlab.init.with_step_sizes` gives them to an optimiser.
+    layer; for Adam lr / r in the hidden layers and the last. `initlab.init.with_step_sizes` gives them to an
+    optimiser, with weight decays that keep lr weight_decay.
     """
+
+    by_place: ClassVar[bool] = True
 
     base_width: int = 256
     gain: float | None = None

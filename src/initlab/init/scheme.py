@@ -1,7 +1,7 @@
 """What every initialisation scheme can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from initlab.nn import Linear
+
+Dense = Linear | nn.Linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +25,12 @@ class Scheme(ABC):
     entries: how the numbers of one weight hang together, which decides what can be said of a network before it is
         drawn: "independent" of mean 0; "orthogonal" rows or columns; "alike", all the same; "fixed", not drawn at all.
     unit_signal: `fit_` scales each layer, after the draw, until its output has std 1 on real data.
+    by_place: `at` or `step_size` depends on where a layer stands in the forward pass.
     """
 
     entries: ClassVar[str] = "independent"
     unit_signal: ClassVar[bool] = False
+    by_place: ClassVar[bool] = False
 
     @abstractmethod
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
@@ -48,6 +52,10 @@ class Scheme(ABC):
         """Expected standard deviation of the entries of one bias."""
         return 0.0
 
+    def bias_excess_kurtosis(self) -> float:
+        """The same of one bias."""
+        return 0.0
+
     def at(self, layer: int, layers: int) -> "Scheme":
         """The scheme for dense layer number `layer` of a network that has `layers`: itself, unless it tells them
         apart."""
@@ -67,11 +75,32 @@ class Scheme(ABC):
         return ()
 
 
-def dense_layers(model: nn.Module) -> Iterator[tuple[str, Linear | nn.Linear]]:
-    """(name, layer) of every dense layer, ours or torch's, in the order of `model.named_modules()`."""
-    for name, module in model.named_modules():
-        if isinstance(module, Linear | nn.Linear):
-            yield name, module
+def dense_layers(model: nn.Module, X: Tensor | None = None) -> list[tuple[str, Dense]]:
+    """(name, layer) of every dense layer, ours or torch's, in the order of `model.named_modules()`; with inputs X in
+    the order in which a forward pass first calls them, those it does not call last."""
+    found = [(name, module) for name, module in model.named_modules() if isinstance(module, Dense)]
+    if X is None:
+        return found
+    called: dict[nn.Module, int] = {}
+
+    def note(layer: nn.Module, _args: object) -> None:
+        called.setdefault(layer, len(called))
+
+    handles = [layer.register_forward_pre_hook(note) for _, layer in found]
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(X)
+    finally:
+        model.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return sorted(found, key=lambda item: called.get(item[1], len(found)))
+
+
+def layers_for(scheme: Scheme, model: nn.Module, batch: Callable[[], Tensor] | None = None) -> list[tuple[str, Dense]]:
+    """The dense layers in the order that `scheme.at` counts them in: a forward pass is made only where it matters."""
+    return dense_layers(model, batch() if batch is not None and scheme.by_place else None)
 
 
 def chosen_gain(given: float | None, of_activation: float) -> float:

@@ -8,15 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from initlab.init.scheme import Scheme, dense_layers
+from initlab.init.scheme import Dense, Scheme, layers_for
 from initlab.limits import kind_of
 
 MakeOptimizer = Callable[[Iterable[Any]], torch.optim.Optimizer]
 
 
-def step_size_factors(model: nn.Module, scheme: Scheme, kind: str) -> dict[str, float]:
-    """By name of a parameter of a dense layer, the factor that `scheme` asks of its step; `kind`: "sgd" or "adam"."""
-    layers = list(dense_layers(model))
+def step_size_factors(
+    model: nn.Module, scheme: Scheme, kind: str, batch: Callable[[], Tensor] | None = None
+) -> dict[str, float]:
+    """By name of a parameter of a dense layer, the factor that `scheme` asks of its step; `kind`: "sgd" or "adam".
+
+    `batch` gives inputs, so that the layers are counted in the order of the forward pass.
+    """
+    return _factors(layers_for(scheme, model, batch), scheme, kind)
+
+
+def _factors(layers: list[tuple[str, Dense]], scheme: Scheme, kind: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for i, (name, layer) in enumerate(layers):
         fan_out, fan_in = layer.weight.shape
@@ -27,20 +35,32 @@ def step_size_factors(model: nn.Module, scheme: Scheme, kind: str) -> dict[str, 
     return found
 
 
-def with_step_sizes(make: MakeOptimizer, model: nn.Module, scheme: Scheme) -> MakeOptimizer:
-    """`make` with a parameter group for each step size, the one of factor 1 first; `make` as it is where all are 1."""
+def with_step_sizes(
+    make: MakeOptimizer, model: nn.Module, scheme: Scheme, batch: Callable[[], Tensor] | None = None
+) -> MakeOptimizer:
+    """`make` with a parameter group for each step size, the one of factor 1 first; `make` as it is where all are 1.
+
+    A weight decay is divided by its group's factor, so that lr weight_decay, what a step takes from a weight, is the
+    same in all: MuSGD, MuAdam and MuAdamW of microsoft/mup do so. `batch` as for `step_size_factors`.
+    """
+    layers = layers_for(scheme, model, batch)
 
     def made(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         wanted = list(parameters)
         plain = make(wanted)
-        factors = step_size_factors(model, scheme, kind_of(type(plain).__name__))
+        factors = _factors(layers, scheme, kind_of(type(plain).__name__))
         named = {id(parameter): factors.get(name, 1.0) for name, parameter in model.named_parameters()}
         groups: dict[float, list[Tensor]] = {1.0: []}
         for parameter in wanted:
             groups.setdefault(named.get(id(parameter), 1.0), []).append(parameter)
         if len(groups) == 1:
             return plain
-        lr = plain.defaults["lr"]
-        return make([{"params": some, "lr": factor * lr} for factor, some in groups.items() if some])
+        lr, decay = plain.defaults["lr"], plain.defaults.get("weight_decay", 0)
+        return make([_group(some, factor, lr, decay) for factor, some in groups.items() if some])
 
     return made
+
+
+def _group(parameters: list[Tensor], factor: float, lr: Any, decay: Any) -> dict[str, Any]:
+    group = {"params": parameters, "lr": factor * lr}
+    return group | {"weight_decay": decay / factor} if decay else group

@@ -33,5 +33,8 @@ class TorchDefault(Scheme):
     def bias_std(self, fan_in: int) -> float:
         return 1 / math.sqrt(3 * fan_in)
 
+    def bias_excess_kurtosis(self) -> float:
+        return -1.2
+
     def __str__(self) -> str:
         return "torch default"

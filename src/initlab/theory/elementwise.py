@@ -20,13 +20,14 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class Elementwise:
     """phi and phi' on float64 arrays; `kinks`: where the derivative jumps, `gain`: the factor that init schemes ask of
-    an activation."""
+    an activation; `known`: between its kinks it bends on the scale of 1 and nowhere else, as the named ones."""
 
     name: str
     value: Callable[[Array], Array]
     derivative: Callable[[Array], Array]
     kinks: tuple[float, ...] = ()
     gain: float = 1.0
+    known: bool = False
 
 
 def elementwise(
@@ -38,8 +39,8 @@ def elementwise(
     """From a name in `initlab.nn.ACTIVATIONS`, or any function of a tensor such as `lambda z: z.clamp(-1, 1)`.
 
     derivative: of a function of your own; None takes autograd's.
-    kinks: of a function of your own: points where it or its derivative jumps. A kink that is not named costs
-        accuracy (about 1e-4), one too many costs nothing.
+    kinks: of a function of your own: points where it or its derivative jumps. One that is not named is looked for,
+        which takes longer; one too many costs nothing.
 
     A function of your own has the gain 1 / sqrt(E[phi(z)^2]), z ~ N(0, 1).
     """
@@ -48,7 +49,7 @@ def elementwise(
     if isinstance(phi, str):
         phi = activation_function(phi)
     if isinstance(phi, ActivationFunction):
-        return Elementwise(phi.name, _on_arrays(phi.value), _on_arrays(phi.derivative), phi.kinks, phi.gain)
+        return Elementwise(phi.name, _on_arrays(phi.value), _on_arrays(phi.derivative), phi.kinks, phi.gain, True)
     value = _on_arrays(phi)
     slope = _on_arrays(derivative or _autograd(phi))
     named = getattr(phi, "__name__", "")

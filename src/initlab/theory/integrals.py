@@ -7,17 +7,19 @@ kinks on the scale 1 / sqrt(q) on which phi(sqrt(q) z) bends. With z ~ N(0, 1) b
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from initlab.errors import UserError
 from initlab.theory.elementwise import Array, Elementwise
+from initlab.theory.panels import KINK, NODES, WEIGHTS, adapted
 
 REACH, TAIL = 8.5, 7.5
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(10)  # in each panel
 OUTER, COARSE = np.polynomial.legendre.leggauss(8), np.polynomial.legendre.leggauss(8)  # of the pair integral
 LINEAR = np.linspace(-REACH, REACH, 13)
 INNER = np.array([0.0, 1.5, 3.0, 5.0, REACH])
+AGREED, MOST_OF_PAIRS = 1e-5, 100_000  # of two levels of panels, for a function that is not a named one
 LARGE = 3.0  # q from which the bends of phi are narrow beside these panels
 BENDS = np.array([1.0, 3.0, 9.0])  # panel ends at +- these, in units of phi's argument, from 0 and each kink
 
@@ -31,8 +33,9 @@ class Moments:
     kurtosis:        E[phi(u)^4] / E[phi(u)^2]^2
     slope_square:    E[phi'(u)^2]
     slope_kurtosis:  E[phi'(u)^4] / E[phi'(u)^2]^2
-    sensitivity:     d log E[phi(u)^2] / d log q
-    slope_sensitivity: d log E[phi'(u)^2] / d log q
+    sensitivity:     d log E[phi(u)^2] / d log q; bend: its own derivative, d^2 / (d log q)^2
+    slope_sensitivity, slope_bend: the same of E[phi'(u)^2]
+    fourth:          relative growth of E[phi(u)^4] by an excess kurtosis of u, E[phi^4 He_4(z)] / 24 E[phi^2]^2
     """
 
     mean: Array
@@ -41,12 +44,18 @@ class Moments:
     slope_square: Array
     slope_kurtosis: Array
     sensitivity: Array
+    bend: Array
     slope_sensitivity: Array
+    slope_bend: Array
+    fourth: Array
 
 
 def moments(phi: Elementwise, q: Array) -> Moments:
     """Of phi under N(0, q), for each q >= 0 of an array [n]; nan for a phi that grows as exp does."""
     q = np.asarray(q, np.float64)
+    if not phi.known and len(q) > 1:  # panels of its own for each
+        each = [moments(phi, q[i : i + 1]) for i in range(len(q))]
+        return Moments(*(np.concatenate([getattr(m, field.name) for m in each]) for field in fields(Moments)))
     z, density = _panels(phi, q)
     u = np.sqrt(q)[:, None] * z
     value, slope = phi.value(u), phi.derivative(u)
@@ -54,8 +63,17 @@ def moments(phi: Elementwise, q: Array) -> Moments:
     beyond = (power * density * (np.abs(z) > TAIL)).sum(-1) > 1e-6 * (power * density).sum(-1)
     square = np.where(beyond, np.nan, square)  # phi grows so fast that most of the integral lies outside
     slope_square, slope_kurtosis, slope_power = _square_and_kurtosis(slope, density)
-    by_size = _sensitivity(power, z, density), _sensitivity(slope_power, z, density)
-    return Moments((value * density).sum(-1), square, kurtosis, slope_square, slope_kurtosis, *by_size)
+    by_size = *_sensitivity(power, z, density), *_sensitivity(slope_power, z, density)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fourth = (power**2 * (z**4 - 6 * z**2 + 3) * density).sum(-1) / (24 * (power * density).sum(-1) ** 2)
+    mean = (value * density).sum(-1)
+    return Moments(mean, square, kurtosis, slope_square, slope_kurtosis, *by_size, np.nan_to_num(fourth))
+
+
+def nodes_at(phi: Elementwise, q: float) -> tuple[Array, Array]:
+    """Places z and weights of E[.] under N(0, 1), for functions of phi(sqrt(q) z)."""
+    z, density = _panels(phi, np.array([q]))
+    return z[0], density[0]
 
 
 def decorrelation(phi: Elementwise, q: float, d: float) -> float:
@@ -66,17 +84,42 @@ def decorrelation(phi: Elementwise, q: float, d: float) -> float:
     """
     if q <= 0 or d <= 0:
         return 0.0
+    ends, kinks = np.zeros(0), np.array(phi.kinks) / math.sqrt(q)
+    if phi.known or not q < math.inf:
+        return _apart(phi, q, d, ends, kinks, 1)
+    for _ in range(2):  # once more with the kinks that were found, so that no panels close in on them
+        found = adapted(phi, q, np.sort(np.append(LINEAR, np.clip(kinks, -REACH, REACH))))
+        kinks = np.unique(np.append(kinks, found.kinks))
+    ends = found.ends[np.append(np.diff(found.ends) > KINK, True)]
+    finest = np.diff(ends)[np.diff(ends) > KINK].min(initial=REACH)
+    pieces = max(1, round(math.sqrt(d / 2) * REACH / finest / len(INNER)))
+    before = math.nan
+    while len(ends) * len(INNER) * pieces < MOST_OF_PAIRS:
+        here = _apart(phi, q, d, ends, kinks, pieces)
+        if abs(here - before) <= AGREED * abs(here) or math.isnan(here):
+            return here
+        before, pieces, ends = here, 2 * pieces, np.sort(np.concatenate([ends, (ends[1:] + ends[:-1]) / 2]))
+    raise UserError(
+        f"{phi.name}: it changes too fast for the Gaussian integrals of two inputs where these have std "
+        f"{math.sqrt(q):.3g}; measure real draws instead"
+    )
+
+
+def _apart(phi: Elementwise, q: float, d: float, ends: Array, kinks: Array, pieces: int) -> float:
+    """The same by panels that end at `ends` and where u or v passes a kink (both for sqrt(q) = 1), the inner ones in
+    so many pieces."""
     root, a, b = math.sqrt(q), math.sqrt(max(1 - d / 2, 0.0)), math.sqrt(d / 2)
-    centres = np.array((0.0, *phi.kinks)) / root
+    centres = np.append(0.0, kinks)
     scale = np.array([1 / root, b])  # phi bends on the one, what the inner integral has smoothed on the other
     bends = np.multiply.outer(BENDS, scale).ravel()
-    around = np.add.outer(centres, np.concatenate([np.zeros(1), bends, -bends])).ravel() / max(a, 1e-3)
-    x, of_x = _nodes(np.sort(np.clip(np.concatenate([LINEAR[::2], around]), -REACH, REACH)), *OUTER)
+    around = np.add.outer(centres, np.concatenate([np.zeros(1), bends, -bends])).ravel()
+    marks = np.concatenate([around, ends]) / max(a, 1e-3)
+    x, of_x = _nodes(np.sort(np.clip(np.concatenate([LINEAR[::2], marks]), -REACH, REACH)), *OUTER)
     # u or v passes the middle of a bend; where q is large, its two sides too
     passed = np.add.outer(centres, [0.0, *(BENDS / root), *(-BENDS / root)]).ravel() if q > LARGE else centres
     crossing = np.abs(np.subtract.outer(a * x, passed)) / b
-    inner = np.broadcast_to(INNER, (len(x), len(INNER)))
-    ends_y = np.concatenate([inner, crossing], axis=1)
+    grid = np.interp(np.arange(pieces * (len(INNER) - 1) + 1) / pieces, np.arange(len(INNER)), INNER)
+    ends_y = np.concatenate([np.broadcast_to(grid, (len(x), len(grid))), crossing], axis=1)
     y, of_y = _nodes(np.sort(np.clip(ends_y, 0, REACH), axis=1), *COARSE)
     middle, apart = root * a * x[:, None], root * b * y
     difference = phi.value(middle + apart) - phi.value(middle - apart)
@@ -96,8 +139,13 @@ def _panels(phi: Elementwise, q: Array) -> tuple[Array, Array]:
     marks = np.concatenate([np.zeros(1), *(c + np.concatenate([BENDS, -BENDS]) for c in (0.0, *phi.kinks)), kinks])
     with np.errstate(invalid="ignore"):
         own = np.nan_to_num(marks * scale, nan=0.0)
-    ends = np.concatenate([np.broadcast_to(LINEAR, (len(q), len(LINEAR))), own], axis=1)
-    return _nodes(np.sort(np.clip(ends, -REACH, REACH), axis=1), NODES, WEIGHTS)
+    ends = np.sort(
+        np.clip(np.concatenate([np.broadcast_to(LINEAR, (len(q), len(LINEAR))), own], axis=1), -REACH, REACH)
+    )
+    if not phi.known and 0 < q[0] < math.inf:
+        found = adapted(phi, float(q[0]), ends[0])
+        return found.z[None], found.density[None]
+    return _nodes(ends, NODES, WEIGHTS)
 
 
 def _nodes(ends: Array, nodes: Array, weights: Array) -> tuple[Array, Array]:
@@ -119,9 +167,12 @@ def _square_and_kurtosis(x: Array, density: Array) -> tuple[Array, Array, Array]
         return square * largest[:, 0] ** 2, kurtosis, power
 
 
-def _sensitivity(power: Array, z: Array, density: Array) -> Array:
-    """d log E[f(sqrt(q) z)^2] / d log q = E[f^2 (z^2 - 1)] / 2 E[f^2] (Stein), which needs no derivative of f; 0 where
-    f is 0."""
+def _sensitivity(power: Array, z: Array, density: Array) -> tuple[Array, Array]:
+    """d log E[f(sqrt(q) z)^2] / d log q = E[f^2 (z^2 - 1)] / 2 E[f^2] (Stein), which needs no derivative of f, and the
+    derivative of that by the same; 0 where f is 0."""
+    once = (z * z - 1) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity = (power * (z * z - 1) * density).sum(-1) / (2 * (power * density).sum(-1))
-    return np.where(np.isfinite(sensitivity), sensitivity, 0.0)
+        whole = (power * density).sum(-1)
+        first = (power * once * density).sum(-1) / whole
+        second = (power * (once * once - z * z / 2) * density).sum(-1) / whole - first**2
+    return np.nan_to_num(first, posinf=0.0, neginf=0.0), np.nan_to_num(second, posinf=0.0, neginf=0.0)

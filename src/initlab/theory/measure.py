@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -63,17 +64,17 @@ def measure(
 ) -> Measured:
     """Draw the network `draws` times, pass one batch forwards and a cross-entropy of random classes back.
 
-    `inputs`: rows [n, widths[0]], or moments, for which rows with just these are made: what a layer of random weights
-    puts out depends on its inputs through nothing else.
+    `inputs`: rows [n, widths[0]], or moments, for which each draw has a batch of its own: what a layer of random
+    weights makes of its inputs depends on them through nothing else.
     """
     rng = generator("forecast", seed)
     dtype = torch.float64  # signals down to 1e-150
-    X = inputs.flatten(1).to(dtype) if isinstance(inputs, Tensor) else rows_with(inputs, widths[0], rng).to(dtype)
-    y = torch.randint(widths[-1], (len(X),), generator=rng)
     std, backward = [], []
     net = Chain(widths, activation, bias).to(dtype)
     for _ in range(draws):
-        initialize(net, scheme, generator=rng, batch=lambda: X)
+        X = inputs.flatten(1).to(dtype) if isinstance(inputs, Tensor) else a_batch(inputs, widths[0], rng)
+        y = torch.randint(widths[-1], (len(X),), generator=rng)
+        initialize(net, scheme, generator=rng, batch=partial(Tensor.clone, X))
         found = net.outputs(X)
         for z in found:
             z.retain_grad()
@@ -85,11 +86,21 @@ def measure(
     return Measured(np.array(std), np.array(backward))
 
 
+def a_batch(inputs: Inputs, num_inputs: int, rng: torch.Generator, rows: int = BATCH) -> Tensor:
+    """Rows as `rows_with` has them, their sizes drawn from the groups at random."""
+    groups = torch.randint(len(inputs.squares), (rows,), generator=rng).tolist()
+    return rows_with(replace(inputs, squares=tuple(inputs.squares[i] for i in groups)), num_inputs, rng, rows)
+
+
 def rows_with(inputs: Inputs, num_inputs: int, rng: torch.Generator, rows: int = BATCH) -> Tensor:
-    """Rows of a Gaussian with the given second moments: sqrt(q) (sqrt(c) m + sqrt(1 - c) e), m common to all."""
+    """Rows of a Gaussian with the given second moments: sqrt(q) (sqrt(c) m +- sqrt(v) w + sqrt(1 - c - v) e), m and w
+    common to all, the sign at random: c makes two rows alike on average, v makes some pairs more so than others."""
     square = torch.tensor(inputs.squares, dtype=torch.float64)
     root = square.repeat_interleave(-(-rows // len(square)))[:rows, None].sqrt()
-    c = inputs.similarity * inputs.mean_square / float(square.sqrt().mean()) ** 2  # E[x . x'] as asked
-    m, e = (torch.randn(n, num_inputs, generator=rng, dtype=torch.float64) for n in (1, rows))
-    X = max(c, 0.0) ** 0.5 * m + (1 - min(c, 1.0)) ** 0.5 * e
+    unequal = inputs.mean_square / float(square.sqrt().mean()) ** 2  # E[x . x'] as asked
+    c = inputs.similarity * unequal
+    v = min(max(inputs.overlap - inputs.similarity**2, 0.0) ** 0.5, 1 - min(max(c, 0.0), 1.0))
+    m, w, e = (torch.randn(n, num_inputs, generator=rng, dtype=torch.float64) for n in (1, 1, rows))
+    sign = 2.0 * torch.randint(2, (rows, 1), generator=rng) - 1
+    X = max(c, 0.0) ** 0.5 * m + v**0.5 * sign * w + max(1 - max(c, 0.0) - v, 0.0) ** 0.5 * e
     return root * X / X.square().mean(1, keepdim=True).sqrt()

@@ -21,7 +21,9 @@ MARKS = {TRAINS: "", NOT: "x", UNSURE: "?", UNKNOWN: "-"}
 OTHER = "lr"  # the mark of a network that trains with another learning rate
 
 LEGEND = (
-    "std of the output in a typical draw, two sigma of the draws below and above; alike: correlation of two inputs; "
+    "std of the output in a typical draw, two sigma of the draws below and above (no band: one draw cannot be "
+    "predicted, as deviations grow from layer to layer or few weights decide); alike: mean product of two inputs over "
+    "a square; "
     "gradient: over that of the last hidden layer"
 )
 LEGEND_MEASURED = "; drawn: medians of real draws, and the share of them inside the two sigma"
@@ -122,7 +124,7 @@ def _table(found: Forecast, measured: Medians | None) -> Table:
         cells = [""] * 5
         if found.layers:
             layer = found.layers[i]
-            band = ["unstable", ""] if layer.low is None else [f"{layer.low:.2g}", f"{layer.high:.2g}"]
+            band = ["no band", ""] if layer.low is None else [f"{layer.low:.2g}", f"{layer.high:.2g}"]
             cells = [f"{layer.std:.3g}", *band, f"{layer.similarity:.3f}", _short_number(layer.grad)]
         if measured:
             inside = f"{measured['inside'][i]:.0%}" if "inside" in measured else ""
