@@ -11,7 +11,7 @@ from made_up import history, mlp
 
 from initlab.init import Kaiming
 from initlab.monitor.findings import find
-from initlab.monitor.forecast_overlay import first_to_leave, forecast_figure
+from initlab.monitor.forecast_overlay import forecast_figure
 from initlab.monitor.foretold import Foretold, read_foretold
 from initlab.monitor.outline import Outline
 from initlab.monitor.signal_pictures import pixels
@@ -41,19 +41,6 @@ def test_without_a_forecast_there_is_nothing(tmp_path: Path, content: str | None
     if content is not None:
         (tmp_path / "forecast.json").write_text(content)
     assert read_foretold(tmp_path) == []
-
-
-def test_the_first_layer_to_leave_is_named_with_step_and_band() -> None:
-    values = mlp(3, std=lambda i: lambda step: 1.0 if step < 30 - 10 * (i == 1) else 2.0)
-    said = first_to_leave(history(values, range(50)), FORETOLD)
-    expected = "layers.1 left its band at step 20 (std 2, foretold 0.833 to 1.2), the first of 3 layers that did"
-    assert said == f"forecast  {expected}"
-
-
-def test_a_short_leave_does_not_count() -> None:
-    values = mlp(3, std=lambda i: lambda step: 2.0 if step in (10, 11, 12) else 1.0)
-    assert first_to_leave(history(values, range(50)), FORETOLD) == ""
-    assert first_to_leave(history(mlp(3)), [layer("layers.0", None)]) == ""
 
 
 @pytest.mark.parametrize(("std", "found"), [(1.0, False), (1.3, False), (1.5, True), (0.6, True)])

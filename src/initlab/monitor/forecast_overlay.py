@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from initlab.console import CONSOLE
-from initlab.monitor.evidence import CONFIRM, values_of
+from initlab.monitor.evidence import values_of
 from initlab.monitor.foretold import Foretold, read_foretold
 from initlab.monitor.observer import Row
 from initlab.monitor.outline import Rows
@@ -30,8 +29,7 @@ BAND, LINE, DOT = "#c6d9ec", "#1f5f9e", "#d1495b"
 
 class ForecastOverlay:
     """An observer of `SignalMonitor`: where the run's folder has a forecast.json, a picture in TensorBoard (depth on x;
-    foretold line and band, measured dots; forwards and backwards), and at the end a line that says which layer was the
-    first to leave its band. That is no finding: a network that learns leaves the place where it began."""
+    foretold line and band, measured dots; forwards and backwards)."""
 
     def __init__(self) -> None:
         self._history: object = None
@@ -45,9 +43,6 @@ class ForecastOverlay:
         self._begin(monitor, trainer)
         if not self._drawn:
             self._draw(monitor, trainer)
-        left = first_to_leave(monitor.history, self._foretold)
-        if left:
-            CONSOLE.print(left, highlight=False, soft_wrap=True)
 
     def _begin(self, monitor: SignalMonitor, trainer: L.Trainer) -> None:
         if monitor.history is not self._history:  # another fit
@@ -63,25 +58,6 @@ class ForecastOverlay:
         picture = pixels(lambda history: forecast_figure(history, self._foretold), monitor.history)
         for writer in writers:
             writer.add_image(TAG, picture, 0, dataformats="HWC")
-
-
-def first_to_leave(history: Rows, foretold: Sequence[Foretold]) -> str:
-    """ "forecast  layers.3 left its band at step 137 (std 0.31, foretold 0.9 to 1.1), first of 6 layers", or ""."""
-    gone: list[tuple[int, str]] = []
-    for layer in foretold:
-        steps, values = values_of(history, layer.name, "std")
-        if layer.low is None or layer.high is None or len(steps) < CONFIRM:
-            continue
-        outside = (values < layer.low) | (values > layer.high)
-        runs = np.convolve(outside, np.ones(CONFIRM), "valid") == CONFIRM
-        if runs.any():
-            at = int(np.flatnonzero(runs)[0])
-            said = f"at step {steps[at]} (std {values[at]:.3g}, foretold {layer.low:.3g} to {layer.high:.3g})"
-            gone.append((int(steps[at]), f"{layer.name} left its band {said}"))
-    if not gone:
-        return ""
-    others = f", the first of {len(gone)} layers that did" if len(gone) > 1 else ""
-    return f"forecast  {min(gone)[1]}{others}"
 
 
 def forecast_figure(history: Rows, foretold: Sequence[Foretold]) -> Figure:
