@@ -119,7 +119,7 @@ def test_a_narrow_deep_network_is_predicted_as_it_is_drawn() -> None:
 
 
 def test_the_record_has_few_cells_in_which_a_band_is_too_narrow_or_too_wide() -> None:
-    """What docs/forecast.md reports of docs/forecast_accuracy.csv: by two standard errors, or one draw where all are inside."""
+    """What docs/forecast.md reports of the record: by two standard errors, or one draw where all are inside."""
     with open(Path(__file__).parents[2] / "docs" / "forecast_accuracy.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {int(row["width"]) for row in rows} == {16, 64, 256, 1024, 2048}
