@@ -34,13 +34,16 @@ def assert_one_sentence_and_nothing_left(words: list[str], said: Answer, before:
 
 
 @pytest.mark.slow
-def test_five_hundred_command_lines(there: Path) -> None:
+@pytest.mark.parametrize("half", [0, 1])
+def test_five_hundred_command_lines(half: int, there: Path) -> None:
+    """In two halves, for two processes."""
     before = here()
     counts: Counter[str] = Counter()
     keys = {base: keys_of(*base) for base in BASES}
 
+    @hypothesis.seed(half)
     @hypothesis.settings(
-        max_examples=LINES, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
+        max_examples=LINES // 2, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
     )
     @given(command_lines(keys))
     def check(words: list[str]) -> None:
@@ -57,8 +60,8 @@ def test_five_hundred_command_lines(there: Path) -> None:
             assert_one_sentence_and_nothing_left(words, said, before)
 
     check()
-    assert counts["refused"] > LINES / 2
-    assert counts["accepted"] > LINES / 50
+    assert counts["refused"] > LINES / 4
+    assert counts["accepted"] > LINES / 100
 
 
 def _is_surrogate(word: str) -> bool:

@@ -77,7 +77,7 @@ def test_every_truncation_and_flip_of_a_gzip_stream_is_caught_or_harmless(tmp_pa
 
 
 def test_an_unreadable_path_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CorruptFileError, match="Is a directory"):
+    with pytest.raises(CorruptFileError, match="is not a regular file"):
         read_idx(tmp_path, *fake_fashion.content(IMAGES))
 
 

@@ -27,6 +27,8 @@ TAILS, TAILS_BACK = 1.0, 0.25
 FEW = (
     0.25  # 1 / inputs of a batch that its gradient rests on, above which a mean over them has no more than their chance
 )
+WIDEST = math.log(100)  # from the middle of a band to its end; more is no prediction
+LARGEST_SHIFT = 20.0  # of the mean logarithm of a gradient's square, by which the band lies off the mean square
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
 
 NOTHING = ((), math.nan, math.nan, "", math.nan, 0, None, 0.0)  # of a Forecast where nothing can be computed
@@ -197,11 +199,14 @@ def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple
     without = follows | unit_signal | bool(lost.any())
     found = []
     for i in range(depth + 1):
-        V, unstable = float(signal.spread[i]), bool(lost[i])
+        V = float(signal.spread[i])
+        unstable = bool(lost[i]) or math.sqrt(V) > WIDEST
         std = math.sqrt(signal.square[i] if unstable else signal.typical[i])
         grad = math.sqrt(signal.backward[i]) if depth else None
         back = ROUNDING + float(signal.spread_back[i])
-        middle = (grad or 0.0) * math.exp(signal.shift_back[i] / 2)
+        shown = grad is not None and not without[i] and signal.shift_back[i] < LARGEST_SHIFT
+        shown = shown and math.sqrt(back) <= WIDEST
+        middle = grad * math.exp(signal.shift_back[i] / 2) if grad is not None and shown else 0.0
         found.append(
             Layer(
                 name=f"layers.{i}" if depth else "net",
@@ -213,8 +218,8 @@ def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple
                 mean_after=None if i == depth else float(signal.mean_after[i]),
                 similarity=float(signal.alike[i]),
                 grad=grad,
-                grad_low=None if grad is None or without[i] else middle * math.exp(-math.sqrt(back)),
-                grad_high=None if grad is None or without[i] else middle * math.exp(math.sqrt(back)),
+                grad_low=middle * math.exp(-math.sqrt(back)) if shown else None,
+                grad_high=middle * math.exp(math.sqrt(back)) if shown else None,
             )
         )
     return tuple(found)
