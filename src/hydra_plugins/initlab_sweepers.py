@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from initlab.config import check_config
 from initlab.errors import UserError
+from initlab.runs.config_file import MANY, PLACES, leaves
 from initlab.sweeps.folder import Job, SweepFolder
 from initlab.sweeps.record import NAME
 from initlab.sweeps.trusted import SUBDIR, assignment, harmless
@@ -160,6 +161,8 @@ class GridSweeper(RecordedSweeper):
         seen: dict[Any, Job] = {}
         for num, of_job in enumerate(words):
             job, config = self._job(num, of_job, axes)
+            if len(words) > 1:
+                _check_places(_raw(config))
             same = seen.setdefault(_frozen(OmegaConf.to_container(config, resolve=True)), job)
             if same is not job:
                 raise UserError(f"jobs {same.num} ({same}) and {num} ({job}) are the same run; give each value once")
@@ -211,6 +214,15 @@ def _about(value: RangeSweep) -> float:
     except (OverflowError, ZeroDivisionError):
         return math.inf
     return math.inf if math.isnan(count) else count
+
+
+def _check_places(raw: dict[Any, Any]) -> None:
+    """Raise UserError where a callback or logger of every job would write to one place."""
+    for path, value in leaves({name: raw.get(name) for name in MANY}):
+        if path and path[-1] in PLACES and isinstance(value, str) and value and "${" not in value:
+            raise UserError(
+                f"{'.'.join(path)}={value}: the jobs of a sweep would share it; leave it out, then each has its own"
+            )
 
 
 def _frozen(node: Any) -> Any:

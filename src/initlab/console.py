@@ -107,7 +107,7 @@ def show_result(result: Result, seconds: float) -> None:
         CONSOLE.print("the loss is not a number: try a smaller lr, or another init", highlight=False)
     if (result.run_dir.parent / "sweep.json").exists():  # the sweep says more at its end
         return
-    logdir = "outputs" if here and where.parts[0] == "outputs" else where
+    logdir = "outputs" if here and where.parts[:1] == ("outputs",) else where
     CONSOLE.print(f"look at it    [bold]tensorboard --logdir {logdir}[/]", highlight=False, soft_wrap=True)
     compare = "python scripts/train.py -m init=kaiming,xavier,normal seed=0,1,2"
     CONSOLE.print(f"compare       [bold]{compare}[/]", highlight=False, soft_wrap=True)

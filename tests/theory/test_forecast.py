@@ -2,10 +2,12 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from initlab.config import compose
 from initlab.errors import UserError
 from initlab.init import (
     LSUV,
@@ -25,6 +27,7 @@ from initlab.limits import EDGE, GAINED, LOST
 from initlab.theory import Forecast, forecast
 from initlab.theory.mend import changes
 from initlab.theory.rule import NOT, TRAINS, UNSURE, judge
+from initlab.train import train
 
 
 def deep(scheme: Scheme, activation: str, depth: int, kind: str = "sgd", width: int = 256) -> Forecast:
@@ -120,3 +123,14 @@ def test_the_record_is_plain() -> None:
 def test_a_network_without_outputs_is_refused() -> None:
     with pytest.raises(UserError, match=r"widths=\[784\]"):
         forecast(Kaiming(), "relu", [784])
+
+
+def test_a_forecast_out_of_range_does_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("initlab.theory.in_run.forecast_run", lambda cfg: math.exp(1e6))
+    words = ("model=linear", "data=synthetic_regression", "trainer=cpu", "threads=1", "trainer.max_epochs=1")
+    train(compose(*words, "data.num_train=64", run_dir="."))  # the folder that one is in
+    assert "forecast  none: its numbers leave the range" in capsys.readouterr().out
+    assert (tmp_path / "summary.json").exists()

@@ -21,9 +21,13 @@ def forecast_before(cfg: DictConfig, folder: Path) -> None:
     that the forecast does not know."""
     try:
         found = forecast_run(cfg)
+        line = one_line(found)
     except UserError:
         return
-    CONSOLE.print(one_line(found), highlight=False, soft_wrap=True)
+    except ArithmeticError:  # no reason not to train
+        CONSOLE.print("forecast  none: its numbers leave the range of 64-bit floats", highlight=False)
+        return
+    CONSOLE.print(line, highlight=False, soft_wrap=True)
     with whole_file(folder / "forecast.json") as file:
         file.write(json.dumps(_finite(found.record()), indent=1, allow_nan=False).encode() + b"\n")
 

@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from initlab.console import CONSOLE
+from initlab.errors import UserError
 from initlab.init import Scheme
 from initlab.theory.forecast import Forecast
 from initlab.theory.from_config import forecast_run
@@ -31,6 +32,15 @@ LEGEND_MEASURED = "; drawn: medians of real draws, and the share of them inside 
 
 def report(cfg: DictConfig) -> None:
     """Print the forecast of the run that `cfg` describes, with what `cfg.forecast` asks for beside it."""
+    try:
+        _report(cfg)
+    except ArithmeticError:
+        raise UserError(
+            "model: no forecast, as its numbers leave the range of 64-bit floats; lower model.depth"
+        ) from None
+
+
+def _report(cfg: DictConfig) -> None:
     if cfg.forecast.rank:
         _show_ranks(cfg)
         return
