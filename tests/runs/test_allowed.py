@@ -195,7 +195,7 @@ def test_how_it_is_typed() -> None:
     assert allowed_names("a") == ("a",)
     assert allowed_names("[a.b, c]") == ("a.b", "c")
     assert allowed_names("a,/data/logs") == ("a", "/data/logs")
-    for typed in ("", "a b", "*", "a.", "[]"):
+    for typed in ("", "a b", "*", "a.", "[]", "os", "[a,builtins]", "initlab.train", "torch", "pandas.io"):
         with pytest.raises(UserError, match="allow="):
             allowed_names(typed)
 

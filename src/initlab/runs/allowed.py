@@ -7,6 +7,7 @@ A config names its classes, and Hydra would call any function that it finds unde
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -52,7 +53,15 @@ def allowed_names(text: str) -> tuple[str, ...]:
     for name in names:
         if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[/~.].*", name):
             raise UserError(f"allow={text}: must be a package, such as allow=my_package, or a folder")
+        if re.match(r"\w", name) and not _can_be_allowed(name):
+            raise UserError(f"allow={text}: must be a package of yours; of {name} a run gets what it needs without")
     return names
+
+
+def _can_be_allowed(name: str) -> bool:
+    """Not what holds functions such as os.system; initlab, Lightning and torch are allowed in their places only."""
+    package = name.partition(".")[0]
+    return package not in sys.stdlib_module_names and package not in (*OURS, "torch", "torchvision", "numpy", "pandas")
 
 
 def check_allowed(config: Mapping[str, Any], allow: Sequence[str], folder: Path) -> None:
@@ -77,7 +86,7 @@ def _refused(config: Mapping[str, Any], allow: Sequence[str], folder: Path) -> I
             yield (
                 f"{key}={value}: a run is rebuilt from classes of initlab, Lightning, torchvision and torch's "
                 "optimisers only, each in its place",
-                value.partition(".")[0] if named else "",
+                value.partition(".")[0] if named and _can_be_allowed(value) else "",
             )
         if path and path[-1] == "_args_":
             yield f"{key}: a run writes arguments by their names", ""
@@ -88,7 +97,7 @@ def _refused(config: Mapping[str, Any], allow: Sequence[str], folder: Path) -> I
 def _is_allowed(path: tuple[str, ...], target: Any, allow: Sequence[str]) -> bool:
     if not isinstance(target, str) or not re.fullmatch(DOTTED, target):
         return False
-    if any(target == name or target.startswith(f"{name}.") for name in allow):
+    if _can_be_allowed(target) and any(target == name or target.startswith(f"{name}.") for name in allow):
         return True
     group = path[0] if path and path[0] in GROUPS and len(path) == 1 + (path[0] in MANY) else ""
     if target in _of_the_configs().get(group, ()) or target in NAMES.get(group, ()):
