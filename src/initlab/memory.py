@@ -12,7 +12,6 @@ from initlab.errors import UserError
 CHAINS = ("initlab.models.MLP", "initlab.models.MLPRegression")
 NO_HIDDEN = ("initlab.models.LinearRegression", "initlab.models.SoftmaxRegression", "initlab.models.Neuron")
 VALUE = 4  # bytes of a float32; trainer.precision=64-true takes twice as much
-SLOTS = {"adam": 2, "adamw": 2, "rmsprop": 1, "adagrad": 1, "lbfgs": 20}  # values an optimiser keeps for each parameter
 EVAL_ROWS = 1024  # of a batch that is validated
 LAYER = 20_000  # bytes of Python objects for a layer and its place in the backward pass
 IMAGES = 70_000
@@ -51,8 +50,7 @@ def check_model(plain: dict[str, Any], num_inputs: int, num_outputs: int, num_ro
     widths = [num_inputs, *hidden, num_outputs]
     parameters = sum((a + 1) * b for a, b in pairwise(widths))
     largest = max(a * b for a, b in pairwise(widths))
-    name = str(optimizer["_target_"]).rsplit(".", 1)[-1].lower()
-    slots = SLOTS.get(name, 1 if optimizer.get("momentum") else 0)
+    slots = _state_per_parameter(optimizer)
     value = 2 * VALUE if "64" in str(plain["trainer"].get("precision")) else VALUE
     batch = min(plain["data"].get("batch_size", num_rows), num_rows)
     trained = (2 + slots) * parameters * value  # weights and gradients
@@ -66,6 +64,17 @@ def check_model(plain: dict[str, Any], num_inputs: int, num_outputs: int, num_ro
     shape = f"hidden layers of {_range(hidden)} units ({len(hidden)} of them)" if hidden else f"{num_inputs:,} inputs"
     said = f"{shape}, {parameters:,} parameters and batches of {batch:,}"
     _compare(said, f"weights, gradients, {'optimiser state, ' if slots else ''}activations", needed, keys, plain)
+
+
+def _state_per_parameter(optimizer: dict[str, Any]) -> int:
+    """How many values the optimiser keeps for each parameter."""
+    from hydra.utils import get_object
+    from torch import optim
+
+    made = get_object(optimizer["_target_"])
+    kept = {optim.Adam: 2, optim.RMSprop: 1, optim.Adagrad: 1, optim.LBFGS: 20}  # AdamW is an Adam
+    found = (count for kind, count in kept.items() if isinstance(made, type) and issubclass(made, kind))
+    return next(found, 1 if optimizer.get("momentum") else 0)
 
 
 def _range(hidden: list[int]) -> str:

@@ -169,7 +169,7 @@ def _take_up(run_dir: RunDir, cfg: DictConfig) -> tuple[dict[str, Any] | None, b
     """The checkpoint that the run goes on from, read and found sound before anything is changed, None where it saved
     nothing yet; and whether a run that has ended is given other limits or other callbacks than it had.
 
-    Under the lock: whoever held it before may have trained on since the command was read.
+    Under the lock: the process that held it before may have trained on since the command was read.
     """
     if rank_zero_only.rank == 0:  # the others of several processes have no lock, and look when the first has begun
         run_dir.hold()

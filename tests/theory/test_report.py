@@ -40,7 +40,7 @@ def test_the_command_answers_and_leaves_nothing(tmp_path: Path) -> None:
     said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert said.returncode == 0, said.stderr
     assert "will not train" in said.stdout
-    assert "mended by" in said.stdout
+    assert "fixed by" in said.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,7 +125,7 @@ def test_a_run_says_one_line_and_keeps_the_rows(tmp_path: Path, capsys: pytest.C
     forecast_before(config("init=torch_default", "model.depth=10"), tmp_path)
     said = capsys.readouterr().out
     assert said.startswith("forecast  will not train: ")
-    assert "mended by init=kaiming" in said
+    assert "fixed by init=kaiming" in said
     assert said.count("\n") == 1
     kept = json.loads((tmp_path / "forecast.json").read_text())
     assert kept["verdict"] == "will not train"

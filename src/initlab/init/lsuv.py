@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from initlab.errors import UserError
 from initlab.init.orthogonal import Orthogonal
-from initlab.init.scheme import Scheme, dense_layers
+from initlab.init.scheme import Scheme, dense_layers, evaluate_once
 from initlab.rules import check
 
 SHOWN = 6  # layers in the line about them
@@ -72,15 +72,7 @@ class LSUV(Scheme):
             report.append(Scaled(names[layer], before, std, factor))
             return z
 
-        handles = [layer.register_forward_hook(set_right) for layer in names]
-        was_training = model.training
-        try:
-            with torch.no_grad():
-                model.eval()(X)
-        finally:
-            model.train(was_training)
-            for handle in handles:
-                handle.remove()
+        evaluate_once(model, X, [layer.register_forward_hook(set_right) for layer in names])
         return report
 
     def notes(self, widths: Sequence[int], kind: str, report: Sequence[object]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from initlab.nn import Linear
 
@@ -75,6 +76,18 @@ class Scheme(ABC):
         return ()
 
 
+def evaluate_once(model: nn.Module, X: Tensor, hooks: Sequence[RemovableHandle]) -> None:
+    """A forward pass of X in evaluation mode without gradients, for these hooks, which are removed after it."""
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(X)
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+
+
 def dense_layers(model: nn.Module, X: Tensor | None = None) -> list[tuple[str, Dense]]:
     """(name, layer) of every dense layer, ours or torch's, in the order of `model.named_modules()`; with inputs X in
     the order in which a forward pass first calls them, those it does not call last."""
@@ -86,15 +99,7 @@ def dense_layers(model: nn.Module, X: Tensor | None = None) -> list[tuple[str, D
     def note(layer: nn.Module, _args: object) -> None:
         called.setdefault(layer, len(called))
 
-    handles = [layer.register_forward_pre_hook(note) for _, layer in found]
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(X)
-    finally:
-        model.train(was_training)
-        for handle in handles:
-            handle.remove()
+    evaluate_once(model, X, [layer.register_forward_pre_hook(note) for _, layer in found])
     return sorted(found, key=lambda item: called.get(item[1], len(found)))
 
 

@@ -29,7 +29,7 @@ BAND, LINE, DOT = "#c6d9ec", "#1f5f9e", "#d1495b"
 
 class ForecastOverlay:
     """An observer of `SignalMonitor`: where the run's folder has a forecast.json, a picture in TensorBoard (depth on x;
-    foretold line and band, measured dots; forwards and backwards)."""
+    predicted line and band, measured dots; forwards and backwards)."""
 
     def __init__(self) -> None:
         self._history: object = None

@@ -40,8 +40,8 @@ class LayerProbe:
     entry; complex numbers count by their modulus. Not watched are calls outside `training_step`, within a backward
     (activation checkpointing, whose recomputed outputs only give the gradient), under torch.func's transforms, while
     tracing, and nested, sparse and other special tensors; `not_watched` has why. A layer in whose hook something fails
-    is left out from there on. `torch.export.export(strict=True)` of a module fails beside hooks on all modules, whoever
-    made them; so it does within a sampled step.
+    is left out from there on. `torch.export.export(strict=True)` of a module fails next to hooks on all modules, of any
+    program; so it does within a sampled step.
 
     Gradients come from autograd's hooks on the outputs, or, of a model that has none because it computes its gradients
     itself, from its list `hooks_of_backward_by_hand`, whose entries it calls with (layer, gradient). Of several

@@ -13,7 +13,7 @@ from typing import BinaryIO
 def whole_file(path: str | Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """Open a file to write that takes the name `path` only when it is complete and on the disk.
 
-    The data go to `<path>.<process>.part` in the same folder, are flushed to the disk, then renamed: whoever reads
+    The data go to `<path>.<process>.part` in the same folder, are flushed to the disk, then renamed: a reader of
     `path`, also after a kill or a power cut, finds the new content or the old one. On an error nothing is left behind.
     A symbolic link at either name is replaced, what it points to is left alone.
 

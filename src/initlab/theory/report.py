@@ -57,7 +57,7 @@ def _report(cfg: DictConfig) -> None:
     for line in sentences(found):
         CONSOLE.print(line, highlight=False, soft_wrap=True)
     for change in changes(found):
-        CONSOLE.print(f"mended by  [bold]{change.override}[/]: {_short(change.after)}", highlight=False, soft_wrap=True)
+        CONSOLE.print(f"fixed by   [bold]{change.override}[/]: {_short(change.after)}", highlight=False, soft_wrap=True)
 
 
 def sentences(found: Forecast) -> list[str]:
@@ -82,7 +82,7 @@ def one_line(found: Forecast) -> str:
     """For the start of a run."""
     line = f"forecast  {_verdict(found)}"
     first = [] if found.verdict.other else changes(found, at_most=1)  # another learning rate is named in the line
-    return line + (f"; mended by {first[0].override}" if first else "")
+    return line + (f"; fixed by {first[0].override}" if first else "")
 
 
 def _verdict(found: Forecast) -> str:
