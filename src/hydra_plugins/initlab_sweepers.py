@@ -162,7 +162,7 @@ class GridSweeper(RecordedSweeper):
         for num, of_job in enumerate(words):
             job, config = self._job(num, of_job, axes)
             if len(words) > 1:
-                _check_places(_raw(config))
+                _check_places(OmegaConf.to_container(config))
             same = seen.setdefault(_frozen(OmegaConf.to_container(config, resolve=True)), job)
             if same is not job:
                 raise UserError(f"jobs {same.num} ({same}) and {num} ({job}) are the same run; give each value once")
@@ -216,7 +216,7 @@ def _about(value: RangeSweep) -> float:
     return math.inf if math.isnan(count) else count
 
 
-def _check_places(raw: dict[Any, Any]) -> None:
+def _check_places(raw: Any) -> None:
     """Raise UserError where a callback or logger of every job would write to one place."""
     for path, value in leaves({name: raw.get(name) for name in MANY}):
         if path and path[-1] in PLACES and isinstance(value, str) and value and "${" not in value:

@@ -55,6 +55,8 @@ def a_run(folder: Path) -> None:
         (["hydra.sweep.dir=precious/notes.txt"], "File exists"),
         (["hydra/sweeper=basic", "hydra.sweep.dir=precious"], "no such sweeper (grid, optuna)"),
         (["hydra.output_subdir=../../precious"], "must be null"),
+        (["callbacks.best.dirpath=shared"], "callbacks.best.dirpath=shared: the jobs of a sweep would share it"),
+        (["logger.csv.save_dir=precious"], "logger.csv.save_dir=precious: the jobs of a sweep would share it"),
         (["seed=1,1"], "jobs 0 (seed=1) and 1 (seed=1) are the same run"),
         (["seed=1", "lr=0.1,0.10"], "are the same run"),
         (["seed=1,abc"], "seed=abc: must be a whole number"),
