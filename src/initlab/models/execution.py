@@ -124,7 +124,7 @@ class StepsOfExecution:
             if i > 0 and self.trainer.global_step == self.trainer.max_steps:
                 break
             if i > 0:
-                self._call("on_train_batch_end", {"loss": loss}, batch, batch_idx)
+                self._call("on_train_batch_end", {"loss": loss}, batch, batch_idx)  # noqa: F821  of the one before
             seen = any(sees(self.trainer.global_step) for sees in self._sees)
             self._hooks_now = self._of_all if seen else self._of_others
             hidden = not seen and not _hooked(self._optimizer)
