@@ -21,8 +21,8 @@ import math
 import warnings
 from pathlib import Path
 
-from initlab.freed_memory import keep_freed_memory
-from initlab.quick_imports import quick_imports
+from initlab.process.freed_memory import keep_freed_memory
+from initlab.process.quick_imports import quick_imports
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,7 +58,7 @@ def main() -> None:
             from benchmarks import data_pass, monitor_cost, precision, scaling, train_epoch
             from benchmarks.table import report
 
-            import initlab.train  # noqa: F401
+            import initlab.run  # noqa: F401
 
         keep_freed_memory()
         torch.set_num_threads(args.threads)

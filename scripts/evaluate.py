@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 
-from initlab.cli import one_line_errors
+from initlab.checks.rules import did_you_mean
+from initlab.cli.main import one_line_errors
 from initlab.errors import UserError
-from initlab.quick_imports import quick_imports
-from initlab.rules import did_you_mean
+from initlab.process.quick_imports import quick_imports
 
 KEYS = ("run", "checkpoint", "weights", "allow")
 

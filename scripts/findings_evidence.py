@@ -36,8 +36,8 @@ COLUMNS = ("kind", "run", "acc", "loss", "outside", "dead", "saturated", "update
 def record(words: str, folder: Path) -> dict[str, str]:
     """Train one run and read what it left."""
     from initlab.config import compose
+    from initlab.run import train
     from initlab.runs import open_run
-    from initlab.train import train
 
     own = words.startswith("experiment=") or "max_epochs" in words
     cfg = compose(
@@ -64,7 +64,7 @@ def record(words: str, folder: Path) -> dict[str, str]:
 
 
 def outside(folder: Path, rows: pd.DataFrame) -> float:
-    from initlab.monitor.foretold import read_foretold
+    from initlab.diagnosis.prediction import read_foretold
 
     factor = 1.0
     std = rows[rows["quantity"] == "std"]

@@ -7,8 +7,8 @@ import sys
 
 from omegaconf import DictConfig
 
-from initlab.cli import main
-from initlab.quick_imports import quick_imports
+from initlab.cli.main import main
+from initlab.process.quick_imports import quick_imports
 
 ALL = {"init=all": "init", "activation=all": "activation", "model.activation=all": "activation"}
 
@@ -16,7 +16,7 @@ ALL = {"init=all": "init", "activation=all": "activation", "model.activation=all
 @main("forecast", writes=False)
 def forecast(cfg: DictConfig) -> None:
     with quick_imports():
-        from initlab.theory.report import report  # torch takes seconds: only once the config is known to be good
+        from initlab.forecasting.report import report  # torch takes seconds: only once the config is known to be good
 
     report(cfg)
 

@@ -49,8 +49,9 @@ def run(path: Path, widths: list[int]) -> None:
     from evidence.coverage import COLUMNS, cells
     from evidence.draws import draw_networks
 
+    from initlab.forecasting import forecast
     from initlab.runs.rows import RowWriter
-    from initlab.theory import FASHION_MNIST, forecast
+    from initlab.theory import FASHION_MNIST
 
     inputs = replace(FASHION_MNIST, pair_square=None)  # all pairs equally alike
     done = {tuple(line.split(",")[:3]) for line in path.read_text().splitlines()} if path.exists() else set()

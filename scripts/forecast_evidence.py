@@ -96,7 +96,7 @@ def read() -> tuple[dict[Path, list[Any]], list[Any]]:
     """Cells by record, the best of the learning rates; cases of all records, each learning rate by itself."""
     from evidence import fit, rates
 
-    from initlab.theory import Forecast, forecast
+    from initlab.forecasting import Forecast, forecast
 
     drawn = schemes()
     found: dict[tuple[object, ...], Forecast] = {}

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from foundation_pages import PAGES
 
+from initlab.checks.rules import did_you_mean
 from initlab.errors import UserError
-from initlab.rules import did_you_mean
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -20,9 +20,9 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
-from initlab.cli import one_line_errors
+from initlab.cli.main import one_line_errors
 from initlab.errors import UserError
-from initlab.pages.page import Page, page_names, read_page
+from initlab.textbook.page import Page, page_names, read_page
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,7 +46,7 @@ def main() -> int:
             failing += finish(page, ran, write=not args.dry)
     finally:
         if not args.dry:  # of the pages that were finished, where it is stopped
-            from initlab.pages.gallery import DOCS, render
+            from initlab.textbook.gallery import DOCS, render
 
             (DOCS / "gallery.md").write_text(render())
     print(f"{len(pages)} pages in {time.perf_counter() - started:.0f} s; runs in {folder.relative_to(ROOT)}")
@@ -57,7 +57,7 @@ def main() -> int:
 
 def run_all(pages: list[Page], folder: Path, seeds: int | None, jobs: int) -> Iterator[tuple[Page, list[Any]]]:
     """Each page with its runs, as soon as the last of them has ended."""
-    from initlab.pages.running import run_one
+    from initlab.textbook.running import run_one
 
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         try:
@@ -81,11 +81,11 @@ def run_all(pages: list[Page], folder: Path, seeds: int | None, jobs: int) -> It
 
 def finish(page: Page, ran: list[Any], write: bool) -> list[str]:
     """Check, draw and record one page; the sentences of the claims that do not hold."""
-    from initlab.pages.checking import check_page
-    from initlab.pages.drawing import draw_page
-    from initlab.pages.gallery import PAGES
-    from initlab.pages.record import record
-    from initlab.pages.record import write as keep
+    from initlab.textbook.checking import check_page
+    from initlab.textbook.drawing import draw_page
+    from initlab.textbook.gallery import PAGES
+    from initlab.textbook.record import record
+    from initlab.textbook.record import write as keep
 
     verdicts = check_page(page, ran)
     seconds = sum(one.seconds for one in ran)

@@ -23,7 +23,7 @@ def draw(run: Path) -> None:
     history = read_history(run)
     from PIL import Image
 
-    from initlab.monitor.signal_pictures import PICTURES, pixels
+    from initlab.plots.signal_pictures import PICTURES, pixels
 
     (run / "pictures").mkdir(exist_ok=True)
     for picture in PICTURES.values():

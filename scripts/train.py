@@ -2,15 +2,15 @@
 
 from omegaconf import DictConfig
 
-from initlab.cli import main
-from initlab.freed_memory import keep_freed_memory
-from initlab.quick_imports import quick_imports
+from initlab.cli.main import main
+from initlab.process.freed_memory import keep_freed_memory
+from initlab.process.quick_imports import quick_imports
 
 
 @main("train")
 def train(cfg: DictConfig) -> float:
     with quick_imports():
-        from initlab.train import train  # torch and lightning take seconds: only once the config is known to be good
+        from initlab.run import train  # torch and lightning take seconds: only once the config is known to be good
 
     keep_freed_memory()
     return train(cfg, command_line=True).score

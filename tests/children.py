@@ -26,14 +26,14 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from initlab.config import CONFIGS
 from initlab.data import SyntheticRegression
 from initlab.data.module import Splits
 from initlab.models import LinearRegression
+from initlab.shipped import CONFIGS
 
 TRAIN = CONFIGS.parent / "scripts" / "train.py"
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["children", "initlab.train"])
+CONTEXT.set_forkserver_preload(["children", "initlab.run"])
 PATIENCE = 600  # seconds, after which a child is taken to hang; nothing waits so long on a machine of any speed
 TERMINAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAUNCHER = f"""
@@ -143,7 +143,7 @@ def _arrange(die: str) -> None:
     import initlab.runs.atomic as atomic
     from initlab.callbacks.exact_steps import ExactSteps
     from initlab.callbacks.last_checkpoint import LastCheckpoint
-    from initlab.monitor.findings_report import FindingsReport
+    from initlab.diagnosis.findings_report import FindingsReport
     from initlab.runs import RunDir
 
     if not die:

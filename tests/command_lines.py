@@ -19,8 +19,8 @@ from hydra import compose, initialize_config_dir
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-import initlab.train
-from initlab.config import CONFIGS
+import initlab.run
+from initlab.shipped import CONFIGS
 
 SCRIPTS = CONFIGS.parent / "scripts"
 PATIENCE = 60  # seconds, after which a command is taken to hang
@@ -60,11 +60,11 @@ def answer(script: str, words: Sequence[str]) -> Answer:
     """Of `python scripts/<script>.py <words>`, in this process and in the working directory. A traceback is raised."""
     out, err = io.StringIO(), io.StringIO()
     status, began = 0, False
-    original = initlab.train.train
+    original = initlab.run.train
     with (
         mock.patch.object(sys, "argv", [str(SCRIPTS / f"{script}.py"), *words]),
         mock.patch.object(sys, "path", [str(SCRIPTS), *sys.path]),
-        mock.patch.object(initlab.train, "train", lambda cfg, **more: original(cfg, [Enough()], **more)),
+        mock.patch.object(initlab.run, "train", lambda cfg, **more: original(cfg, [Enough()], **more)),
         mock.patch.dict(os.environ),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),

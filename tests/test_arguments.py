@@ -7,9 +7,9 @@ import torch
 
 from initlab.config import compose
 from initlab.errors import UserError
+from initlab.forecasting import forecast
 from initlab.init import Kaiming, initialize
-from initlab.theory import forecast
-from initlab.train import train
+from initlab.run import train
 
 LINEAR = ["model=linear", "data=synthetic_regression", "init=normal", "debug=fast", "threads=1"]
 

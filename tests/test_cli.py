@@ -8,10 +8,12 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
-from initlab.cli import explain
-from initlab.config import CONFIGS, check_config, compose, known_keys, run_name
+from initlab.checks.rules import RULES
+from initlab.config import check_config, compose
 from initlab.errors import UserError
-from initlab.rules import RULES
+from initlab.explain import explain
+from initlab.resolvers import run_name
+from initlab.shipped import CONFIGS, known_keys
 
 TRAIN = str(CONFIGS.parent / "scripts" / "train.py")
 
@@ -124,7 +126,9 @@ def test_the_command_says_one_line_and_leaves_no_folder(tmp_path: Path) -> None:
 
 def test_help_and_wrong_words_import_nothing_heavy() -> None:
     # Seconds are a matter of the machine; that torch, lightning and numpy are not imported is not.
-    probe = "import sys, initlab.cli; print(sorted({'torch', 'lightning', 'numpy', 'torchvision'} & set(sys.modules)))"
+    probe = (
+        "import sys, initlab.cli.main; print(sorted({'torch', 'lightning', 'numpy', 'torchvision'} & set(sys.modules)))"
+    )
     said = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
 

@@ -11,10 +11,10 @@ from command_lines import BASES, SHORT, Answer, answer, command_lines, furnish, 
 from hypothesis import HealthCheck, Phase, given
 from omegaconf import DictConfig, OmegaConf
 
-from initlab.annotations import fits, words_of
-from initlab.cli import CONFIGS
+from initlab.checks.annotations import fits, words_of
+from initlab.cli.yaml_file import check_yaml
 from initlab.errors import UserError
-from initlab.yaml_file import check_yaml
+from initlab.shipped import CONFIGS
 
 LINES = 500
 

@@ -10,14 +10,15 @@ import pandas as pd
 import pytest
 from hydra.errors import HydraException
 
-from initlab.cli import explain
-from initlab.config import CONFIGS, check_config, compose
+from initlab.config import check_config, compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
+from initlab.explain import explain
+from initlab.forecasting.from_config import forecast_run
+from initlab.forecasting.report import report
+from initlab.run import train
 from initlab.runs import open_run
-from initlab.theory.from_config import forecast_run
-from initlab.theory.report import report
-from initlab.train import train
+from initlab.shipped import CONFIGS
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from initlab import init
-from initlab.config import CONFIGS
+from initlab.shipped import CONFIGS
 
 ROOT = CONFIGS.parent
 SCRIPTS = ROOT / "scripts"

@@ -8,7 +8,7 @@ import pytest
 
 CHILD = """
 import ctypes, resource, torch
-from initlab.freed_memory import keep_freed_memory
+from initlab.process.freed_memory import keep_freed_memory
 
 def page_faults_a_step():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

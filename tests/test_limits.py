@@ -15,9 +15,9 @@ from initlab.config import compose
 from initlab.errors import UserError
 from initlab.report.run_files import read_run
 from initlab.report.verdict import verdict
+from initlab.run import train
 from initlab.runs import open_run
 from initlab.runs.resume import LIMITS
-from initlab.train import train
 
 STEPS = [*WORDS, "trainer.max_epochs=4", "trainer.max_steps=52"]  # 32 an epoch
 

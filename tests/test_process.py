@@ -13,9 +13,9 @@ CHILD = """
 import gc, json, logging, os, random, signal, sys, threading, time, warnings
 import numpy as np, torch
 import lightning as L
-import initlab.train
+import initlab.run
 from initlab.config import compose
-from initlab.train import train
+from initlab.run import train
 
 def snapshot():
     return {
@@ -105,7 +105,7 @@ import signal, sys, os, time
 import lightning as L
 from initlab.config import compose
 from initlab.runs import open_run
-from initlab.train import train
+from initlab.run import train
 
 class Interrupts(L.Callback):
     """Ctrl-C in mid-update; with a second one while the update goes on."""

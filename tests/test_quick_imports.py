@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from initlab.quick_imports import quick_imports
+from initlab.process.quick_imports import quick_imports
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from initlab.config import CONFIGS
+from initlab.shipped import CONFIGS
 
 ROOT = CONFIGS.parent
 DOCS = ROOT / "docs"

@@ -10,7 +10,8 @@ from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from initlab.config import CONFIGS, check_config
+from initlab.config import check_config
+from initlab.shipped import CONFIGS
 
 ROOT = CONFIGS.parent
 MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

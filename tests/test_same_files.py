@@ -11,7 +11,7 @@ import torch
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from initlab.config import compose
-from initlab.train import train
+from initlab.run import train
 
 TIMES = ("seconds", "started")  # keys of summary.json and environment.json
 DATE = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", re.MULTILINE)  # in run.log

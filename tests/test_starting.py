@@ -9,12 +9,12 @@ import pytest
 from children import ended, run, start, wait_for
 from test_resume import WORDS, said
 
-from initlab import memory
+from initlab.checks import memory
 from initlab.config import compose
 from initlab.errors import UserError
 from initlab.footprint import Footprint
 from initlab.models import LinearRegression
-from initlab.train import train
+from initlab.run import train
 
 LINEAR = ["model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1", "debug=fast"]
 MLP = ["model=mlp_regression", "data=synthetic_regression", "trainer=cpu", "threads=1", "debug=fast"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from initlab.config import compose
-from initlab.train import train
+from initlab.run import train
 
 
 @pytest.fixture(autouse=True, scope="module")

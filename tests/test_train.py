@@ -16,11 +16,12 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from initlab.config import CONFIGS, compose
+from initlab.config import compose
 from initlab.console import CONSOLE
 from initlab.errors import UserError
 from initlab.models import MLP
-from initlab.train import Result, train
+from initlab.run import Result, train
+from initlab.shipped import CONFIGS
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from benchmarks.rivals import FastaiStyle, NaiveHooks
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.turns import Times, between
-from initlab.monitor import SignalMonitor
+from initlab.callbacks import SignalMonitor
 
 BASE = "nothing"
 DENSE = 100  # steps at the beginning that SignalMonitor looks at more closely; timed apart from the others

@@ -59,7 +59,7 @@ def precision(
     seeds: int, epochs: int, threads: int, model: str, accelerator: str, words: tuple[str, ...] = ()
 ) -> dict[str, Outcome]:
     """784-256-10 with ReLU or 784-10, batch 256, SGD 0.1, trained on 60,000 images, validated on 10,000, by
-    `initlab.train.train`; the contenders in random order for each seed. `words`: further overrides."""
+    `initlab.run.train`; the contenders in random order for each seed. `words`: further overrides."""
     if accelerator == "gpu":
         import torch
 
@@ -83,7 +83,7 @@ def run(words: tuple[str, ...], emulated: bool = False) -> tuple[dict[str, float
     from benchmarks.stopwatch import Stopwatch
     from benchmarks.tf32 import TF32
     from initlab.config import compose
-    from initlab.train import train
+    from initlab.run import train
 
     clock = Stopwatch()
     with (

@@ -46,7 +46,7 @@ def settings(sizes: tuple[Any, Any, Any] = (BATCH_SIZES, WIDTHS, DEPTHS)) -> Ite
 
 
 def scaling(threads: tuple[int, ...], seconds: float, backward: str, sizes: Any = None) -> list[Point]:
-    """All points, through `initlab.train.train` with its default monitor, TensorBoard, CSV and checkpoints.
+    """All points, through `initlab.run.train` with its default monitor, TensorBoard, CSV and checkpoints.
 
     `seconds`: how long the steps of each are timed.
     """
@@ -86,7 +86,7 @@ def step_time(batch_size: int, width: int, depth: int, threads: int, seconds: fl
     """Seconds of a step in mid-run, the mean."""
     from benchmarks.step_clock import StepClock
     from initlab.config import compose
-    from initlab.train import train
+    from initlab.run import train
 
     clock = StepClock(seconds)
     words = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initlab.theory import Forecast
+from initlab.forecasting import Forecast
 
 GROUPS = {"1": (0, 1), "2-5": (1, 5), "6-15": (5, 15), "16-30": (15, 30)}  # hidden layers, of as many as there are
 COLUMNS = (

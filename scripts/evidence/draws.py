@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from initlab.forecasting.measure import a_batch
 from initlab.init import Scheme
 from initlab.nn import activation_function
 from initlab.seeds import generator
 from initlab.theory import Inputs
-from initlab.theory.measure import a_batch
 
 CLASSES = 10
 NARROW = 512  # up to this width in float64: signals down to 1e-62

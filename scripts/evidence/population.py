@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from initlab.forecasting.measure import Chain
 from initlab.init import Scheme, initialize
 from initlab.nn import activation_function
 from initlab.seeds import generator
-from initlab.theory.measure import Chain
 
 BATCH = 64
 

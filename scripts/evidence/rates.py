@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from evidence.fit import TRAINS, auc
+from initlab.forecasting.rule import NOT, UNSURE, judge
+from initlab.forecasting.rule import TRAINS as GOOD
 from initlab.limits import EDGE, EDGE_LARGE, EDGE_SMALL, TOO_LARGE, TOO_SMALL, UNSTABLE_GAIN, limits_of
-from initlab.theory.rule import NOT, UNSURE, judge
-from initlab.theory.rule import TRAINS as GOOD
 
 GRID = np.arange(-4, 4, 0.05)
 SIGN = {GOOD: 1, UNSURE: 0, NOT: -1}
@@ -58,7 +58,7 @@ class Case:
         return float(min((self.decades - low) / EDGE, (high - self.decades) / EDGE, self.of_rate(limits)))
 
     def verdict(self, limits: Limits) -> int:
-        """1: trains, -1: does not, 0: on the edge; as `initlab.theory.forecast` decides."""
+        """1: trains, -1: does not, 0: on the edge; as `initlab.forecasting.forecast` decides."""
         best = SIGN[judge(self.decades, self.kind, self.bounded).word]
         here = self.of_rate(limits)
         sign = min(best, 0 if abs(here) < 1 else int(np.sign(here)))

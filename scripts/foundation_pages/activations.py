@@ -81,7 +81,7 @@ def picture(figures: dict[str, Any]) -> Figure:
     import numpy as np
 
     from foundation_pages.drawing import BLUE, ORANGE, canvas, plain
-    from initlab.evaluation.pictures import FAINT, INK
+    from initlab.plots.evaluation import FAINT, INK
 
     x = np.array(figures["x"])
     figure = canvas(9.6, 5.0)

@@ -163,7 +163,7 @@ WIDE = {"λ": 30, "W1": 17, "W2": 17}  # points that an arrow ends before the mi
 
 def picture(figures: dict[str, Any]) -> Figure:
     from foundation_pages.drawing import BLUE, ORANGE, canvas
-    from initlab.evaluation.pictures import FAINT, INK
+    from initlab.plots.evaluation import FAINT, INK
 
     figure = canvas(11.2, 4.2)
     ax = figure.add_subplot()

@@ -90,7 +90,7 @@ def by_rows(vector: Tensor, matrix: Tensor) -> Tensor:
 def picture(figures: dict[str, Any]) -> Figure:
     from foundation_pages.drawing import BLUE, ORANGE, canvas, heading, note, plain
     from foundation_pages.memory import MIB
-    from initlab.evaluation.pictures import INK
+    from initlab.plots.evaluation import INK
 
     names = ["x and y", "x - y, broadcast", "x - y, both stretched\nand copied first"]
     values = [figures[name] / MIB for name in ("before", "after", "copied")]

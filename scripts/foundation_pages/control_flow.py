@@ -74,7 +74,7 @@ def picture(figures: dict[str, Any]) -> Figure:
     import numpy as np
 
     from foundation_pages.drawing import BLUE, ORANGE, canvas, heading, plain
-    from initlab.evaluation.pictures import FAINT
+    from initlab.plots.evaluation import FAINT
 
     a, value, slopes = (np.array(figures[key]) for key in ("a", "f", "slope"))
     figure = canvas(8.6, 3.9)

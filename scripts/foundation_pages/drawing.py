@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foundation_pages.clock import duration, factor, quartiles, times_faster
-from initlab.evaluation.pictures import FAINT, INK
+from initlab.plots.evaluation import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

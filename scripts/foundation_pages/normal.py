@@ -150,7 +150,7 @@ def picture(figures: dict[str, Any]) -> Figure:
     import numpy as np
 
     from foundation_pages.drawing import BLUE, GREEN, ORANGE, SKY, canvas, heading, plain
-    from initlab.evaluation.pictures import INK
+    from initlab.plots.evaluation import INK
 
     figure = canvas(9.6, 7.8)
     halves: Any = figure.subfigures(2, 1, height_ratios=[1, 1.6], hspace=0.04)

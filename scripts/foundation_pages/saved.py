@@ -207,7 +207,7 @@ def over_a_deep_net(sheet: Sheet) -> None:
 def picture(figures: dict[str, Any]) -> Figure:
     from foundation_pages.drawing import BLUE, ORANGE, canvas, heading, plain
     from foundation_pages.memory import MIB
-    from initlab.evaluation.pictures import FAINT, INK
+    from initlab.plots.evaluation import FAINT, INK
 
     deep = figures["deep"]
     figure = canvas(8.6, 3.6)

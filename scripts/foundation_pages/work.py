@@ -48,7 +48,7 @@ def work_out(name: str, folder: Path, fast: bool, on: dict[str, object]) -> dict
     }
     folder.mkdir(parents=True, exist_ok=True)
     if record["picture"]:
-        from initlab.evaluation.pictures import save
+        from initlab.plots.evaluation import save
 
         save(module.picture(figures), folder / f"{name}.png")
     with whole_file(folder / f"{name}.json") as file:

@@ -25,8 +25,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from initlab.checks.rules import Rule, check_value, choice, number, optional, whole
 from initlab.errors import UserError
-from initlab.rules import Rule, check_value, choice, number, optional, whole
 from initlab.sweeps.job import record_failure
 from initlab.sweeps.lock import end_with_holder, is_held
 

@@ -20,8 +20,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.initlab_sweepers import RecordedSweeper, grid_values
+from initlab.checks.rules import check_value, whole
 from initlab.errors import UserError
-from initlab.rules import check_value, whole
+from initlab.report import write_report
 from initlab.sweeps.folder import Job, SweepFolder
 from initlab.sweeps.trial import run_with_trial
 from initlab.sweeps.trusted import harmless
@@ -93,7 +94,7 @@ class OptunaSweeper(RecordedSweeper):
         study = self._study(sweep)
         from initlab.sweeps.running import running  # it brings the terminal, which --help need not wait for
 
-        with running(sweep, self.n_trials, self.elsewhere):
+        with running(sweep, self.n_trials, self.elsewhere, write_report):
             while numbers := self._next(study, space):
                 self._run(study, sweep, numbers, fixed, space)
 

@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from initlab.config import check_config
 from initlab.errors import UserError
+from initlab.report import write_report
 from initlab.runs.config_file import MANY, PLACES, leaves
 from initlab.sweeps.folder import Job, SweepFolder
 from initlab.sweeps.record import NAME
@@ -152,7 +153,7 @@ class GridSweeper(RecordedSweeper):
             sweep = self._begin(axes, self._different_jobs(words, list(axes)))
         from initlab.sweeps.running import running  # it brings the terminal, which --help need not wait for
 
-        with running(sweep, total=len(words), elsewhere=self.elsewhere):
+        with running(sweep, len(words), self.elsewhere, write_report):
             return [self._launch(sweep.jobs, words)]
 
     def _different_jobs(self, words: Sequence[list[str]], axes: Sequence[str]) -> list[Job]:

@@ -1,6 +1,36 @@
-"""initlab: why does this network (not) train from this initialisation?
+"""Why does this network (not) train from this initialisation?"""
 
-Importing the package loads nothing heavy; import the room you need (`initlab.models`, `initlab.init`, ...).
-"""
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from initlab.callbacks import SignalMonitor
+    from initlab.config import compose
+    from initlab.forecasting import forecast
+    from initlab.init import initialize
+    from initlab.run import train
+    from initlab.runs import open_run
 
 __version__ = "0.1.0"
+__all__ = ["SignalMonitor", "compose", "forecast", "initialize", "open_run", "train"]
+_HOME = {
+    "SignalMonitor": "callbacks",
+    "compose": "config",
+    "forecast": "forecasting",
+    "initialize": "init",
+    "open_run": "runs",
+    "train": "run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Torch and Lightning are imported when a name that needs them is asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'initlab' has no attribute {name!r}")
+    return getattr(import_module(f"initlab.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

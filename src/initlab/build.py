@@ -7,7 +7,7 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from initlab.starting import refused
+from initlab.blame import refused
 
 OF_EITHER_TASK = ("initlab.data.CSVTable",)
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 
+from initlab.checks.memory import check_data
+from initlab.checks.rules import check, check_by_hand, did_you_mean
 from initlab.data.csv.file import check_columns
 from initlab.errors import UserError
-from initlab.footprint import new_folder
-from initlab.memory import check_data
-from initlab.pages.claim import read_claims
-from initlab.pages.picture import read_picture
-from initlab.rules import check, check_by_hand, did_you_mean
+from initlab.resolvers import MOST_VALUES
+from initlab.shipped import CONFIGS, options_for, values
 
 FIRST_CHOICE = {
     "data": "fashion_mnist", "model": "mlp", "init": "kaiming", "optimizer": "sgd", "trainer": "auto",
@@ -27,43 +24,7 @@ ROOT_KEYS = FIRST_CHOICE.keys() | {
     "seed", "init_seed", "lr", "threads", "steps_per_execution", "cuda_graph", "matmul_precision", "monitor", "mode",
     "run_dir", "resume", "expect", "picture",
 }  # fmt: skip
-MOST_VALUES, DEEPEST = 200_000, 40  # of a config, its interpolations followed
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)
-
-
-def run_name(override_dirname: str) -> str:
-    """`_init-xavier_lr-0.1` from Hydra's `init=xavier,lr=0.1`: a folder name that any shell and Hydra itself take
-    unquoted, at most 120 characters long; nothing for no override."""
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", override_dirname.replace(",", "_")).strip("-")
-    return f"_{name}"[:120].rstrip("-.") if name else ""
-
-
-def mode_of(metric: str) -> str:
-    """Whether more or less of a metric is better."""
-    return "max" if metric.endswith("acc") else "min"
-
-
-OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-
-
-OmegaConf.register_new_resolver("new_folder", new_folder, replace=True, use_cache=True)
-
-
-def repeat(value: Any, times: int) -> list[Any]:
-    """A list too long to write down: the 200 weights of d2l 3.7 are `${repeat:0.01,200}`."""
-    if not isinstance(times, int) or isinstance(times, bool) or not 0 <= times * max(1, _count(value)) <= MOST_VALUES:
-        raise UserError(f"${{repeat:...,{times}}}: must be a whole number from 0 to {MOST_VALUES:,} values in all")
-    return [value] * times
-
-
-def _count(value: Any) -> int:
-    """The values in a list of lists."""
-    return sum(map(_count, value)) if isinstance(value, (list, ListConfig)) else 1
-
-
-OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
-OmegaConf.register_new_resolver("repeat", repeat, replace=True)
+DEEPEST = 40  # of a config, its interpolations followed
 
 
 def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
@@ -103,15 +64,11 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
         raise UserError(f"{unknown[0]}: nothing reads this key{hint} ({', '.join(sorted(ROOT_KEYS))})")
     plain = _resolved(cfg)
     _check_groups(plain)
-    for key, value in _values(plain):
+    for key, value in values(plain):
         check(key, value)
         if isinstance(value, int) and abs(value) >= 2**63:
             raise UserError(f"{key}={value}: must fit into 64 bits, so lie between -9.2e18 and 9.2e18")
     _check_limits(plain["trainer"])
-    if "expect" in plain:
-        read_claims(plain["expect"])
-    if "picture" in plain:
-        read_picture(plain["picture"])
     check_data(plain)
     _check_task(plain, choices or {})
     if plain["model"].get("backward") == "manual":
@@ -180,14 +137,6 @@ def _resolved(cfg: DictConfig) -> dict[str, Any]:
     return cast("dict[str, Any]", plain(cfg, "", 0))
 
 
-def _values(node: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value below, mappings too."""
-    for name, value in node.items():
-        yield f"{prefix}{name}", value
-        if isinstance(value, dict):
-            yield from _values(value, f"{prefix}{name}.")
-
-
 def _check_task(plain: dict[str, Any], choices: dict[str, str]) -> None:
     """A model of classes cannot learn numbers, nor the reverse."""
     given, solved = plain["data"].get("task"), plain["model"].get("task")
@@ -196,27 +145,5 @@ def _check_task(plain: dict[str, Any], choices: dict[str, str]) -> None:
     data, model = (choices.get(group) or plain[group]["_target_"].rsplit(".", 1)[-1] for group in ("data", "model"))
     raise UserError(
         f"model={model} data={data}: the model is for {solved}, the data for {given}; "
-        f"take {_options('model', given)} with these data, or {_options('data', solved)} with this model"
+        f"take {options_for('model', given)} with these data, or {options_for('data', solved)} with this model"
     )
-
-
-def _options(group: str, task: str) -> str:
-    """`model=softmax or model=mlp`: the shipped options of a group for a task."""
-    fitting = []
-    for path in sorted((CONFIGS / group).glob("*.yaml")):
-        if f"\ntask: {task}" in path.read_text():
-            fitting.append(f"{group}={path.stem}")
-    return " or ".join(fitting)
-
-
-def known_keys() -> list[str]:
-    """Every key of every shipped option, dotted as on the command line, for suggestions."""
-    keys: set[str] = set()
-    for path in CONFIGS.rglob("*.yaml"):
-        text = path.read_text()
-        group = path.relative_to(CONFIGS).parent.as_posix().replace("/", ".")
-        prefix = "" if group == "." or "@package _global_" in text else f"{group}."
-        plain: Any = OmegaConf.to_container(OmegaConf.create(text))
-        found = (f"{prefix}{key}" for key, value in _values(plain) if not isinstance(value, dict))
-        keys.update(key for key in found if prefix or key.split(".")[0] not in ("hydra", "expect", "picture"))
-    return sorted(key for key in keys if not key.endswith("_") and ".defaults" not in f".{key}")

@@ -17,10 +17,10 @@ from hydra.errors import (
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from initlab.config import CONFIGS, known_keys
+from initlab.checks.rules import did_you_mean
 from initlab.errors import UserError
 from initlab.override import override
-from initlab.rules import did_you_mean
+from initlab.shipped import CONFIGS, known_keys
 
 QUOTES = " '\""
 LONGEST = 600  # characters of another library's message

@@ -12,8 +12,8 @@ EDGE = 0.5  # decades to either side of a limit that are too near to call: no fi
 
 BOUNDED = {"adam": (-2.5, 1.5)}  # the two, where the activation is bounded and the record tells them apart
 
-# Of the learning rate, in decades of what `initlab.theory.rates` computes; fitted to the runs of each rate apart, by
-# `python scripts/forecast_evidence.py table`.
+# Of the learning rate, in decades of what `initlab.forecasting.rates` computes; fitted to the runs of each rate apart,
+# by `python scripts/forecast_evidence.py table`.
 TOO_SMALL = {"sgd": 0.85, "adam": 0.0}  # 200 lr D; Adam: 200 lr R a layer
 TOO_LARGE = {"sgd": {False: -0.85, True: -0.4}, "adam": {False: 0.0, True: -0.15}}  # lr R sum 1 / n, by bounded or not
 EDGE_SMALL, EDGE_LARGE = {"sgd": 1.0, "adam": 0.3}, 0.5  # to either side of these limits, too near to call

@@ -19,8 +19,8 @@ from initlab.config import compose
 from initlab.console import CONSOLE
 from initlab.report.figures import epochs
 from initlab.report.run_files import read_run
+from initlab.run import train
 from initlab.runs import open_run
-from initlab.train import train
 
 LINEAR = [
     "model=linear",

@@ -19,9 +19,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initlab.config import CONFIGS
 from initlab.data import CSVTable
 from initlab.errors import UserError
+from initlab.shipped import CONFIGS
 
 HOUSES = CONFIGS.parent / "docs" / "data" / "house_prices.csv"
 ALL = {"val_size": 0, "test_size": 0}  # every row trains

@@ -10,13 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from initlab.config import CONFIGS, compose
+from initlab.config import compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
 from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class
 from initlab.evaluation.regression import spread
+from initlab.run import train
 from initlab.runs import open_checkpoint, open_run
-from initlab.train import train
+from initlab.shipped import CONFIGS
 
 SCRIPT = str(CONFIGS.parent / "scripts" / "evaluate.py")
 DATA = f"data.root={CONFIGS.parent / 'data'}"

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from initlab.checks.rules import check
 from initlab.errors import UserError
 from initlab.init import Given, initialize
 from initlab.models import MLP
-from initlab.rules import check
 
 W = [[[0.15, 0.2], [0.25, 0.3], [0.35, 0.4]], [[0.4, 0.45, 0.5], [0.5, 0.55, 0.6]]]  # 2-3-2
 B = [[0.1, 0.2, 0.3], [0.6, 0.7]]

@@ -8,7 +8,7 @@ import torch
 
 from initlab.config import check_config, compose
 from initlab.errors import UserError
-from initlab.train import train
+from initlab.run import train
 
 pytestmark = pytest.mark.slow
 

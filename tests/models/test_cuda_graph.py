@@ -11,7 +11,7 @@ import torch
 
 from initlab.config import compose
 from initlab.models import MLPRegression, execution
-from initlab.train import train
+from initlab.run import train
 from tests.models.tape import TapeRecorder
 from tests.models.test_execution import Diary
 

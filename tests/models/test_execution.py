@@ -14,7 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from initlab.config import compose
 from initlab.data import SyntheticRegression
 from initlab.nn import SGD
-from initlab.train import train
+from initlab.run import train
 
 pytestmark = pytest.mark.slow
 

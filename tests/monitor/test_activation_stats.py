@@ -11,11 +11,11 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from initlab.callbacks import ActivationStats
 from initlab.data import SyntheticRegression
 from initlab.data.batches import Batches
 from initlab.init import Kaiming, Normal, initialize
 from initlab.models import MLP, LinearRegression
-from initlab.monitor import ActivationStats
 from initlab.seeds import generator
 
 

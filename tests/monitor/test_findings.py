@@ -16,15 +16,15 @@ import torch
 from made_up import history, mlp
 
 from initlab import nn
+from initlab.callbacks import SignalMonitor
 from initlab.data.batches import Batches
+from initlab.diagnosis.finding import Finding, shown
+from initlab.diagnosis.findings import find
+from initlab.diagnosis.findings_report import FindingsReport
+from initlab.diagnosis.outline import Outline, outline_from_names, outline_of
+from initlab.diagnosis.symmetry import alike_layers
 from initlab.init import Constant, Kaiming, Normal, TorchDefault, Xavier, Zeros, initialize
 from initlab.models import MLP, LinearRegression, SoftmaxRegression
-from initlab.monitor import SignalMonitor
-from initlab.monitor.finding import Finding, shown
-from initlab.monitor.findings import find
-from initlab.monitor.findings_report import FindingsReport
-from initlab.monitor.outline import Outline, outline_from_names, outline_of
-from initlab.monitor.symmetry import alike_layers
 from initlab.seeds import generator
 
 DEPTH = 6  # layers of the made-up net: five in the chain

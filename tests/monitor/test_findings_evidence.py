@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from initlab.config import CONFIGS
+from initlab.shipped import CONFIGS
 
 ROOT = CONFIGS.parent
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from made_up import history, mlp
 
+from initlab.diagnosis.findings import find
+from initlab.diagnosis.outline import Outline
+from initlab.diagnosis.prediction import Foretold, read_foretold
+from initlab.forecasting import forecast
 from initlab.init import Kaiming
-from initlab.monitor.findings import find
-from initlab.monitor.forecast_overlay import forecast_figure
-from initlab.monitor.foretold import Foretold, read_foretold
-from initlab.monitor.outline import Outline
-from initlab.monitor.signal_pictures import pixels
-from initlab.theory import forecast
+from initlab.plots.forecast_overlay import forecast_figure
+from initlab.plots.signal_pictures import pixels
 
 OUTLINE = Outline(chain=("layers.0", "layers.1"), activations=(), bounded=(), matrices=())
 

@@ -31,8 +31,9 @@ from torch.optim import optimizer as all_optimizers
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
+from initlab.callbacks import SignalMonitor
 from initlab.errors import UserError
-from initlab.monitor import SignalMonitor, kernels, layer_probe, rows_out
+from initlab.monitor import kernels, layer_probe, rows_out
 from initlab.monitor.watched_fit import WatchedFit
 
 pytestmark = pytest.mark.filterwarnings(

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from initlab.monitor.finding import Finding
-from initlab.monitor.findings_report import FindingsReport
+from initlab.diagnosis.finding import Finding
+from initlab.diagnosis.findings_report import FindingsReport
 from initlab.monitor.history import History
 
 

@@ -8,8 +8,8 @@ import pytest
 from made_up import history, mlp
 from rich.console import Console
 
+from initlab.callbacks.layer_table import LayerTable, layer_table
 from initlab.console import HEAD, TAIL
-from initlab.monitor.layer_table import LayerTable, layer_table
 
 
 def text_of(table: Any, width: int = 80) -> list[str]:

@@ -15,14 +15,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from made_up import history, mlp
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from initlab.callbacks import TensorBoardPage
+from initlab.callbacks import SignalMonitor, TensorBoardPage
 from initlab.callbacks.tensorboard_page import LAYOUT
 from initlab.data.batches import Batches
 from initlab.models import MLP
-from initlab.monitor import SignalMonitor
-from initlab.monitor.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of
 from initlab.monitor.history import Histogram, History
-from initlab.monitor.pictures import (
+from initlab.plots.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of
+from initlab.plots.signal_pictures import RATIO_TAG, SignalPictures, pixels
+from initlab.plots.whole_net import (
     NAMES_SHOWN,
     NOT_FINITE,
     ZERO,
@@ -32,7 +32,6 @@ from initlab.monitor.pictures import (
     table_of,
     whole_net,
 )
-from initlab.monitor.signal_pictures import RATIO_TAG, SignalPictures, pixels
 
 
 def test_the_table_has_depth_down_and_steps_across() -> None:
@@ -207,7 +206,7 @@ def test_fifty_layers_add_two_pictures_and_no_flood_of_cards(fit: Callable[..., 
 
 def test_pictures_before_the_end_take_less_than_a_share_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock by hand: rows every second for an hour, two seconds a drawing."""
-    from initlab.monitor import signal_pictures
+    from initlab.plots import signal_pictures
 
     now, drawn = [0.0], []
     monkeypatch.setattr(signal_pictures.time, "monotonic", lambda: now[0])

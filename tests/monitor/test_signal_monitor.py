@@ -16,11 +16,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.optim import optimizer
 
+from initlab.callbacks import SignalMonitor
 from initlab.data.batches import Batches
 from initlab.errors import UserError
 from initlab.init import Kaiming, Normal, initialize
 from initlab.models import MLP
-from initlab.monitor import SignalMonitor, kernels, tag
+from initlab.monitor import kernels, tag
 from initlab.monitor.budget import Cadence
 from initlab.monitor.choice import choose_layers
 from initlab.seeds import generator
@@ -303,12 +304,12 @@ def test_hooks_exist_only_on_sampled_steps_and_never_on_a_module(fit: Callable[.
 def test_no_hook_waits_for_a_device(fit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The way taken on an accelerator, on the meta device, where there is nothing to read a number from."""
     model = MLP(12, 4, num_hiddens=[32, 16], activation="gelu").to("meta")
+    from initlab.checks.rules import QUANTITIES
     from initlab.monitor import layer_probe
     from initlab.monitor.budget import Stopwatch
     from initlab.monitor.guard import Guard
     from initlab.monitor.layer_probe import LayerProbe
     from initlab.monitor.sample import Sample
-    from initlab.rules import QUANTITIES
 
     monkeypatch.setattr(layer_probe, "is_signal", lambda x: True)  # else the meta device is left out
     sample = Sample(0)

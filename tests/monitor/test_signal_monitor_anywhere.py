@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet18
 
+from initlab.callbacks import SignalMonitor
 from initlab.data.batches import Batches
-from initlab.monitor import SignalMonitor
 
 
 class Classifier(L.LightningModule):

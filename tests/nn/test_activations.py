@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.func import grad, vmap
 from torch.nn import functional as F
 
+from initlab.checks.rules import ACTIVATION_NAMES
 from initlab.errors import UserError
 from initlab.nn import ACTIVATIONS, Activation, activation_function
-from initlab.rules import ACTIVATION_NAMES
 
 TORCHS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from initlab.pages.running import Ran
+from initlab.textbook.running import Ran
 
 Rows = Sequence[tuple[int, str, str, float]]
 

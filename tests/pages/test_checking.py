@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from folders import write_run
 
-from initlab.pages.checking import Verdict, check_page
-from initlab.pages.claim import read_claims
-from initlab.pages.page import Header, Page
-from initlab.pages.running import Ran
+from initlab.textbook.checking import Verdict, check_page
+from initlab.textbook.claim import read_claims
+from initlab.textbook.page import Header, Page
+from initlab.textbook.running import Ran
 
 ROWS = [
     (0, "layers.0", "std", 2.0), (5, "layers.0", "std", 8.0), (10, "layers.0", "std", 4.0),

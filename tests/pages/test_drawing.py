@@ -9,10 +9,10 @@ from folders import write_run
 from PIL import Image
 
 from initlab.errors import UserError
-from initlab.pages import drawing
-from initlab.pages.page import Header, Page
-from initlab.pages.picture import read_picture
-from initlab.pages.running import Ran
+from initlab.textbook import drawing
+from initlab.textbook.page import Header, Page
+from initlab.textbook.picture import read_picture
+from initlab.textbook.running import Ran
 
 LOSSES = {("kaiming", 0): [1.0, 0.5], ("kaiming", 1): [4.0, 0.5], ("zeros", 0): [2.0, 2.0], ("zeros", 1): [2.0, 2.0]}
 

@@ -11,14 +11,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initlab.cli import explain
-from initlab.config import CONFIGS, compose
+from initlab.config import compose
+from initlab.diagnosis.findings import ORDER
 from initlab.errors import UserError
-from initlab.monitor.findings import ORDER
-from initlab.pages import page as page_module
-from initlab.pages.claim import FINDINGS, KEYS, Claim, Figure, read_claims, read_figure
-from initlab.pages.page import read_header, read_page
-from initlab.pages.picture import read_picture
+from initlab.explain import explain
+from initlab.shipped import CONFIGS
+from initlab.textbook import page as page_module
+from initlab.textbook.claim import FINDINGS, KEYS, Claim, Figure, read_claims, read_figure
+from initlab.textbook.page import read_header, read_page
+from initlab.textbook.picture import read_picture
 
 CURVE = {"draw": "curve", "figure": "val/loss", "title": "t", "caption": "c"}
 

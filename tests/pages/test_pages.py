@@ -10,14 +10,15 @@ import children
 import pytest
 import torch
 
-from initlab.config import CONFIGS, compose
-from initlab.pages.checking import check_page
-from initlab.pages.drawing import draw_page
-from initlab.pages.gallery import DOCS, PAGES, render
-from initlab.pages.page import page_names, read_page, same
-from initlab.pages.running import run_one, run_page
+from initlab.config import compose
+from initlab.run import train
+from initlab.shipped import CONFIGS
 from initlab.sweeps.folder import SEEDS
-from initlab.train import train
+from initlab.textbook.checking import check_page
+from initlab.textbook.drawing import draw_page
+from initlab.textbook.gallery import DOCS, PAGES, render
+from initlab.textbook.page import page_names, read_page, same
+from initlab.textbook.running import run_one, run_page
 
 SLOW = {  # over three seconds on a quiet core
     "d2l_lr_study", "d2l_mlp", "d2l_mlp_torch", "d2l_softmax", "d2l_softmax_torch", "d2l_variance_1000_mlp",

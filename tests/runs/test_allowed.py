@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from initlab.config import CONFIGS, compose
+from initlab.config import compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
+from initlab.forecasting.from_config import forecast_run
 from initlab.report import write_report
+from initlab.run import train
 from initlab.runs import open_checkpoint, open_run
 from initlab.runs.allowed import allowed_names
-from initlab.theory.from_config import forecast_run
-from initlab.train import train
+from initlab.shipped import CONFIGS
 
 LINEAR = [
     "model=linear",
@@ -82,7 +83,7 @@ CALLS = [  # (target, arguments), each of which makes the file `boom` if it is c
     ("initlab.runs.RunDir", {"path": "BOOM"}),
     ("initlab.runs.run_dir.RunDir.begin", {"self": "BOOM", "config_yaml": ""}),
     ("initlab.models.MLP.load_from_checkpoint", {"checkpoint_path": "PICKLE"}),
-    ("initlab.train.train", {"cfg": {}}),
+    ("initlab.run.train", {"cfg": {}}),
     ("initlab.no_such.Class", {}),
     ("torch.optim.swa_utils.torch.load", {"f": "PICKLE"}),
     ("evil.Class", {}),  # a module of that name lies in the folder
@@ -195,7 +196,7 @@ def test_how_it_is_typed() -> None:
     assert allowed_names("a") == ("a",)
     assert allowed_names("[a.b, c]") == ("a.b", "c")
     assert allowed_names("a,/data/logs") == ("a", "/data/logs")
-    for typed in ("", "a b", "*", "a.", "[]", "os", "[a,builtins]", "initlab.train", "torch", "pandas.io"):
+    for typed in ("", "a b", "*", "a.", "[]", "os", "[a,builtins]", "initlab.run", "torch", "pandas.io"):
         with pytest.raises(UserError, match="allow="):
             allowed_names(typed)
 

@@ -15,11 +15,11 @@ import torch
 from initlab.config import compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
+from initlab.forecasting.from_config import forecast_run
 from initlab.report import write_report
+from initlab.run import train
 from initlab.runs import open_run
 from initlab.runs.checkpoint_io import WholeCheckpointIO
-from initlab.theory.from_config import forecast_run
-from initlab.train import train
 
 LINEAR = [
     "model=linear",

@@ -9,12 +9,13 @@ import torch
 from omegaconf import OmegaConf
 
 from initlab.callbacks import BestCheckpoint
-from initlab.config import CONFIGS, compose
+from initlab.config import compose
 from initlab.evaluation.evaluate import evaluate
 from initlab.report import write_report
+from initlab.run import train
 from initlab.runs import open_run
 from initlab.runs.renamed import NOW
-from initlab.train import train
+from initlab.shipped import CONFIGS
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import torch
 from initlab.config import compose
 from initlab.errors import UserError
 from initlab.models import MLP, LinearRegression
+from initlab.run import Result, train
 from initlab.runs import find_run, open_run
-from initlab.train import Result, train
 
 LINEAR = ["model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1"]
 

@@ -8,9 +8,9 @@ import yaml
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from initlab.cli import explain
 from initlab.config import compose
 from initlab.errors import UserError
+from initlab.explain import explain
 from initlab.runs import RunDir
 from initlab.runs.resume import how_to_resume, resumed
 

@@ -19,10 +19,10 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from initlab.config import compose
 from initlab.errors import UserError
+from initlab.run import train
 from initlab.runs import RowWriter, RunDir
 from initlab.runs.atomic import whole_file
 from initlab.runs.checkpoint_io import WholeCheckpointIO
-from initlab.train import train
 
 
 def test_rows_come_back_as_the_same_numbers(tmp_path: Path) -> None:

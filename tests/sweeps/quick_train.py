@@ -14,7 +14,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from initlab.cli import main
+from initlab.cli.main import main
 
 
 @main("train")

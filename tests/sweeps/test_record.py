@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from initlab.config import CONFIGS
 from initlab.errors import UserError
+from initlab.shipped import CONFIGS
 from initlab.sweeps.record import read_record
 from initlab.sweeps.resume import words_of_resume
 from initlab.sweeps.trusted import WRITES, harmless

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from initlab.forecasting import forecast
 from initlab.init import Kaiming, Normal, Orthogonal, Scheme, TorchDefault
-from initlab.theory import FASHION_MNIST, Inputs, forecast
+from initlab.theory import FASHION_MNIST, Inputs
 
 BATCH, DRAWS = 48, 240
 INPUTS = Inputs(FASHION_MNIST.squares, 0.3, "as below")

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from initlab.errors import UserError
+from initlab.forecasting import forecast
+from initlab.forecasting.measure import measure
 from initlab.init import Critical, TorchDefault
 from initlab.limits import LOST
-from initlab.theory import FASHION_MNIST, elementwise, forecast, moments
+from initlab.theory import FASHION_MNIST, elementwise, moments
 from initlab.theory.critical import critical_point, fixed_point
-from initlab.theory.measure import measure
 from initlab.theory.reach import DEEPEST, reach
 
 

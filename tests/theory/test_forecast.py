@@ -9,6 +9,9 @@ import pytest
 
 from initlab.config import compose
 from initlab.errors import UserError
+from initlab.forecasting import Forecast, forecast
+from initlab.forecasting.mend import changes
+from initlab.forecasting.rule import NOT, TRAINS, UNSURE, judge
 from initlab.init import (
     LSUV,
     Constant,
@@ -24,10 +27,7 @@ from initlab.init import (
     Zeros,
 )
 from initlab.limits import EDGE, GAINED, LOST
-from initlab.theory import Forecast, forecast
-from initlab.theory.mend import changes
-from initlab.theory.rule import NOT, TRAINS, UNSURE, judge
-from initlab.train import train
+from initlab.run import train
 
 
 def deep(scheme: Scheme, activation: str, depth: int, kind: str = "sgd", width: int = 256) -> Forecast:
@@ -129,7 +129,7 @@ def test_a_forecast_out_of_range_does_not_stop_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("initlab.theory.in_run.forecast_run", lambda cfg: math.exp(1e6))
+    monkeypatch.setattr("initlab.forecasting.in_run.forecast_run", lambda cfg: math.exp(1e6))
     words = ("model=linear", "data=synthetic_regression", "trainer=cpu", "threads=1", "trainer.max_epochs=1")
     train(compose(*words, "data.num_train=64", run_dir="."))  # the folder that one is in
     assert "forecast  none: its numbers leave the range" in capsys.readouterr().out

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from initlab.config import CONFIGS
-from initlab.theory.rule import HELD_OUT, NO_PART
+from initlab.forecasting.rule import HELD_OUT, NO_PART
+from initlab.shipped import CONFIGS
 
 pytestmark = pytest.mark.slow
 

@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from initlab.config import compose
+from initlab.forecasting import Forecast, forecast
+from initlab.forecasting.from_config import forecast_run
+from initlab.forecasting.measure import Chain, rows_with
+from initlab.forecasting.mend import changes
+from initlab.forecasting.rates import STEPS, Rate, Window
+from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNSURE
 from initlab.init import Constant, Kaiming, Normal, Orthogonal, Scheme, TorchDefault, Xavier, initialize
 from initlab.limits import TOO_LARGE, TOO_SMALL
-from initlab.theory import FASHION_MNIST, Forecast, Inputs, forecast, inputs_of
-from initlab.theory.from_config import forecast_run
-from initlab.theory.measure import Chain, rows_with
-from initlab.theory.mend import changes
-from initlab.theory.rates import STEPS, Rate, Window
-from initlab.theory.rule import NOT, SUITABLE, TRAINS, UNSURE
+from initlab.theory import FASHION_MNIST, Inputs, inputs_of
 
 
 def deep(scheme: Scheme, activation: str, depth: int, rate: Rate | None, kind: str = "sgd") -> Forecast:

@@ -9,6 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from initlab.forecasting import forecast
+from initlab.forecasting.measure import Chain, measure, rows_with
 from initlab.init import (
     LSUV,
     Critical,
@@ -26,8 +28,7 @@ from initlab.init import (
     initialize,
 )
 from initlab.seeds import generator
-from initlab.theory import FASHION_MNIST, STANDARD_NORMAL, Inputs, elementwise, forecast, inputs_of
-from initlab.theory.measure import Chain, measure, rows_with
+from initlab.theory import FASHION_MNIST, STANDARD_NORMAL, Inputs, elementwise, inputs_of
 from initlab.theory.recursion import propagate
 
 # Variance of the logarithm of a chi-squared number of 100 degrees of freedom: trigamma(50).

@@ -11,12 +11,13 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
-from initlab.config import CONFIGS, check_config
+from initlab.config import check_config
 from initlab.errors import UserError
+from initlab.forecasting.from_config import forecast_run
+from initlab.forecasting.in_run import forecast_before
+from initlab.forecasting.report import report
 from initlab.report.run_files import read_run
-from initlab.theory.from_config import forecast_run
-from initlab.theory.in_run import forecast_before
-from initlab.theory.report import report
+from initlab.shipped import CONFIGS
 
 pytestmark = pytest.mark.slow
 

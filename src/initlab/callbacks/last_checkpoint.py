@@ -10,7 +10,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from initlab.rules import check
+from initlab.checks.rules import check
 from initlab.runs.growing_files import lengths
 from initlab.runs.set_aside import set_aside
 

@@ -7,7 +7,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from initlab.rules import check
+from initlab.checks.rules import check
 
 
 class StepCurve(L.Callback):

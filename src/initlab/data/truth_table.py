@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from initlab.checks.rules import check
 from initlab.data.batches import Batches
 from initlab.data.module import Splits, TensorDataModule
 from initlab.errors import UserError
-from initlab.rules import check
 
 
 class TruthTable(TensorDataModule):

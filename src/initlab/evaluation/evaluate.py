@@ -79,7 +79,7 @@ def through(model: Any, data: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 
 
 def _draw_classes(folder: Path, title: str, found: dict[str, Any], X: torch.Tensor, names: list[str]) -> None:
-    from initlab.evaluation.pictures import confusion, mistakes, save
+    from initlab.plots.evaluation import confusion, mistakes, save
 
     shown = f"{title}: {found['metrics'].get('test/acc', 0):.2%} right"
     save(confusion(found["confusion"], names, shown), folder / "confusion.png")
@@ -92,7 +92,7 @@ def _draw_classes(folder: Path, title: str, found: dict[str, Any], X: torch.Tens
 
 
 def _draw_numbers(folder: Path, title: str, found: dict[str, Any], y: torch.Tensor, y_hat: torch.Tensor) -> None:
-    from initlab.evaluation.pictures import predicted, save
+    from initlab.plots.evaluation import predicted, save
 
     true, guess = (part.flatten().double().numpy() for part in (y, y_hat))
     save(predicted(true, guess, title, found["metrics"]), folder / "predicted.png")

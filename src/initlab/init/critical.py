@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from initlab.checks.rules import check
 from initlab.errors import UserError
 from initlab.init.scheme import Scheme
-from initlab.rules import check
 from initlab.theory.critical import Critical as Point
 from initlab.theory.critical import NotCriticalError, critical_point
 from initlab.theory.elementwise import Elementwise, elementwise

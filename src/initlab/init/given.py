@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from initlab.checks.rules import check
 from initlab.errors import UserError
 from initlab.init.scheme import Scheme
-from initlab.rules import check
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from initlab.checks.rules import check
 from initlab.errors import UserError
 from initlab.init.orthogonal import Orthogonal
 from initlab.init.scheme import Scheme, dense_layers, evaluate_once
-from initlab.rules import check
 
 SHOWN = 6  # layers in the line about them
 

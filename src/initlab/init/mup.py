@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from initlab.checks.rules import check
 from initlab.init.scheme import Scheme, chosen_gain, gain_label
-from initlab.rules import check
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from initlab.checks.rules import check
 from initlab.init.scheme import Scheme
-from initlab.rules import check
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor
 from torch.nn import Module
 
+from initlab.checks.rules import check
 from initlab.models.dense_chain import dense_chain, one_after_the_other, through
 from initlab.models.module import Classifier
-from initlab.rules import check
 
 
 class MLP(Classifier):

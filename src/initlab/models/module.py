@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from initlab import nn
+from initlab.checks.rules import check, check_by_hand
 from initlab.data.executions import Executions
 from initlab.errors import UserError
 from initlab.models.execution import StepsOfExecution
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
-from initlab.rules import check, check_by_hand
 from initlab.runs.checkpoint_io import load_model
 
 Batch = tuple[Tensor, Tensor]

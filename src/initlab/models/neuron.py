@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from initlab.checks.rules import check
 from initlab.errors import UserError
 from initlab.models.module import Regressor
 from initlab.nn import ACTIVATIONS, Linear, half_squared_error
-from initlab.rules import check
 
 TANH = ACTIVATIONS["tanh"]
 

@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor
 from torch.nn import Module
 
+from initlab.checks.rules import check
 from initlab.models.module import Classifier
 from initlab.models.parts import PARTS
-from initlab.rules import check
 
 
 class SoftmaxRegression(Classifier):

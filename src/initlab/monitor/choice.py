@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from torch import jit, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from initlab.checks.rules import did_you_mean
 from initlab.errors import UserError
-from initlab.rules import did_you_mean
 
 ALONE = (nn.MultiheadAttention, jit.ScriptModule)  # leaves, whatever their children
 NO_LAYERS = (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)  # hold things and are not called

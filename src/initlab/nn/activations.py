@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from initlab.rules import check
+from initlab.checks.rules import check
 
 Elementwise = Callable[[Tensor], Tensor]
 

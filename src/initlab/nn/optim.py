@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from initlab.rules import check
+from initlab.checks.rules import check
 
 
 class SGD(Optimizer):

@@ -7,7 +7,7 @@ comes after them by keyword.
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, StepLR
 
-from initlab.rules import check
+from initlab.checks.rules import check
 
 
 def cosine(optimizer: Optimizer, num_steps: int, steps_per_epoch: int) -> CosineAnnealingLR:

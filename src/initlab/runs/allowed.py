@@ -109,7 +109,7 @@ def _is_allowed(path: tuple[str, ...], target: Any, allow: Sequence[str]) -> boo
 @cache
 def _of_the_configs() -> dict[str, set[str]]:
     """By group, the classes that the files in configs/ name: the user's own ones there are the user's choice."""
-    from initlab.config import CONFIGS
+    from initlab.shipped import CONFIGS
 
     named: dict[str, set[str]] = {}
     for file in CONFIGS.glob("*/*.yaml"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from initlab.checks.rules import nearest
 from initlab.errors import UserError
-from initlab.rules import nearest
 
 RUNS = Path("outputs/runs")
 

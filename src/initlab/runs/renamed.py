@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 NOW = {
+    "initlab.monitor.SignalMonitor": "initlab.callbacks.SignalMonitor",
+    "initlab.monitor.ActivationStats": "initlab.callbacks.ActivationStats",
     "initlab.runs.best_checkpoint.BestCheckpoint": "initlab.callbacks.BestCheckpoint",
     "initlab.runs.last_checkpoint.LastCheckpoint": "initlab.callbacks.LastCheckpoint",
     "initlab.monitor.StepCurve": "initlab.callbacks.StepCurve",

@@ -13,8 +13,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from initlab.checks.rules import nearest
 from initlab.errors import UserError
-from initlab.rules import nearest
 from initlab.runs.allowed import allowed_names, to_allow
 from initlab.runs.config_file import read_config
 from initlab.runs.find import find_run

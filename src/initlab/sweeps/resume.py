@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from initlab.config import CONFIGS
+from initlab.checks.rules import did_you_mean
 from initlab.errors import UserError
-from initlab.rules import did_you_mean
+from initlab.shipped import CONFIGS
 from initlab.sweeps.record import NAME, read_record
 from initlab.sweeps.trusted import assignment, to_repeat
 

@@ -6,12 +6,12 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from initlab.console import CONSOLE
+from initlab.console import CONSOLE, from_here
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.job import STOPPED
 from initlab.sweeps.progress import Progress, watching
@@ -19,13 +19,14 @@ from initlab.sweeps.trusted import to_repeat
 
 
 @contextmanager
-def running(sweep: SweepFolder, total: int, elsewhere: bool = False) -> Iterator[None]:
+def running(sweep: SweepFolder, total: int, elsewhere: bool, write_page: Callable[[Path], Path]) -> Iterator[None]:
     """Show progress while the jobs run, then the table; a sweep that is stopped prints how to resume it. Afterwards
     other processes may resume it, and workers that are left end.
 
     Args:
         total: how many jobs there will be.
         elsewhere: they run in other processes.
+        write_page: of the sweep in a folder, at its end; returns where the page is.
 
     Raises:
         SystemExit: 143 after SIGTERM, 130 after Ctrl-C, 1 with a sentence when jobs failed.
@@ -44,23 +45,22 @@ def running(sweep: SweepFolder, total: int, elsewhere: bool = False) -> Iterator
         _print_how_to_resume(sweep, total)
         raise
     else:
-        close(sweep)
+        close(sweep, write_page)
     finally:
         sweep.release()
 
 
-def close(sweep: SweepFolder) -> None:
+def close(sweep: SweepFolder, write_page: Callable[[Path], Path]) -> None:
     """Table, page, and an exit status that says whether every job ended well."""
-    from initlab.report import write_report
     from initlab.sweeps.summary import summarize
     from initlab.sweeps.table import show, write_csv
 
     table = summarize(sweep)
     write_csv(table, sweep.path / "sweep.csv")
     show(table)
-    here = _from_here(sweep.path)
+    here = from_here(sweep.path)
     CONSOLE.print(f"sweep folder  {here} (sweep.csv)", highlight=False, soft_wrap=True)
-    CONSOLE.print(f"the page      {_from_here(write_report(sweep.path))}", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"the page      {from_here(write_page(sweep.path))}", highlight=False, soft_wrap=True)
     states = {job.folder: sweep.state(job) for job in sweep.jobs}
     failed = [folder for folder, state in states.items() if state == "failed"]
     others = [folder for folder, state in states.items() if state in ("begun", "waiting")]
@@ -93,13 +93,8 @@ def _resume(sweep: SweepFolder) -> str:
     with."""
     latest = Path("outputs/sweeps/latest")
     here = latest.exists() and latest.samefile(sweep.path)
-    folder = f"sweep.resume={'latest' if here else _from_here(sweep.path)}"
+    folder = f"sweep.resume={'latest' if here else from_here(sweep.path)}"
     return shlex.join([folder, *to_repeat(sweep.about["overrides"])])
-
-
-def _from_here(path: Path) -> Path:
-    here = path.absolute().is_relative_to(Path.cwd())
-    return path.absolute().relative_to(Path.cwd()) if here else path
 
 
 @contextmanager

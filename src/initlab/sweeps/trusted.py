@@ -11,8 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override
 from hydra.errors import HydraException
 
-from initlab.config import CONFIGS
 from initlab.override import quoted
+from initlab.shipped import CONFIGS
 
 WRITES = {"dirpath", "folder", "resume", "root", "run_dir", "save_dir"}  # last parts of keys that name a place to write
 OF_HYDRA = {  # values of these cannot do more than start processes here, few or many

@@ -19,9 +19,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from initlab.checks.rules import check, nearest
 from initlab.errors import UserError
 from initlab.override import override
-from initlab.rules import check, nearest
 
 SEPARATORS = "\t;|,"  # where several fit, the first: a comma is the likeliest to lie within a cell
 HEAD = 2**20  # bytes that the separator and the names are found in

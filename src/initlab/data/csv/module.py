@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from initlab.checks.rules import check
 from initlab.data.csv.classes import Classes
 from initlab.data.csv.columns import NumberColumn, TextColumn
 from initlab.data.csv.file import check_columns
@@ -19,7 +20,6 @@ from initlab.data.module import Splits, TensorDataModule
 from initlab.data.split import stratified_split
 from initlab.errors import UserError
 from initlab.override import override
-from initlab.rules import check
 
 log = logging.getLogger(__name__)
 SHOWN = 8  # columns in the summary

@@ -1,0 +1,1 @@
+"""What a config and a constructor may ask for, checked before anything is made."""

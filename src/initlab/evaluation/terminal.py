@@ -1,0 +1,42 @@
+"""What an evaluation prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.box import ROUNDED
+from rich.table import Table
+
+from initlab.console import CONSOLE, from_here
+from initlab.runs import Run
+
+
+def show_evaluation(run: Run, found: dict[str, Any]) -> None:
+    """The test metrics, then a line a class or a parameter, and where the pictures are."""
+    metrics = "   ".join(
+        f"{name.removeprefix('test/')} [bold]{value:.4f}[/]" for name, value in found["metrics"].items()
+    )
+    CONSOLE.print(f"{run.path.name}, {run.weights} weights, {found['examples']:,} test examples", highlight=False)
+    CONSOLE.print(metrics, highlight=False)
+    table = Table(box=ROUNDED)
+    if "classes" in found:
+        for heading, justify in (
+            ("class", "left"),
+            ("examples", "right"),
+            ("accuracy", "right"),
+            ("taken for", "left"),
+        ):
+            table.add_column(heading, justify="right" if justify == "right" else "left")
+        for row in found["classes"]:
+            share = "" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
+            mostly = f"{row['taken_for']} ({row['times'] / row['examples']:.1%})" if row["taken_for"] else ""
+            table.add_row(row["class"], f"{row['examples']:,}", share, mostly)
+    else:
+        table.add_column("parameter")
+        for heading in ("true", "learned", "true - learned"):
+            table.add_column(heading, justify="right")
+        for row in found["parameters"]:
+            table.add_row(row["name"], f"{row['true']:.6g}", f"{row['learned']:.6g}", f"{row['error']:+.2e}")
+    if table.row_count:
+        CONSOLE.print(table)
+    CONSOLE.print(f"pictures and figures    {from_here(run.path / 'evaluation')}", highlight=False, soft_wrap=True)

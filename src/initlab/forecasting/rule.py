@@ -1,0 +1,110 @@
+"""Will it train? The rule, in one place.
+
+A run "trains" if it classifies half of 2,000 held-out images right after 200 steps (chance: a tenth). The rule has two
+parts, both predicted and both fitted to docs/forecast_evidence*.csv (8 initialisations, 5 activations, depth 2 to 40,
+widths 128 and 32, SGD with and without momentum, Adam, three learning rates each):
+
+decades = log10(g_1 / g_L): how far the gradient of the first layer is from that of the last one before the output.
+Outside its limits no learning rate trained. Inside them a network trains with a suitable one: between the limits of
+`initlab.forecasting.rates`. All limits are in `initlab.limits`; `python scripts/forecast_evidence.py table` fits them,
+and judges runs whose initialisation, activation, depth, width or momentum had no part in the fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from initlab.forecasting.rates import STEPS, Rate, Window
+from initlab.limits import EDGE, limits_of
+
+TRAINS, NOT, UNSURE, UNKNOWN = "trains", "will not train", "on the edge", "no forecast"
+HELD_OUT = {"sgd": (95, 97, 80), "adam": (96, 98, 70)}  # %: fewest, most right, of clear verdicts; clear, of all cases
+NO_PART = {"sgd": (151, 156), "adam": (155, 159)}  # right, clear: with the best learning rate, networks of width 32
+SUITABLE = "with a suitable learning rate"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """word: one of the four above; why: the reason in words; record: how often the rule was right, or "".
+
+    rate: for which learning rate it is, in words, or "" if for all; other: one that trains where this one does not.
+    """
+
+    word: str
+    why: str
+    record: str
+    rate: str = ""
+    other: float | None = None
+
+    @property
+    def headline(self) -> str:
+        return f"{self.word} {self.rate}" if self.rate else self.word
+
+    @property
+    def reason(self) -> str:
+        return f"{self.why}; trains at lr {self.other:g}" if self.other else self.why
+
+    @property
+    def says(self) -> str:
+        return f"{self.headline}: {self.reason}"
+
+
+def judge(decades: float, kind: str, bounded: bool = False) -> Verdict:
+    """With the best learning rate; `kind`: "sgd" or "adam"; `bounded`: the activation is."""
+    low, high = limits_of(kind, bounded)
+    reach = f"from {low:g} to {high:+g} trains with {'Adam' if kind == 'adam' else 'SGD'}"
+    why = f"the gradient of the first layer is 10^{decades:+.1f} of the last one's; {reach}"
+    inside = min(decades - low, high - decades)
+    word = UNSURE if abs(inside) < EDGE else TRAINS if inside > 0 else NOT
+    if word == NOT and bounded and judge(decades, kind).word != NOT:
+        word = UNSURE  # a larger learning rate than those of the evidence may do
+    return Verdict(word, why, record(kind, of_rate=False), "" if word == NOT else SUITABLE)
+
+
+def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> Verdict:
+    """`found`: with the best learning rate. Its `rate`, or where that is not known whether there is a suitable one."""
+    if found.word == NOT:
+        return found
+    if rate is None:
+        if window.nearest() is not None or found.word == UNSURE:
+            return found
+        why = f"no learning rate clearly suits it: too small below {window.low:.1g}, too large above {window.high:.1g}"
+        return Verdict(UNSURE, why, found.record)
+    at, past = f"at lr {rate.lr:g}", record(kind, of_rate=True)
+    other = window.nearest(rate.lr) if found.word == TRAINS else None
+    small, large = window.small_by(rate.lr), window.large_by(rate.lr)
+    if large > 1:
+        why = f"{window.large}, lr being about {_factor(rate.lr / window.high)} times too large"
+        return Verdict(NOT, why, past, at, other)
+    if rate.lr == 0:
+        return Verdict(NOT, "no step is taken", "", at, other)
+    later = STEPS * max(rate.steps / STEPS, 1) ** 2  # a plateau is left the faster the longer it lasts
+    if small > 1 and window.small_by(rate.lr, later) > 1:
+        why = f"{STEPS} steps of it are too small to learn from, by a factor of about {_factor(window.low / rate.lr)}"
+        return Verdict(NOT, why, past, at, other)
+    if large > -1:
+        return Verdict(UNSURE, f"lr is near the largest that trains, about {window.high:.1g}", past, at, other)
+    if small > 1:
+        return Verdict(UNSURE, f"lr is small for {STEPS} steps, and the evidence has no longer runs", past, at, other)
+    if small > -1:
+        why = f"lr is near the smallest that trains in {STEPS} steps, about {window.low:.1g}"
+        return Verdict(UNSURE, why, past, at, other)
+    return Verdict(found.word, found.why, past, at)
+
+
+def _factor(x: float) -> str:
+    return f"{x:.0f}" if 1.95 < x < 1000 else f"{x:.1f}" if x < 2 else f"{x:.0e}"
+
+
+def record(kind: str, *, of_rate: bool) -> str:
+    """How often the rule is right, of verdicts that are not on the edge."""
+    if not of_rate:
+        right, clear = NO_PART[kind]
+        return (
+            f"of {clear} clear verdicts on networks of width 32, which took no part in its limits, {right} were right"
+        )
+    lowest, highest, clear = HELD_OUT[kind]
+    return (
+        f"{lowest} to {highest} % of its clear verdicts were right, held out by initialisation, activation, depth or "
+        f"width ({100 - clear} % of all are on the edge); to train is half of held-out images right after {STEPS} steps"
+    )

@@ -1,0 +1,1 @@
+"""Pictures, one a file, drawn from rows."""

@@ -1,0 +1,110 @@
+"""The "colourful dimension" (fast.ai): every layer's histogram over the run, all layers in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from initlab.plots.whole_net import step_edges
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from initlab.monitor.history import Histogram
+
+MOST_PANELS = 120  # of more layers only every second, third, ... is shown, and the title says so
+HEIGHT, WIDTH = 96, 144  # pixels of a panel; the histograms have 64 bins, and their range changes from step to step
+MARGIN, GAP, HEAD, DPI = 14, (14, 24), 84, 110  # pixels; gap across and down
+ALMOST_ALL = 95  # percentile over the run of how far the values reach: one wild step does not squeeze all others
+GAIN = 1000.0  # brightness is log(1 + GAIN share of the entries in a pixel): one entry in a thousand is still seen
+CAPTION = (
+    "A panel a layer: steps across (log scale), values of its output upwards, bright where\n"
+    "many lie. A band of steady width: healthy. Shrinking to a line: collapsing. A bright\n"
+    "edge: saturated, or switched off (at 0). Numbers: the range that the panel shows."
+)
+
+
+class Histograms(Protocol):
+    """What is read of `initlab.monitor.History`."""
+
+    def layers(self, quantity: str) -> list[str]: ...
+
+    def histograms(self, layer: str) -> list[Histogram]: ...
+
+
+def colourful_dimension(history: Histograms) -> Figure:
+    """log(1 + count) over step and value, a panel a layer; each panel has the range of values of its own layer.
+
+    Painted as one image: axes of their own for a hundred panels would take two seconds to draw.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    recorded = [name for name in history.layers("std") if history.histograms(name)]
+    every = max(1, -(-len(recorded) // MOST_PANELS))
+    layers = recorded[::every]
+    columns = max(4, round(len(layers) ** 0.5))
+    rows = max(1, -(-len(layers) // columns))
+    width = 2 * MARGIN + columns * (WIDTH + GAP[0]) - GAP[0]
+    height = HEAD + rows * (HEIGHT + GAP[1]) + MARGIN
+
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set_axis_off()
+    canvas = np.full((height, width, 3), 255, np.uint8)
+    points = 72 / DPI
+    for i, layer in enumerate(layers):
+        x, y = MARGIN + i % columns * (WIDTH + GAP[0]), HEAD + GAP[1] + i // columns * (HEIGHT + GAP[1])
+        low, high, steps, shares = panel(history.histograms(layer))
+        brightness = np.log1p(GAIN * shares) / np.log1p(GAIN)
+        canvas[y : y + HEIGHT, x : x + WIDTH] = colormaps["magma"](brightness[::-1], bytes=True)[..., :3]
+        ax.text(x, y - 3, layer, fontsize=10.5 * points, va="bottom")
+        inside: dict[str, Any] = {"fontsize": 9.5 * points, "color": "white", "alpha": 0.85}
+        ax.text(x + 3, y + 2, f"{high:.2g}", va="top", **inside)
+        ax.text(x + 3, y + HEIGHT - 2, f"{low:.2g}", va="bottom", **inside)
+    ax.imshow(canvas, interpolation="nearest", aspect="auto")
+    title = "where the values lie" + (f": one in {every} of {len(recorded)} layers" if every > 1 else "")
+    title += f", step {steps[0]:,} to {steps[-1]:,}" if layers else ": no histograms were recorded"
+    ax.text(MARGIN, 10, title, va="top", fontsize=15 * points, fontweight="bold")
+    ax.text(MARGIN, 32, CAPTION, va="top", fontsize=11.5 * points, color="#555555", linespacing=1.25)
+    return figure
+
+
+def panel(histograms: Sequence[Histogram]) -> tuple[float, float, np.ndarray, np.ndarray]:
+    """The range of values shown, the steps, and [HEIGHT, WIDTH] shares of the entries, lowest values first, the steps
+    on the axis of `step_edges`."""
+    steps = np.array([histogram.step for histogram in histograms])
+    low, high, shares = picture_of(histograms)
+    edges = step_edges(steps)
+    pixels = np.linspace(edges[0], edges[-1], 2 * WIDTH + 1)[1::2]  # their middles
+    return low, high, steps, shares[:, np.searchsorted(edges, pixels) - 1]
+
+
+def picture_of(histograms: Sequence[Histogram]) -> tuple[float, float, np.ndarray]:
+    """The range of values shown, and [HEIGHT, steps]: the share of the entries in each pixel, lowest values first.
+
+    Every histogram has bounds of its own; what is in a bin is spread evenly over the bin.
+    """
+    lows, highs = (np.array([getattr(h, end) for h in histograms]) for end in ("low", "high"))
+    low = float(-np.percentile(-lows, ALMOST_ALL)) if len(lows) > 1 else float(lows[0])
+    high = float(np.percentile(highs, ALMOST_ALL)) if len(highs) > 1 else float(highs[0])
+    if not high > low:
+        low, high = low - max(abs(low) * 0.5, 1e-12), low + max(abs(low) * 0.5, 1e-12)
+    size = (high - low) / HEIGHT
+    borders = np.linspace(low, high, HEIGHT + 1)
+    shares = np.zeros((HEIGHT, len(histograms)))
+    for column, histogram in enumerate(histograms):
+        counts = np.asarray(histogram.counts, float)
+        total = counts.sum()
+        if total <= 0:
+            continue
+        if histogram.high <= histogram.low:  # all entries alike: one pixel
+            at = int((histogram.low - low) / size) if size else 0
+            shares[min(max(at, 0), HEIGHT - 1), column] = 1.0
+            continue
+        ends = np.linspace(histogram.low, histogram.high, len(counts) + 1)
+        cumulated = np.interp(borders, ends, np.concatenate([[0.0], np.cumsum(counts)]) / total)
+        shares[:, column] = np.diff(cumulated)
+    return low + 0.0, high + 0.0, shares  # + 0.0: no minus sign before a 0

@@ -1,0 +1,87 @@
+"""What was foretold of the layers, and what they did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from initlab.diagnosis.outline import Rows
+from initlab.diagnosis.prediction import Foretold, read_foretold
+from initlab.diagnosis.trend import values_of
+from initlab.monitor.observer import Observer, Recording, Row
+from initlab.monitor.rows_out import tensorboard_writers
+from initlab.plots.signal_pictures import pixels
+
+if TYPE_CHECKING:
+    import lightning as L
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TAG = "forecast/step 0"
+WAIT = 30.0  # seconds; a shorter run gets the picture at its end, when the others have loaded matplotlib
+BAND, LINE, DOT = "#c6d9ec", "#1f5f9e", "#d1495b"
+
+
+class ForecastOverlay(Observer):
+    """An observer of `SignalMonitor`: where the run's folder has a forecast.json, a picture in TensorBoard (depth on x;
+    predicted line and band, measured dots; forwards and backwards)."""
+
+    def on_start(self, monitor: Recording) -> None:
+        self._began, self._drawn = time.monotonic(), False
+        self._foretold = read_foretold(monitor.folder) if monitor.folder else []
+
+    def on_rows(self, monitor: Recording, trainer: L.Trainer, rows: Sequence[Row]) -> None:
+        if not self._drawn and time.monotonic() - self._began > WAIT:
+            self._draw(monitor, trainer)
+
+    def on_end(self, monitor: Recording, trainer: L.Trainer) -> None:
+        if not self._drawn:
+            self._draw(monitor, trainer)
+
+    def _draw(self, monitor: Recording, trainer: L.Trainer) -> None:
+        self._drawn = True
+        writers = tensorboard_writers(trainer)
+        steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._foretold]
+        if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
+            return
+        picture = pixels(lambda history: forecast_figure(history, self._foretold), monitor.history)
+        for writer in writers:
+            writer.add_image(TAG, picture, 0, dataformats="HWC")
+
+
+def forecast_figure(history: Rows, foretold: Sequence[Foretold]) -> Figure:
+    """Forwards and backwards, each beside the other: depth on x, log scale on y."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.6, 5.4), dpi=110)
+    figure.subplots_adjust(left=0.11, right=0.98, bottom=0.09, top=0.94, hspace=0.45)
+    forward, backward = figure.subplots(2, 1)
+    measured = [_first(history, layer.name, "std") for layer in foretold]
+    _panel(forward, foretold, ("std", "low", "high"), measured)
+    forward.set(title="std of each layer's output, before the first step", xlabel="dense layer")
+    hidden = foretold[:-1]
+    gradients = np.array([_first(history, layer.name, "grad_std") for layer in hidden])
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a network that has left float32: drawn as gaps
+        shares = gradients / gradients[-1]
+    _panel(backward, hidden, ("grad", "grad_low", "grad_high"), shares)
+    backward.set(title="std of the gradient there, over that of the last hidden layer", xlabel="dense layer")
+    forward.legend(loc="best", frameon=False, fontsize="small")
+    return figure
+
+
+def _panel(ax: Axes, foretold: Sequence[Foretold], names: tuple[str, str, str], measured: Sequence[float]) -> None:
+    line, low, high = (np.array([getattr(layer, name) for layer in foretold], float) for name in names)
+    depth = np.arange(1, len(foretold) + 1)
+    ax.fill_between(depth, low, high, color=BAND, lw=0, label="foretold, two sigma of the draws")
+    ax.plot(depth, line, color=LINE, lw=1.2, label="foretold")
+    ax.plot(depth, measured, "o", ms=3.5, color=DOT, label="measured")
+    if np.nanmax(np.concatenate([line, measured]), initial=0) > 0:
+        ax.set_yscale("log")
+
+
+def _first(history: Rows, layer: str, quantity: str) -> float:
+    values = values_of(history, layer, quantity)[1]
+    return float(values[0]) if len(values) else np.nan

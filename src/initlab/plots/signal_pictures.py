@@ -1,0 +1,73 @@
+"""The pictures of a run, in TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from initlab.monitor.observer import Observer, Recording, Row
+from initlab.monitor.rows_out import tensorboard_writers
+from initlab.plots.colourful_dimension import colourful_dimension
+from initlab.plots.whole_net import whole_net
+
+if TYPE_CHECKING:
+    import lightning as L
+    from matplotlib.figure import Figure
+
+PICTURES: dict[str, Callable[[Any], Figure]] = {
+    "signal/whole net": whole_net,
+    "signal/colourful dimension": colourful_dimension,
+}
+SHARE = 0.005  # of a run's time for pictures before its end
+FIRST_GUESS = 1.5  # seconds for both, with the import of matplotlib
+USUAL_RATIO = 1e-3  # update : weight (Karpathy, makemore 3)
+RATIO_TAG = "parameters/1e-3 line/update_ratio"  # stands in one chart with the parameters' ratios
+
+
+class SignalPictures(Observer):
+    """An observer of `SignalMonitor`: adds `signal/whole net` and `signal/colourful dimension` to TensorBoard at the
+    end of the fit, and before that whenever the pictures so far took under half a percent of its time; and, beside
+    the ratios of update to weight, a line at 1e-3."""
+
+    def on_start(self, monitor: Recording) -> None:
+        self._began, self._spent, self._longest = time.monotonic(), 0.0, FIRST_GUESS
+
+    def on_rows(self, monitor: Recording, trainer: L.Trainer, rows: Sequence[Row]) -> None:
+        writers = tensorboard_writers(trainer)
+        if not writers:
+            return
+        for step in dict.fromkeys(row["step"] for row in rows if row["quantity"] == "update_ratio"):
+            for writer in writers:
+                writer.add_scalar(RATIO_TAG, USUAL_RATIO, step)
+        if self._spent + self._longest < SHARE * (time.monotonic() - self._began):
+            started = time.monotonic()
+            self._draw(monitor, writers, rows[-1]["step"])
+            self._longest = time.monotonic() - started
+            self._spent += self._longest
+
+    def on_end(self, monitor: Recording, trainer: L.Trainer) -> None:
+        history, writers = monitor.history, tensorboard_writers(trainer)
+        layers = history.layers("std")
+        if layers and writers:
+            self._draw(monitor, writers, history.series(layers[0], "std")[0][-1])
+
+    @staticmethod
+    def _draw(monitor: Recording, writers: Sequence[Any], step: int) -> None:
+        for tag, draw in PICTURES.items():
+            picture = pixels(draw, monitor.history)
+            for writer in writers:
+                writer.add_image(tag, picture, step, dataformats="HWC")
+
+
+def pixels(draw: Callable[[Any], Figure], history: Any) -> np.ndarray:
+    """[height, width, 3] of 0 to 255; drawn off screen, whatever style and backend the user's own plots have."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with style.context("default"):
+        canvas = FigureCanvasAgg(draw(history))
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,201 @@
+"""Claims held against what the runs left in their folders."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from initlab.errors import UserError
+from initlab.runs import open_run
+from initlab.runs.open_run import Run
+from initlab.textbook.claim import Claim, Figure, words_of
+from initlab.textbook.page import Page, same
+from initlab.textbook.running import Ran
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim in one setting.
+
+    values:  the figure of each run, or 1.0 where it has the finding, 0.0 where not.
+    limit:   of a comparison, the other setting's mean.
+    trouble: why there is nothing to check: a run that failed, a figure that no run has.
+    """
+
+    claim: Claim
+    setting: Mapping[str, str]
+    values: Sequence[float] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+    trouble: str = ""
+
+    @property
+    def n(self) -> int:
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        return math.fsum(self.values) / self.n if self.n and all(map(math.isfinite, self.values)) else self._odd
+
+    @property
+    def _odd(self) -> float:
+        """Of values that are not all finite: inf where they are all that, else nan."""
+        return self.values[0] if self.n and len(set(self.values)) == 1 else math.nan
+
+    @property
+    def std(self) -> float:
+        """Of the sample, with n - 1; nan for one value."""
+        finite = self.n > 1 and all(map(math.isfinite, self.values))
+        return statistics.stdev(self.values) if finite else math.nan
+
+    @property
+    def holds(self) -> bool:
+        claim = self.claim
+        if self.trouble or not self.n:
+            return False
+        if claim.figure is None:
+            return all(self.values) if claim.finding else not any(self.values)
+        near = claim.value is None or abs(self.mean - claim.value) <= claim.tolerance(self.n)
+        above = "above" not in self.limits or self.mean > self.limits["above"]
+        below = "below" not in self.limits or self.mean < self.limits["below"]
+        return near and above and below
+
+    @property
+    def got(self) -> str:
+        """What was seen, in words."""
+        if self.trouble:
+            return self.trouble
+        if self.claim.figure is None:
+            return f"in {sum(map(int, self.values))} of {self.n} runs"
+        spread = f" ± {self.std:.2g}" if self.n > 1 else ""
+        return f"{self.mean:.4g}{spread}"
+
+    @property
+    def expected(self) -> str:
+        """What had to be seen, with the number that another setting's mean turned out to be."""
+        words = self.claim.expected
+        for key in ("above", "below"):
+            if isinstance(getattr(self.claim, key), Mapping) and key in self.limits:
+                words += f" ({self.limits[key]:.4g})"
+        return words
+
+    @property
+    def sentence(self) -> str:
+        where = f" where {words_of(self.setting)}" if self.setting else ""
+        verdict = "holds" if self.holds else "does NOT hold"
+        return f"{self.claim.subject}{where}: {self.got} (n = {self.n}), expected {self.expected}: {verdict}"
+
+
+def check_page(page: Page, ran: Sequence[Ran]) -> list[Verdict]:
+    """Every claim in every setting that it is about."""
+    runs = {id(one): open_run(one.folder) for one in ran if not one.error}
+    return [_verdict(claim, setting, ran, runs) for claim in page.claims for setting in _matching(page, claim)]
+
+
+def _matching(page: Page, claim: Claim) -> Iterable[dict[str, str]]:
+    return (setting for setting in page.settings if same(claim.where, setting))
+
+
+def _verdict(claim: Claim, setting: Mapping[str, str], ran: Sequence[Ran], runs: Mapping[int, Run]) -> Verdict:
+    try:
+        values = _values(claim, setting, ran, runs)
+        limits = {}
+        for key in ("above", "below"):
+            limit = getattr(claim, key)
+            if isinstance(limit, Mapping):
+                limits[key] = Verdict(claim, {}, _values(claim, {**setting, **limit}, ran, runs)).mean
+            elif limit is not None:
+                limits[key] = limit
+        return Verdict(claim, setting, values, limits)
+    except UserError as error:
+        return Verdict(claim, setting, trouble=str(error))
+
+
+def _values(claim: Claim, setting: Mapping[str, str], ran: Sequence[Ran], runs: Mapping[int, Run]) -> list[float]:
+    """One a run of the setting."""
+    values = []
+    for one in ran:
+        if same(setting, one.setting):
+            if one.error:
+                raise UserError(f"a run failed: {one.error}")
+            values.append(_value(claim, runs[id(one)]))
+    if not values:
+        raise UserError(f"no run has {words_of(setting)}")
+    return values
+
+
+def _value(claim: Claim, run: Run) -> float:
+    if claim.figure is None:
+        kinds = {finding["kind"] for finding in run.findings}
+        wanted = claim.finding or claim.no_finding
+        return float(bool(kinds) if wanted == "any" else wanted in kinds)
+    value = figure_of(run, claim.figure)
+    if claim.over is None:
+        return value
+    under = figure_of(run, claim.over)
+    return value / under if under else math.nan
+
+
+def figure_of(run: Run, figure: Figure) -> float:
+    """The number of a run that the figure names.
+
+    Raises:
+        UserError: the run has no such figure, or not then.
+    """
+    if figure.name.startswith("test/"):
+        tested = (run.summary or {}).get("metrics", {})
+        if figure.name not in tested:
+            raise UserError(f"{figure}: the run has no such figure of the test set ({', '.join(tested)})")
+        return _number(tested[figure.name])
+    times, values = _layer_series(run, figure) if figure.of_layer else _metric_series(run, figure)
+    if not len(values):
+        raise UserError(f"{figure}: nothing was recorded")
+    if isinstance(figure.when, int):
+        at = values[times == figure.when]
+        if not len(at):
+            nearest = min(times, key=lambda t: abs(t - figure.when))
+            raise UserError(f"{figure}: nothing was recorded then; {figure.name}@{nearest} is nearest")
+        return float(at.iloc[-1])
+    if figure.when in ("first", "last"):
+        return float(values.iloc[0 if figure.when == "first" else -1])
+    return float(getattr(values, figure.when)(skipna=False))
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _metric_series(run: Run, figure: Figure) -> tuple[pd.Series, pd.Series]:
+    """Epochs and values."""
+    known = [column for column in run.metrics.columns if column not in ("epoch", "step")]
+    if figure.name not in known:
+        raise UserError(f"{figure}: the run reports no such figure ({', '.join(known) or 'it has no metrics.csv'})")
+    return run.metrics["epoch"], run.metrics[figure.name]
+
+
+def _layer_series(run: Run, figure: Figure) -> tuple[pd.Series, pd.Series]:
+    """Steps and values."""
+    assert figure.of_layer
+    layer, quantity = figure.of_layer
+    rows = run.rows
+    of_quantity = rows[rows["quantity"] == quantity]
+    one = of_quantity[of_quantity["layer"] == layer]
+    if one.empty:
+        known = list(dict.fromkeys(of_quantity["layer"]))
+        raise UserError(f"{figure}: {quantity} was recorded of {', '.join(map(str, known)) or 'nothing'}")
+    return one["step"], one["value"]
+
+
+def folders(ran: Sequence[Ran]) -> dict[tuple[tuple[str, str], ...], list[Path]]:
+    """The folders of the runs that ended well, by setting."""
+    found: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for one in ran:
+        if not one.error:
+            found.setdefault(tuple(one.setting.items()), []).append(one.folder)
+    return found
