@@ -3,7 +3,7 @@
     python scripts/findings_evidence.py run       # some minutes on one thread; continues where it was stopped
     python scripts/findings_evidence.py table     # how many have a finding, how near healthy runs come to the limits
 
-The runs are listed in evidence/healthy_and_broken.py. A row of docs/findings_runs.csv is a run:
+The runs are listed in evidence/healthy_and_broken.py. A row of docs/data/findings_runs.csv is a run:
 
     kind, run         healthy or broken; what is overridden
     acc, loss         of the validation set, after the last epoch
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from initlab.runs.open_run import Run
 
-CSV = Path(__file__).parents[1] / "docs" / "findings_runs.csv"
+CSV = Path(__file__).parents[1] / "docs" / "data" / "findings_runs.csv"
 COLUMNS = ("kind", "run", "acc", "loss", "outside", "dead", "saturated", "update", "findings")
 
 

@@ -1,13 +1,13 @@
 """How near does the forecast come to networks that are drawn? Every scheme with every activation, by width and depth.
 
     python scripts/forecast_accuracy.py run       # half an hour on one thread; resumes where it was stopped
-    python scripts/forecast_accuracy.py table     # cells by width, from docs/forecast_accuracy.csv
+    python scripts/forecast_accuracy.py table     # cells by width, from docs/data/forecast_accuracy.csv
 
 9 schemes x 5 activations x widths 16, 64 and 256, 5 and 30 layers deep; at widths 1024 and 2048 three schemes, three
-activations and 5 layers. A row of docs/forecast_accuracy.csv is a scheme, an activation, a width, a depth and a stretch
-of layers; evidence/coverage.py says what its columns are. Each draw has new weights and a batch of its own, rows with
-the sizes and the similarity of Fashion-MNIST; each scheme has a seed of its own. `init=lsuv` is not here: its std is 1
-within its tolerance by construction.
+activations and 5 layers. A row of docs/data/forecast_accuracy.csv is a scheme, an activation, a width, a depth and a
+stretch of layers; evidence/coverage.py says what its columns are. Each draw has new weights and a batch of its own,
+rows with the sizes and the similarity of Fashion-MNIST; each scheme has a seed of its own. `init=lsuv` is not here:
+its std is 1 within its tolerance by construction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-CSV = Path(__file__).parents[1] / "docs" / "forecast_accuracy.csv"
+CSV = Path(__file__).parents[1] / "docs" / "data" / "forecast_accuracy.csv"
 RUNS = {  # (width, depth): draws, rows of a batch
     (16, 5): (200, 64), (64, 5): (200, 64), (256, 5): (120, 64), (16, 30): (120, 64), (64, 30): (80, 64),
     (1024, 5): (30, 32), (2048, 5): (15, 32), (256, 30): (30, 64),

@@ -1,15 +1,15 @@
 """Does the forecast come true? Trains networks for real and holds the rule against them.
 
     python scripts/forecast_evidence.py run       # about an hour on one thread; continues where it was stopped
-    python scripts/forecast_evidence.py table     # AUC and held-out accuracy, from docs/forecast_evidence*.csv
+    python scripts/forecast_evidence.py table     # AUC and held-out accuracy, from docs/data/forecast_evidence*.csv
 
 8 initialisations x 5 activations x 5 depths x 2 optimisers x 2 seeds x 3 learning rates, width 128, batches of 64 from
 20,000 Fashion-MNIST images, 200 steps. A network "trains" if it classifies half of 2,000 held-out images right (chance:
 a tenth). Networks of one shape are trained as one stack (evidence/population.py says why that is fair);
 `experiment=forecast_evidence` is the same run by scripts/train.py, one network at a time. The other two records:
 
-    python scripts/forecast_evidence.py run --width 32 --csv docs/forecast_evidence_width_32.csv
-    python scripts/forecast_evidence.py run --momentum 0 --seeds 1 --csv docs/forecast_evidence_no_momentum.csv
+    python scripts/forecast_evidence.py run --width 32 --csv docs/data/forecast_evidence_width_32.csv
+    python scripts/forecast_evidence.py run --momentum 0 --seeds 1 --csv docs/data/forecast_evidence_no_momentum.csv
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs" / "data"
 CSV = DOCS / "forecast_evidence.csv"
 COLUMNS = ("init", "activation", "depth", "optimizer", "lr", "seed", "acc", "loss")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu")

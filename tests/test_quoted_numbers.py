@@ -38,19 +38,19 @@ def claimed(page: str, about: str, where: str = "") -> Any:
 
 
 def healthy(column: str) -> float:
-    rows = pd.read_csv(DOCS / "findings_runs.csv")
+    rows = pd.read_csv(DOCS / "data" / "findings_runs.csv")
     return float(rows[rows["kind"] == "healthy"][column].max())
 
 
 def kinds() -> list[int]:
-    rows = pd.read_csv(DOCS / "findings_runs.csv")
+    rows = pd.read_csv(DOCS / "data" / "findings_runs.csv")
     return [int((rows["kind"] == kind).sum()) for kind in ("healthy", "broken")]
 
 
 def coverage() -> list[Any]:
     """Of the bands of outputs, then of gradients: cells with under 93 %, with a band, with over 97 %, each by more than
     two standard errors."""
-    table = pd.read_csv(DOCS / "forecast_accuracy.csv")
+    table = pd.read_csv(DOCS / "data" / "forecast_accuracy.csv")
     low, cells, high = [], [], []
     for what in ("", "gradient_"):
         inside = table[f"{what}inside"].dropna()
@@ -113,13 +113,13 @@ QUOTES: list[tuple[Path, str, Callable[[], Iterable[Any]]]] = [
     (MONITOR, r"of (\d+) short healthy runs none has, of (\d+) broken ones all have", kinds),
     (MONITOR, r"(\d+) healthy runs leave it by at most ([\d.]+)", lambda: [kinds()[0], f"{healthy('outside'):.1f}"]),
     (
-        ROOT / "src/initlab/monitor/findings.py",
+        ROOT / "src/initlab/diagnosis/findings.py",
         r"healthy runs have at most ([\d.]+)\. .* Healthy runs reach ([\d.]+) by training\..* factor of up to ([\d.]+) "
         r"in (\d+) healthy runs",
         lambda: [f"{healthy('dead'):.2g}", f"{healthy('saturated'):.2g}", f"{healthy('outside'):.2g}", kinds()[0]],
     ),
     (
-        ROOT / "src/initlab/monitor/update_findings.py",
+        ROOT / "src/initlab/diagnosis/update_findings.py",
         r"softmax regression from zeros has ([\d.]+)",
         lambda: [f"{healthy('update'):.3f}"],
     ),
@@ -161,7 +161,7 @@ def test_torchs_linear_regression_is_twenty_times_closer() -> None:
 
 def test_what_the_readme_says_of_the_errors_of_the_rule_is_so() -> None:
     """Accuracies by the evidence's own measure: half of the held-out images right is "trains"."""
-    with open(DOCS / "forecast_evidence.csv", newline="") as file:
+    with open(DOCS / "data" / "forecast_evidence.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["optimizer"] == "sgd" and row["depth"] == "40"]
     best: dict[str, float] = {}
     he: dict[tuple[str, str], list[float]] = {}

@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.blame import refused
+from initlab.checks.shipped_class import shipped_class
 
 OF_EITHER_TASK = ("initlab.data.CSVTable",)
 
@@ -24,7 +25,7 @@ def build(cfg: DictConfig, group: str, **more: Any) -> Any:
     node: Any = OmegaConf.to_container(part, resolve=True) if part else None
     if node is None:
         return None
-    if node.get("_target_") not in OF_EITHER_TASK:
+    if group != "data" or shipped_class(node["_target_"]) not in OF_EITHER_TASK:
         node.pop("task", None)
     try:
         return instantiate(node, _convert_="all", **more)

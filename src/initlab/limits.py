@@ -2,8 +2,8 @@
 the forecast judges by before a run and the findings after it.
 
 decades = log10(g_1 / g_L), g_l the std of the gradient of the loss with respect to the output of hidden layer l. The
-limits are those with the most runs right in docs/forecast_evidence.csv; `python scripts/forecast_evidence.py table`
-fits them anew.
+limits are those with the most runs right in docs/data/forecast_evidence.csv, as fitted by
+`python scripts/forecast_evidence.py table`.
 """
 
 LOST = {"sgd": -2.25, "adam": -5.5}  # decades; SGD with momentum, and Adam for all whose step keeps its length

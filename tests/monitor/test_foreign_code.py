@@ -33,7 +33,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from initlab.callbacks import SignalMonitor
 from initlab.errors import UserError
-from initlab.monitor import kernels, layer_probe, rows_out
+from initlab.monitor import Observer, kernels, layer_probe, rows_out
 from initlab.monitor.watched_fit import WatchedFit
 
 pytestmark = pytest.mark.filterwarnings(
@@ -590,7 +590,7 @@ def test_an_error_anywhere_in_the_monitor_costs_numbers_only(
 
 
 def test_an_observer_in_which_something_fails_is_asked_no_more(tmp_path: Path, notes: list[str]) -> None:
-    class Observer:
+    class Failing(Observer):
         def __init__(self, error: type[Exception]) -> None:
             self.error, self.asked = error, 0
 
@@ -603,13 +603,13 @@ def test_an_observer_in_which_something_fails_is_asked_no_more(tmp_path: Path, n
 
         def on_end(self, monitor: Any, trainer: Any) -> None: ...
 
-    observer = Observer(ValueError)
+    observer = Failing(ValueError)
     alone = trained(Model, tmp_path / "alone")
     assert same_bits(trained(Model, tmp_path / "watched", monitor(observers=[observer])), alone)
     assert observer.asked == 1
-    assert notes == ["Observer failed (ValueError: on purpose); the training continues without it"]
+    assert notes == ["Failing failed (ValueError: on purpose); the training continues without it"]
     with pytest.raises(UserError, match="on purpose"):  # a run may be stopped so
-        trained(Model, tmp_path / "stopped", monitor(observers=[Observer(UserError)]))
+        trained(Model, tmp_path / "stopped", monitor(observers=[Failing(UserError)]))
 
 
 def test_files_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:

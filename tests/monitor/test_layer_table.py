@@ -53,6 +53,7 @@ def test_printed_at_the_first_rows_and_at_the_end(capsys: pytest.CaptureFixture[
     observer: Any = LayerTable()
     rows = [{"step": 0, "layer": "a", "quantity": "std", "value": 1.5}]
     said: Callable[[], str] = lambda: capsys.readouterr().out  # noqa: E731
+    observer.on_start(Monitor)
     observer.on_rows(Monitor, None, rows)
     first = said()
     assert "the layers at step 0" in first

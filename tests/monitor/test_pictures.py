@@ -218,6 +218,7 @@ def test_pictures_before_the_end_take_less_than_a_share_of_the_run(monkeypatch: 
     monkeypatch.setattr(SignalPictures, "_draw", staticmethod(draw))
     monkeypatch.setattr(signal_pictures, "tensorboard_writers", lambda trainer: [SimpleNamespace(add_scalar=print)])
     observer, monitor = SignalPictures(), SimpleNamespace(history=History())
+    observer.on_start(monitor)  # type: ignore[arg-type]
     for step in range(3600):
         observer.on_rows(monitor, None, [{"step": step, "layer": "a", "quantity": "std", "value": 1.0}])  # type: ignore[arg-type]
         now[0] += 1.0

@@ -21,7 +21,7 @@ from initlab.data.batches import Batches
 from initlab.errors import UserError
 from initlab.init import Kaiming, Normal, initialize
 from initlab.models import MLP
-from initlab.monitor import kernels, tag
+from initlab.monitor import Observer, kernels, tag
 from initlab.monitor.budget import Cadence
 from initlab.monitor.choice import choose_layers
 from initlab.seeds import generator
@@ -383,7 +383,7 @@ def test_tensorboard_says_what_the_csv_says(fit: Callable[..., Any], tmp_path: P
 
 
 def test_observers_see_every_row_once_and_the_end(fit: Callable[..., Any], tmp_path: Path) -> None:
-    class Observer:
+    class Watching(Observer):
         def __init__(self) -> None:
             self.rows: list[dict[str, Any]] = []
             self.ends = 0
@@ -395,7 +395,7 @@ def test_observers_see_every_row_once_and_the_end(fit: Callable[..., Any], tmp_p
         def on_end(self, monitor: SignalMonitor, trainer: Any) -> None:
             self.ends += 1
 
-    observer = Observer()
+    observer = Watching()
     watch = monitor(observers=[observer])
     fit(mlp(), Noise(), callbacks=[watch], max_epochs=2)
     seen = {(r["step"], r["layer"], r["quantity"]): r["value"] for r in observer.rows}

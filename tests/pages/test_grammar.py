@@ -11,7 +11,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initlab.config import compose
 from initlab.diagnosis.findings import ORDER
 from initlab.errors import UserError
 from initlab.explain import explain
@@ -136,13 +135,6 @@ def test_whatever_stands_in_picture_is_read_or_refused(given_keys: dict[str, Any
         read_picture(CURVE | given_keys)
     except UserError:
         return
-
-
-def test_it_is_refused_before_a_run_begins() -> None:
-    with pytest.raises(UserError, match=r"expect\[0\]\.figur: no such key"):
-        compose("experiment=d2l_linear", "expect=[{figur: val/acc}]", run_dir="x")
-    with pytest.raises(UserError, match=r"picture\.draw=pie"):
-        compose("experiment=d2l_linear", "picture.draw=pie", run_dir="x")
 
 
 def test_a_claim_about_a_setting_that_is_not_swept_is_refused() -> None:

@@ -174,7 +174,7 @@ def test_the_environment_names_versions_threads_and_commit(tmp_path: Path) -> No
 
 CLAIMS = """
 import sys
-from initlab.config import new_folder
+from initlab.footprint import new_folder
 print("ready", flush=True)
 sys.stdin.readline()
 print(new_folder("outputs/runs/now"), flush=True)

@@ -121,7 +121,7 @@ def test_a_narrow_deep_network_is_predicted_as_it_is_drawn() -> None:
 
 def test_the_record_has_few_cells_in_which_a_band_is_too_narrow_or_too_wide() -> None:
     """What docs/forecast.md reports of the record: by two standard errors, or one draw where all are inside."""
-    with open(Path(__file__).parents[2] / "docs" / "forecast_accuracy.csv", newline="") as file:
+    with open(Path(__file__).parents[2] / "docs" / "data" / "forecast_accuracy.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {int(row["width"]) for row in rows} == {16, 64, 256, 1024, 2048}
     for what, narrow, wide in (("", 0.01, 0.04), ("gradient_", 0.01, 0.12)):

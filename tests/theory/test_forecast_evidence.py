@@ -1,4 +1,4 @@
-"""The numbers that the forecast prints of itself, against the runs in docs/forecast_evidence*.csv."""
+"""The numbers that the forecast prints of itself, against the runs in docs/data/forecast_evidence*.csv."""
 
 import importlib
 import sys

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig
@@ -16,6 +17,7 @@ from initlab.errors import UserError
 from initlab.forecasting.from_config import forecast_run
 from initlab.forecasting.in_run import forecast_before
 from initlab.forecasting.report import report
+from initlab.models import MLP
 from initlab.report.run_files import read_run
 from initlab.shipped import CONFIGS
 
@@ -120,6 +122,29 @@ def test_a_model_of_your_own_is_told_what_to_do(tmp_path: Path) -> None:
         forecast_run(cfg)
     forecast_before(cfg, tmp_path)  # a run goes on without
     assert list(tmp_path.iterdir()) == []
+
+
+class Derived(MLP):
+    """Another loss to report, the same network."""
+
+    def configure_optimizers(self) -> object:
+        return super().configure_optimizers()
+
+
+class OtherNetwork(MLP):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return super().forward(X) / 2
+
+
+def test_a_model_that_derives_from_ours_has_its_forecast_unless_it_computes_something_else() -> None:
+    """A forward pass of its own makes another network, of which the recursion knows nothing."""
+    cfg = config("model.depth=3")
+    own = forecast_run(cfg)
+    cfg.model._target_ = f"{__name__}.Derived"
+    assert forecast_run(cfg).record() == own.record()
+    cfg.model._target_ = f"{__name__}.OtherNetwork"
+    with pytest.raises(UserError, match="OtherNetwork: the forecast knows chains"):
+        forecast_run(cfg)
 
 
 def test_a_run_says_one_line_and_keeps_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

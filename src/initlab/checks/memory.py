@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from initlab.checks.shipped_class import shipped_class
 from initlab.errors import UserError
 
 CHAINS = ("initlab.models.MLP", "initlab.models.MLPRegression")
@@ -42,10 +43,11 @@ def check_model(plain: dict[str, Any], num_inputs: int, num_outputs: int, num_ro
     """Raise UserError for a shipped model whose training needs more memory than there is."""
     model, optimizer = plain["model"], plain["optimizer"]
     hidden: list[int] = []
-    if model["_target_"] in CHAINS:
+    kind = shipped_class(model["_target_"])
+    if kind in CHAINS:
         given = model.get("num_hiddens")
         hidden = [model["width"]] * model["depth"] if given is None else given
-    elif model["_target_"] not in NO_HIDDEN:
+    elif kind not in NO_HIDDEN:
         return
     widths = [num_inputs, *hidden, num_outputs]
     parameters = sum((a + 1) * b for a, b in pairwise(widths))

@@ -40,7 +40,7 @@ class Layer:
 
     std:       in the typical (median) draw of the weights, over units and inputs.
     low, high: two sigma of the draws, of weights and of batches: 95 % of them lie between, 93 to 97 % in nearly all
-        networks of docs/forecast_accuracy.csv; None where one draw cannot be predicted.
+        networks of docs/data/forecast_accuracy.csv; None where one draw cannot be predicted.
     mean_after: what the activation behind it puts out on average.
     similarity: E[z . z'] / E[z . z] of two inputs in a typical draw; 1: the layer no longer tells them apart.
     grad:      std of d loss / dz over that of the last layer before the output; grad_low, grad_high: its band, None too

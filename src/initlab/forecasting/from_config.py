@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from initlab.checks.shipped_class import shipped_class
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast, forecast
 from initlab.forecasting.rates import STEPS, Rate
@@ -38,15 +39,17 @@ def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
     model, data = plain["model"], plain["data"]
     hidden: list[int] = []
-    if model["_target_"] in CHAINS:
+    kind = shipped_class(model["_target_"])
+    if kind in CHAINS:
         hidden = model["num_hiddens"] or [model["width"]] * model["depth"]
-    elif model["_target_"] not in NO_HIDDEN:
+    elif kind not in NO_HIDDEN:
         raise UserError(
-            f"model={model['_target_']}: the forecast knows chains of dense layers, model=mlp or mlp_regression; "
+            f"model={model['_target_']}: the forecast knows chains of dense layers, model=mlp or mlp_regression, "
+            "and classes that derive from theirs; "
             "for one of your own call initlab.forecast"
         )
     inputs, num_inputs, num_outputs, batch, steps_per_epoch = _data(cfg, data)
-    loss = "cross_entropy" if model["_target_"] in CLASSIFIERS else model["loss"]
+    loss = "cross_entropy" if kind in CLASSIFIERS else model["loss"]
     judged = loss == "cross_entropy" or not hidden  # the record has no regression with hidden layers
     asked: dict[str, Any] = {
         "activation": model.get("activation", "identity"),
@@ -88,14 +91,14 @@ def _steps(trainer: dict[str, Any], steps_per_epoch: int) -> float:
 
 def _data(cfg: DictConfig, data: dict[str, Any]) -> tuple[Inputs, int, int, int, int]:
     """Moments, inputs, outputs, rows of a batch, batches of an epoch."""
-    batch = data.get("batch_size", 1)
-    if data["_target_"] == "initlab.data.FashionMNIST":
+    kind, batch = shipped_class(data["_target_"]), data.get("batch_size", 1)
+    if kind == "initlab.data.FashionMNIST":
         height, width = data["resize"]
         batches = math.ceil((60_000 - data["num_val"]) / batch)
         return (FASHION_MNIST if data["normalize"] else FASHION_MNIST_RAW), height * width, 10, batch, batches
-    if data["_target_"] == "initlab.data.SyntheticRegression":
+    if kind == "initlab.data.SyntheticRegression":
         return STANDARD_NORMAL, len(data["w"]), 1, batch, math.ceil(data["num_train"] / batch)
-    if data["_target_"] in READ:
+    if kind in READ:
         from initlab.build import build
 
         return _read(build(cfg, "data"), data)

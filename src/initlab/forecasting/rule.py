@@ -1,8 +1,8 @@
 """Will it train? The rule, in one place.
 
 A run "trains" if it classifies half of 2,000 held-out images right after 200 steps (chance: a tenth). The rule has two
-parts, both predicted and both fitted to docs/forecast_evidence*.csv (8 initialisations, 5 activations, depth 2 to 40,
-widths 128 and 32, SGD with and without momentum, Adam, three learning rates each):
+parts, both predicted and both fitted to docs/data/forecast_evidence*.csv (8 initialisations, 5 activations, depth 2 to
+40, widths 128 and 32, SGD with and without momentum, Adam, three learning rates each):
 
 decades = log10(g_1 / g_L): how far the gradient of the first layer is from that of the last one before the output.
 Outside its limits no learning rate trained. Inside them a network trains with a suitable one: between the limits of

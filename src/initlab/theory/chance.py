@@ -14,7 +14,7 @@ a' = da / d log q,
 What shows of a layer itself has the chance of its n units in addition. Orthogonal weights keep the length of every
 vector, or lose what a projection loses: their k lacks the part that is in z^2, 2 a^2 c^2.
 
-No factor here was fitted: docs/forecast_accuracy.csv holds it against drawn networks.
+No factor here was fitted: docs/data/forecast_accuracy.csv holds it against drawn networks.
 """
 
 from __future__ import annotations
