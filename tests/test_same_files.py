@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from initlab.config import compose
 from initlab.run import train
 
-TIMES = ("seconds", "started")  # keys of summary.json and environment.json
+DRAWN = ("seconds", "started", "run_id")  # keys of summary.json and environment.json: times, and the id of a run
 DATE = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", re.MULTILINE)  # in run.log
 EVENTS = re.compile(r"events\.out\.tfevents\.\d+\..*\.(\d+)$")  # TensorBoard's names: time, host, process, number
 
@@ -36,12 +36,13 @@ def content(path: Path, folder: Path) -> Any:
     if path.suffix == ".ckpt":
         saved = torch.load(path, weights_only=True)
         assert saved["run"].pop("seconds") > 0
+        assert saved.pop("run_id")
         return dict(leaves(saved, "", str(folder)))
     if "tfevents" in path.name:
         return [event.SerializeToString() for event in timeless(path)]
     data = path.read_bytes().replace(str(folder).encode(), b"")
     if path.suffix == ".json" and isinstance(parsed := json.loads(data), dict):
-        return {key: value for key, value in parsed.items() if key not in TIMES}
+        return {key: value for key, value in parsed.items() if key not in DRAWN}
     return DATE.sub(b"", data)
 
 

@@ -42,6 +42,7 @@ from initlab.runs.config_file import read_config
 from initlab.runs.ending import StopAgain, ending_of
 from initlab.runs.resumable import check_fits, check_resumable
 from initlab.runs.resume import LIMITS, WITHOUT
+from initlab.runs.run_dir import RUN_ID, new_id
 from initlab.runs.set_aside import before_the_end, put_back
 from initlab.seeds import generator
 from initlab.starting import Starting
@@ -102,7 +103,7 @@ def _train(
         _check_monitors(cfg, model, callbacks)
 
         start.step = saved["global_step"] if saved else 0
-        start.trainer = trainer = _trainer(cfg, [*callbacks, stopping], step=start.step if saved else None)
+        start.trainer = trainer = _trainer(cfg, run_dir, [*callbacks, stopping], start.step if saved else None)
         if saved is not None:
             check_fits(saved, trainer, model, run_dir.last_checkpoint)
         _several_updates_a_call(cfg, trainer, model, data, saved)
@@ -164,15 +165,28 @@ def _take_up(run_dir: RunDir, cfg: DictConfig) -> tuple[dict[str, Any] | None, b
     if not path.exists():
         return None, False
     try:
-        saved = read_checkpoint(path)
+        saved = read_checkpoint(path, run=run_dir)
         check_resumable(saved, path)
     except UserError as error:
-        others = [path for path in (path.with_name("best.ckpt"),) if path.is_file()]
-        instead = f"put {others[0]} in its place to go on from there, or " if others else ""
+        best = path.with_name("best.ckpt")
+        instead = f"put {best} in its place to go on from there, or " if _why_not(run_dir, best) is None else ""
         raise UserError(f"{error}; {instead}delete it to start this run from step 0") from None
+    best = path.with_name("best.ckpt")  # that the end of the run tests, where no later epoch is better
+    why = _why_not(run_dir, best) if best.exists() else None
+    if why is not None:
+        raise UserError(f"{why}; delete it to go on without the best epoch so far")
     if saved["epoch"] > cfg.trainer.max_epochs >= 0:
         raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has trained {saved['epoch']} already")
     return saved, further
+
+
+def _why_not(run_dir: RunDir, path: Path) -> UserError | None:
+    """What keeps a checkpoint from being one of the run's; None: it is one."""
+    try:
+        read_checkpoint(path, run=run_dir)
+    except UserError as error:
+        return error
+    return None
 
 
 def _asked_to_train_further(run_dir: RunDir, cfg: DictConfig) -> bool:
@@ -194,10 +208,11 @@ def _take_folder(run_dir: RunDir, cfg: DictConfig, saved: dict[str, Any] | None,
     if further:
         put_back(run_dir.last_checkpoint.parent)
     if saved is None:
-        run_dir.go_on(OmegaConf.to_yaml(own), {}, 0)
+        run_dir.go_on(OmegaConf.to_yaml(own), {}, 0, run_id=new_id())
     else:
         table = saved.get("epochs", {}).get("rows", {}).get("csv", {}).get("table")
-        run_dir.go_on(OmegaConf.to_yaml(own), saved["run"]["lengths"], saved["global_step"], table)
+        lengths, step = saved["run"]["lengths"], saved["global_step"]
+        run_dir.go_on(OmegaConf.to_yaml(own), lengths, step, table, saved.get(RUN_ID))
 
 
 def _finish(
@@ -318,7 +333,7 @@ def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
     return chosen
 
 
-def _trainer(cfg: DictConfig, callbacks: list[L.Callback], step: int | None) -> L.Trainer:
+def _trainer(cfg: DictConfig, run_dir: RunDir, callbacks: list[L.Callback], step: int | None) -> L.Trainer:
     """`step`: of the checkpoint that the run goes on from."""
     loggers = [build(cfg, f"logger.{name}", **_purge(node, step)) for name, node in cfg.logger.items() if node]
     try:
@@ -331,7 +346,7 @@ def _trainer(cfg: DictConfig, callbacks: list[L.Callback], step: int | None) -> 
             enable_checkpointing=True,  # not Lightning's own, as `Stopping` is a Checkpoint too
             enable_progress_bar=any(isinstance(c, L.pytorch.callbacks.ProgressBar) for c in callbacks),
             default_root_dir=str(cfg.run_dir),
-            plugins=[WholeCheckpointIO()],
+            plugins=[WholeCheckpointIO(run_dir)],
         )
     except Exception as error:
         cause: BaseException = error

@@ -18,6 +18,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.reading import open_file
+from initlab.runs.run_dir import RUN_ID, RunDir
 from initlab.runs.zip_records import check_zip
 
 # A checkpoint is a zip archive; its comment, the last bytes of the file, is the SHA-256 of all bytes before.
@@ -32,12 +33,21 @@ class WholeCheckpointIO(TorchCheckpointIO):
     Lightning 2.6 stages a checkpoint in the temp folder and moves it: where that is another file system the move is
     a copy, and a kill in the middle leaves a broken checkpoint under the good name (6 of 14 kills). The digest is in
     the file, so that both are there or neither; `torch.load` reads such a file as any.
+
+    Args:
+        run: whose they are: each gets its id, and one that another run wrote is not loaded.
     """
+
+    def __init__(self, run: RunDir | None = None) -> None:
+        super().__init__()
+        self.run = run
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         os.makedirs(os.path.dirname(os.fspath(path)), exist_ok=True)
+        if self.run is not None and self.run.id is not None:
+            checkpoint = checkpoint | {RUN_ID: self.run.id}
         content = io.BytesIO()  # in memory first: torch's writer turns a full disk into an error about itself
         torch.save(checkpoint, content)
         content.seek(-2, os.SEEK_END)  # where the length of the comment is
@@ -50,27 +60,29 @@ class WholeCheckpointIO(TorchCheckpointIO):
         self, path: str | os.PathLike[str], map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
         """Tensors and plain values only, whatever `weights_only` says."""
-        return read_checkpoint(path, map_location)
+        return read_checkpoint(path, map_location, self.run)
 
 
-def read_checkpoint(path: str | os.PathLike[str], map_location: Any = "cpu") -> dict[str, Any]:
-    """The content of a checkpoint file.
+def read_checkpoint(
+    path: str | os.PathLike[str], map_location: Any = "cpu", run: RunDir | None = None
+) -> dict[str, Any]:
+    """The content of a checkpoint file, of that run.
 
     Raises:
-        UserError: it is missing, cut off, altered, or holds more than tensors and plain values.
+        UserError: it is missing, cut off, altered, another run's, or holds more than tensors and plain values.
     """
     with sound_file(path) as file:
-        return _content(file, path, map_location)
+        return _content(file, path, map_location, run)
 
 
-def load_model(load: Any, path: Any, **more: Any) -> Any:
+def load_model(load: Any, path: Any, run: RunDir | None = None, **more: Any) -> Any:
     """`load(file, **more)`, Lightning's `load_from_checkpoint` of some class, with a file that was found sound.
 
     Raises:
         UserError: as `read_checkpoint`, or the class cannot be made from what the file holds.
     """
     with sound_file(path) as file:
-        content = _content(file, path, "cpu")
+        content = _content(file, path, "cpu", run)
         if "_instantiator" in content.get("hyper_parameters", {}):
             raise UserError(f"{path}: not loaded, as it names a function that would make the model")
         del content
@@ -131,7 +143,7 @@ def _sha256(file: BinaryIO, length: int) -> str:
     return digest.hexdigest()
 
 
-def _content(file: BinaryIO, path: Any, map_location: Any) -> dict[str, Any]:
+def _content(file: BinaryIO, path: Any, map_location: Any, run: RunDir | None) -> dict[str, Any]:
     try:
         content = torch.load(file, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:  # torch's own sentence advises to load it in the way that runs code
@@ -146,4 +158,6 @@ def _content(file: BinaryIO, path: Any, map_location: Any) -> dict[str, Any]:
         raise UserError(f"{path}: not a checkpoint, it has no state_dict")
     if not isinstance(content.get("hyper_parameters", {}), dict):
         raise UserError(f"{path}: not a checkpoint, its hyper_parameters have no names")
+    if run is not None:
+        run.check_own(content, path)
     return content

@@ -127,15 +127,15 @@ class Run:
     def model(self) -> LightningModule:
         """With its weights, on the CPU, ready to be evaluated; a run of your own model class must be importable."""
         from initlab.runs.checkpoint_io import load_model
+        from initlab.runs.run_dir import RunDir
 
         target = self.config.model._target_
         try:
             kind: Any = class_named(target)
         except Exception as error:
             raise UserError(f"{self.path / FILE}: model._target_={target}: {_line(error)}") from error
-        return cast(
-            "LightningModule", load_model(kind.load_from_checkpoint, self.checkpoint, map_location="cpu").eval()
-        )
+        model = load_model(kind.load_from_checkpoint, self.checkpoint, RunDir(self.path), map_location="cpu")
+        return cast("LightningModule", model.eval())
 
     @cached_property
     def data(self) -> LightningDataModule:

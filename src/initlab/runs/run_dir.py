@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import platform
+import secrets
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ FILES = (
     "findings.json", "forecast.json", "pruned.json", "run.log", "summary.json", "failed.json", "checkpoints/best.ckpt",
     "checkpoints/last.ckpt",
 )  # fmt: skip
+RUN_ID = "run_id"  # in environment.json and in each checkpoint, wherever the folder is moved
 FOLDERS = ("checkpoints", "checkpoints/before_the_end", "tensorboard")
 
 
@@ -36,7 +38,7 @@ class RunDir:
     """A folder that belongs to one run.
 
     config.yaml       the resolved config: what `open_run` rebuilds the run from
-    environment.json  command, Python, packages, processor, threads, git commit
+    environment.json  command, Python, packages, processor, threads, git commit, and the id of the run
     uncommitted.diff  what differed from that commit, if anything did
     metrics.csv       one row an epoch
     signal.csv        rows of step, layer, quantity, value
@@ -77,14 +79,19 @@ class RunDir:
         if diff:
             with whole_file(self.path / "uncommitted.diff") as file:
                 file.write(diff.encode("utf-8", "replace"))
-        self._write_json("environment.json", _environment() | {"git": git})
+        self._write_json("environment.json", {RUN_ID: new_id()} | _environment() | {"git": git})
         point_latest_to(self.path)
 
     def go_on(
-        self, config_yaml: str, lengths: Mapping[str, int], step: int, table: Mapping[str, Any] | None = None
+        self,
+        config_yaml: str,
+        lengths: Mapping[str, int],
+        step: int,
+        table: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
     ) -> None:
         """Take the folder again for the run that it holds, from a checkpoint made when the growing files had these
-        lengths and metrics.csv was `table`; what came later is removed."""
+        lengths and metrics.csv was `table`; what came later is removed. `run_id`: for one whose record is lost."""
         self.hold()
         self.check()
         shorter = cut_back(self.path, lengths, table)
@@ -103,7 +110,7 @@ class RunDir:
         changed = {name: now[name] for name in now if now[name] != begun[name] or name in ("started", "command")}
         before = environment.get("resumed", [])
         resumed = [*(before if isinstance(before, list) else []), {"step": step} | changed]
-        self._write_json("environment.json", (environment or now) | {"resumed": resumed})
+        self._write_json("environment.json", (environment or {RUN_ID: run_id} | now) | {"resumed": resumed})
         point_latest_to(self.path)
 
     def check(self) -> None:
@@ -122,6 +129,17 @@ class RunDir:
             return cast("dict[str, Any]", read_json(self.path / "environment.json", dict))
         except (FileNotFoundError, UserError):
             return {}
+
+    @property
+    def id(self) -> str | None:
+        """Drawn when the run began; none, for a run from before there were ids."""
+        return self.environment.get(RUN_ID)
+
+    def check_own(self, saved: Mapping[str, Any], path: Any) -> None:
+        """Raise UserError for a checkpoint that another run wrote; any may be its own where its record is lost."""
+        environment = self.environment
+        if environment and saved.get(RUN_ID) != environment.get(RUN_ID):
+            raise UserError(f"{path}: another run wrote this checkpoint, not the one in {self.path}")
 
     def hold(self) -> None:
         """Keep others out until `let_go`, or the process ends in whatever way. What is read of the folder before may
@@ -157,6 +175,11 @@ class RunDir:
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         with whole_file(self.path / name) as file:
             file.write((json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n").encode())
+
+
+def new_id() -> str:
+    """For a run; not of the random numbers that it trains by."""
+    return secrets.token_hex(8)
 
 
 def _without_nan(value: Any) -> Any:
