@@ -1,4 +1,4 @@
-"""Where there is no `fcntl`, as on Windows: everything imports, what locks nothing works, and a run says what it needs."""
+"""Without `fcntl`, as on Windows: all imports, what locks nothing works, and a run says what it needs."""
 
 import subprocess
 import sys

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.config_file import read_config
+from initlab.runs.locks import hold
 from initlab.sweeps import job_folder
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.lock import is_held
