@@ -11,11 +11,16 @@ Writes metrics.json and the pictures to `evaluation` in the run's folder.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from initlab.checks.rules import did_you_mean
 from initlab.cli.main import one_line_errors
 from initlab.errors import UserError
 from initlab.process.quick_imports import quick_imports
+
+if TYPE_CHECKING:
+    from initlab.runs import Run
 
 KEYS = ("run", "checkpoint", "weights", "allow")
 
@@ -33,7 +38,7 @@ def main() -> None:
         show_evaluation(run, evaluate(run))
 
 
-def chosen(words):
+def chosen(words: Sequence[str]) -> Run:
     """The run that the words name."""
     from initlab.runs import open_checkpoint, open_run
     from initlab.runs.allowed import allowed_names

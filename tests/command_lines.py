@@ -188,9 +188,8 @@ def _mistyped(key: str, place: int) -> str:
 
 
 @st.composite
-def one_word(draw: st.DrawFn, keys: Sequence[str]) -> str:
+def one_word(draw: st.DrawFn, keys: Sequence[str], shape: int) -> str:
     """An override, mostly of a key that is there; each group as often as another."""
-    shape = draw(st.integers(0, 19))
     group = draw(st.sampled_from(sorted({key.split(".")[0] for key in keys})))
     key = draw(st.sampled_from([key for key in keys if key.split(".")[0] == group]))
     value = draw(VALUES)
@@ -218,6 +217,7 @@ def one_word(draw: st.DrawFn, keys: Sequence[str]) -> str:
     return f"++{draw(st.sampled_from(MORE_KEYS))}={value}"
 
 
+SHAPES = range(20)
 NEW = ("foo", "eps", "nesterov", "verbose", "mode", "_args_", "_convert_", "_partial_", "_target_", "")
 OF_TRAINER = """
     profiler plugins num_nodes fast_dev_run val_check_interval log_every_n_steps inference_mode benchmark
@@ -232,12 +232,12 @@ MORE_KEYS = """
 """.split()
 
 
-def command_lines(keys: dict[tuple[str, ...], list[str]]) -> st.SearchStrategy[list[str]]:
-    """A base and one or two words."""
-    bases = st.sampled_from(sorted(keys))
-    return bases.flatmap(
-        lambda base: st.lists(one_word(keys[base]), min_size=1, max_size=2).map(lambda words: [*base, *SHORT, *words])
-    )
+@st.composite
+def command_lines(draw: st.DrawFn, keys: dict[tuple[str, ...], list[str]]) -> tuple[tuple[str, int], list[str]]:
+    """A base and one or two words; before them of what kind the line is: its model, and the first word's shape."""
+    base = draw(st.sampled_from(sorted(keys)))
+    shapes = draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=2))
+    return (base[0] + base[1], shapes[0]), [*base, *SHORT, *(draw(one_word(keys[base], shape)) for shape in shapes)]
 
 
 def here() -> dict[str, str]:

@@ -91,8 +91,9 @@ class Net(L.LightningModule):
         for i in range(6):
             layers += [torch.nn.Linear(sizes[i], sizes[i + 1]), torch.nn.ReLU()]
         self.net = torch.nn.Sequential(*layers[:-1])
-        for layer in self.net[::2]:
-            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        for name, weight in self.net.named_parameters():
+            if name.endswith("weight"):
+                torch.nn.init.kaiming_normal_(weight, nonlinearity="relu")
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         X, y = batch

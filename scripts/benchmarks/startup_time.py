@@ -41,11 +41,11 @@ def startup(rounds: int, threads: int) -> Times:
 
 def answers(folder: str) -> dict[str, Turn]:
     """What is answered without torch."""
-    line = {"COMP_LINE": TYPED, "COMP_POINT": str(len(TYPED))}
+    tab = process(folder, SCRIPT, "-sc", "query=bash", says="model=mlp", COMP_LINE=TYPED, COMP_POINT=str(len(TYPED)))
     return {
         "train.py --help": process(folder, SCRIPT, "--help", says="== Choices"),
         "train.py --cfg job": process(folder, SCRIPT, "--cfg", "job", says="lr: 0.1"),
-        "train.py model=<tab>": process(folder, SCRIPT, "-sc", "query=bash", says="model=mlp", **line),
+        "train.py model=<tab>": tab,
         "train.py init=kaimng": process(folder, SCRIPT, "init=kaimng", status=2, says="did you mean kaiming?"),
         "train.py lr=fast": process(folder, SCRIPT, "lr=fast", status=2, says="lr=fast: must be a number"),
     }

@@ -107,20 +107,21 @@ def report(cells: list[Cell], limits: dict[str, tuple[float, float]]) -> None:
         print(
             f"{optimizer}: {len(some)} cells, {sum(trains)} train; always guessing alike: {max(share, 1 - share):.3f}"
         )
-        for name, scores in {
+        scored: dict[str, list[float]] = {
             "-|decades|": [-abs(c.decades) for c in some],
             "margin to the limits": [margin(c, low, high) for c in some],
             "logit std": [c.logit_std for c in some],
             "depth alone": [-c.depth for c in some],
-        }.items():
+        }
+        for name, scores in scored.items():
             print(f"  AUC of {name:22}{auc(scores, trains):.3f}")
         print(f"  fitted to all           {low:+.2f} < decades < {high:+.2f}: {accuracy(some, low, high):.3f} right")
         print(f"  the limits.py           {limits[optimizer]}: {accuracy(some, *limits[optimizer]):.3f} right")
         clear, right = clear_and_right(some)
         print(f"  the verdict             clear {clear}, right {right}")
         for by in ("init", "activation", "depth"):
-            right, area = held_out(some, by)
-            print(f"  held out by {by:12}{right:.3f} right, AUC of the margin {area:.3f}")
+            share, area = held_out(some, by)
+            print(f"  held out by {by:12}{share:.3f} right, AUC of the margin {area:.3f}")
         wrong = [c for c in some if (margin(c, *limits[optimizer]) > 0) != c.trains]
         for (init, activation), group in itertools.groupby(wrong, key=lambda c: (c.init, c.activation)):
             cells_wrong = ", ".join(f"{c.depth} ({c.decades:+.1f}: {c.acc:.2f})" for c in group)

@@ -39,13 +39,14 @@ def train_population(
         net = Chain(widths, activation, bias=True)
         initialize(net, scheme, generator=generator("init", seed), batch=lambda: X[:256])
         nets.append(net)
-    weights = [
-        torch.stack([n.layers[i].weight.detach() for n in nets]).requires_grad_() for i in range(len(widths) - 1)
-    ]
-    biases = [
-        torch.stack([n.layers[i].bias.detach() for n in nets]).unsqueeze(1).requires_grad_()
-        for i in range(len(widths) - 1)
-    ]
+    drawn = [dict(net.named_parameters()) for net in nets]
+
+    def stacked(name: str) -> list[Tensor]:
+        """Of each layer, that of every network; [M, ...]."""
+        return [torch.stack([of[f"layers.{i}.{name}"].detach() for of in drawn]) for i in range(len(widths) - 1)]
+
+    weights = [weight.requires_grad_() for weight in stacked("weight")]
+    biases = [bias.unsqueeze(1).requires_grad_() for bias in stacked("bias")]
 
     def logits(rows: Tensor) -> Tensor:
         H = rows.expand(len(nets), *rows.shape)

@@ -10,6 +10,10 @@ from typing import Any, BinaryIO
 
 from initlab.errors import UserError
 
+# Without O_NONBLOCK the opening of a pipe waits until somebody writes to it. Windows has only the last.
+READ = os.O_RDONLY
+for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    READ |= getattr(os, _flag, 0)
 MOST = 16 * 2**20  # bytes of a file that a person could read
 MOST_ROWS = 2 * 2**30  # bytes of a table
 MOST_VALUES, DEEPEST = 20_000, 50  # of a config
@@ -41,8 +45,7 @@ def read_file(path: str | Path, most: int = MOST) -> bytes:
 def open_file(path: str | Path, most: int = MOST) -> BinaryIO:
     """The same, open."""
     try:
-        # Without O_NONBLOCK the opening of a pipe waits until somebody writes to it.
-        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
+        file = open(os.open(path, READ), "rb")  # noqa: SIM115
     except FileNotFoundError:
         raise
     except IsADirectoryError:

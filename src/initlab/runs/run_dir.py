@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import math
@@ -22,6 +21,7 @@ from initlab.runs.config_file import FILE
 from initlab.runs.event_files import put_in_order
 from initlab.runs.growing_files import cut_back
 from initlab.runs.latest import point_latest_to
+from initlab.runs.locks import hold
 from initlab.runs.reading import check_folder, check_no_links, read_json
 
 log = logging.getLogger(__name__)
@@ -150,14 +150,10 @@ class RunDir:
         """
         if self._held is not None:
             return
-        self._held = os.open(self.path, os.O_RDONLY)
         try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._held = hold(self.path)
         except BlockingIOError:
-            self.let_go()
             raise UserError(f"{self.path}: this run is still going on, in another process") from None
-        except OSError:  # a file system without locks
-            self.let_go()
 
     def let_go(self) -> None:
         """Others may take it."""

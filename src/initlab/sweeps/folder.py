@@ -13,8 +13,8 @@ from typing import Any
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.latest import point_latest_to
+from initlab.runs.locks import hold
 from initlab.sweeps.job_folder import check_own
-from initlab.sweeps.lock import hold
 from initlab.sweeps.record import NAME, Job, check_folders, read_record
 
 SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # repeat a setting, are none themselves

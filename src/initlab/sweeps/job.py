@@ -17,9 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.config_file import read_config
+from initlab.runs.locks import hold
 from initlab.sweeps import job_folder
 from initlab.sweeps.folder import SweepFolder
-from initlab.sweeps.lock import hold, is_held
+from initlab.sweeps.lock import is_held
 
 STOPPED = (130, 143)  # exit statuses of Ctrl-C and SIGTERM: these end the sweep
 

@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import threading
 from functools import cache
 from pathlib import Path
 
-
-def hold(path: Path) -> int | None:
-    """Keep other processes out of a file or folder until the descriptor is closed, or this process ends in any way.
-
-    None: the file system has no locks.
-
-    Raises:
-        BlockingIOError: another process holds it.
-    """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+from initlab.runs.locks import hold, wait_until_free
 
 
 def is_held(path: Path) -> bool:
@@ -51,7 +32,7 @@ def end_with_holder(path: Path) -> None:
 
     def wait() -> None:
         with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
+            wait_until_free(path)
             os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=wait, name="end with the sweep", daemon=True).start()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.errors import UserError
+from initlab.runs.reading import READ
 
 NAME = "sweep.json"
 OWN_FILES = ("sweep.json", "sweep.csv", "report.html", "optuna.db", "earlier", "submitit")  # of a sweep, not of a job
@@ -105,7 +106,7 @@ def _typed(value: Any, kind: Any, name: str, of: Any = None) -> Any:
 
 def _bytes(file: Path) -> bytes:
     """Of an ordinary file of a size that a record can have; others never end, or have no end."""
-    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb", closefd=True) as opened:
+    with open(os.open(file, READ | getattr(os, "O_NOFOLLOW", 0)), "rb", closefd=True) as opened:
         status = os.fstat(opened.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a file")

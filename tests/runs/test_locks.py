@@ -1,0 +1,51 @@
+"""Without `fcntl`, as on Windows: all imports, what locks nothing works, and a run says what it needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from initlab.config import CONFIGS
+
+pytestmark = pytest.mark.slow
+
+WITHOUT = """
+import os, runpy, sys
+for name in ("fcntl", "termios", "resource", "pwd", "grp"):
+    sys.modules[name] = None
+for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOFOLLOW"):
+    delattr(os, name)
+"""
+IMPORTS = """
+import importlib, pkgutil
+import hydra_plugins, initlab
+for package in (initlab, hydra_plugins):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+from initlab.runs.reading import read_file
+assert read_file("rows.csv") == b"1\\n"
+"""
+SCRIPT = "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+WORDS = ["model=linear", "data=synthetic_regression", "init=normal"]
+
+
+def without_fcntl(code: str, *words: str, cwd: Path) -> tuple[int, str]:
+    """Exit status and standard error."""
+    said = subprocess.run(
+        [sys.executable, "-c", WITHOUT + code, *words], capture_output=True, text=True, cwd=cwd, check=False
+    )
+    return said.returncode, said.stderr
+
+
+def test_every_module_imports_and_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(b"1\n")
+    assert without_fcntl(IMPORTS, cwd=tmp_path) == (0, "")
+
+
+def test_a_run_and_a_sweep_say_what_they_need_and_leave_nothing(tmp_path: Path) -> None:
+    sentence = "error: a run's folder is locked with fcntl, which Windows lacks: train on Linux, on macOS or in WSL\n"
+    train = str(CONFIGS.parent / "scripts" / "train.py")
+    for words in (WORDS, ["-m", "seed=1,2", *WORDS]):
+        assert without_fcntl(SCRIPT, train, *words, cwd=tmp_path) == (2, sentence)
+    assert not list(tmp_path.iterdir())
