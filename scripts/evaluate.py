@@ -32,8 +32,8 @@ def main() -> None:
     with one_line_errors():
         run = chosen(words)
         with quick_imports():
-            from initlab.console import show_evaluation
             from initlab.evaluation import evaluate
+            from initlab.evaluation.terminal import show_evaluation
 
         show_evaluation(run, evaluate(run))
 

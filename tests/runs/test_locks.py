@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from initlab.config import CONFIGS
+from initlab.shipped import CONFIGS
 
 pytestmark = pytest.mark.slow
 

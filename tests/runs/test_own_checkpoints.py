@@ -10,8 +10,8 @@ import torch
 from initlab.config import compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
+from initlab.run import train
 from initlab.runs import open_checkpoint, open_run
-from initlab.train import train
 
 WORDS = [
     "model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1", "data.num_train=64",
