@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from initlab.errors import UserError
@@ -21,14 +22,13 @@ def draw(run: Path) -> None:
     from initlab.monitor.rows_in import read_history
 
     history = read_history(run)
-    from PIL import Image
-
-    from initlab.plots.signal_pictures import PICTURES, pixels
+    from initlab.plots.signal_pictures import PICTURES
+    from initlab.plots.style import save
 
     (run / "pictures").mkdir(exist_ok=True)
     for picture in PICTURES.values():
         path = run / "pictures" / f"{picture.__name__}.png"
-        Image.fromarray(pixels(picture, history)).save(path)
+        save(partial(picture, history), path)
         print(path)
 
 

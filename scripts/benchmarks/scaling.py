@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BATCH_SIZES, WIDTHS, DEPTHS = (16, 64, 256, 1024, 4096), (64, 256, 1024, 4096), (1, 5, 20, 50)
 BATCH_SIZE, WIDTH, DEPTH = 256, 256, 1  # of the others, while one varies
@@ -119,20 +122,20 @@ def report(points: list[Point], arguments: dict[str, Any], target: Path) -> None
     target.parent.mkdir(parents=True, exist_ok=True)
     record = {"arguments": arguments, "platform": platform.platform(), "points": [asdict(p) for p in points]}
     target.write_text(json.dumps(record, indent=2) + "\n")
-    draw(points, target.with_suffix(".png"))
+    from initlab.plots.style import save
+
+    save(lambda: draw(points), target.with_suffix(".png"))
 
 
-def draw(points: list[Point], path: Path) -> None:
+def draw(points: list[Point]) -> Figure:
     """Seconds of an epoch over what varies, a panel each, logarithmic; dashed: the arithmetic alone."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from initlab.plots.style import BLUE, ORANGE, new_figure, plain
 
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 3.8)
     axes = figure.subplots(1, 3, sharey=True)
     for panel, axis in zip(axes, ("batch size", "width", "depth"), strict=True):
         of_axis = [p for p in points if p.axis == axis]
-        for color, threads in zip(("#0072b2", "#d55e00"), sorted({p.threads for p in points}), strict=False):
+        for color, threads in zip((BLUE, ORANGE), sorted({p.threads for p in points}), strict=False):
             line = sorted((p for p in of_axis if p.threads == threads), key=lambda p: p.value)
             x = [p.value for p in line]
             words = f"{threads} thread" + ("s" if threads > 1 else "")
@@ -144,8 +147,8 @@ def draw(points: list[Point], path: Path) -> None:
         panel.set_xticks(values, [f"{v}" for v in values])
         panel.minorticks_off()
         panel.grid(alpha=0.25)
-        panel.spines[["top", "right"]].set_visible(False)
+        plain(panel)
     axes[0].set_ylabel("seconds a training epoch (60,000 rows)")
     axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle("A training epoch of the MLP 784-256-10 as one thing varies, and its matrix products alone")
-    figure.savefig(path, dpi=130)
+    return figure

@@ -80,11 +80,10 @@ def page(sheet: Sheet) -> None:
 def picture(figures: dict[str, Any]) -> Figure:
     import numpy as np
 
-    from foundation_pages.drawing import BLUE, ORANGE, canvas, plain
-    from initlab.plots.evaluation import FAINT, INK
+    from initlab.plots.style import BLUE, FAINT, INK, ORANGE, new_figure, plain
 
     x = np.array(figures["x"])
-    figure = canvas(9.6, 5.0)
+    figure = new_figure(9.6, 5.0)
     panels = figure.subplots(2, 4, sharex=True).flat
     for name, curve in figures["curves"].items():
         ax = plain(next(panels))

@@ -162,10 +162,9 @@ WIDE = {"λ": 30, "W1": 17, "W2": 17}  # points that an arrow ends before the mi
 
 
 def picture(figures: dict[str, Any]) -> Figure:
-    from foundation_pages.drawing import BLUE, ORANGE, canvas
-    from initlab.plots.evaluation import FAINT, INK
+    from initlab.plots.style import BLUE, FAINT, INK, ORANGE, new_figure
 
-    figure = canvas(11.2, 4.2)
+    figure = new_figure(11.2, 4.2)
     ax = figure.add_subplot()
     ax.set_axis_off()
     ax.set_aspect("equal")

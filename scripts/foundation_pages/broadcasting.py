@@ -88,19 +88,18 @@ def by_rows(vector: Tensor, matrix: Tensor) -> Tensor:
 
 
 def picture(figures: dict[str, Any]) -> Figure:
-    from foundation_pages.drawing import BLUE, ORANGE, canvas, heading, note, plain
     from foundation_pages.memory import MIB
-    from initlab.plots.evaluation import INK
+    from initlab.plots.style import BLUE, INK, ORANGE, SMALL, heading, new_figure, plain
 
     names = ["x and y", "x - y, broadcast", "x - y, both stretched\nand copied first"]
     values = [figures[name] / MIB for name in ("before", "after", "copied")]
     published = [figures["published"]["before"], figures["published"]["after"]]
-    figure = canvas(8.6, 2.8)
+    figure = new_figure(8.6, 2.8)
     ax = plain(figure.add_subplot())
     ax.barh(range(3), values, height=0.55, color=[BLUE, BLUE, ORANGE])
     ax.plot(published, range(2), "D", color=INK, markersize=6, fillstyle="none", label="course notebook")
     for i, value in enumerate(values):
-        note(ax, value + 0.02 * max(values), i, f"{value:,.3f} MiB", va="center")
+        ax.text(value + 0.02 * max(values), i, f"{value:,.3f} MiB", fontsize=SMALL, color=INK, va="center")
     ax.set_xlim(0, 1.2 * max(values))
     ax.set_yticks(range(3), names, fontsize=10, color=INK)
     ax.tick_params(axis="y", length=0)

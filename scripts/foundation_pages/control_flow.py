@@ -73,11 +73,10 @@ def page(sheet: Sheet) -> None:
 def picture(figures: dict[str, Any]) -> Figure:
     import numpy as np
 
-    from foundation_pages.drawing import BLUE, ORANGE, canvas, heading, plain
-    from initlab.plots.evaluation import FAINT
+    from initlab.plots.style import BLUE, FAINT, ORANGE, heading, new_figure, plain
 
     a, value, slopes = (np.array(figures[key]) for key in ("a", "f", "slope"))
-    figure = canvas(8.6, 3.9)
+    figure = new_figure(8.6, 3.9)
     left, right = figure.subplots(1, 2)
     for ax in (plain(left), plain(right)):
         ax.set_xscale("log")

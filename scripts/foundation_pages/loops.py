@@ -105,7 +105,7 @@ def page(sheet: Sheet) -> None:
 
 
 def picture(figures: dict[str, Any]) -> Figure:
-    from foundation_pages.drawing import ladder
+    from foundation_pages.ladder import ladder
 
     here = {device: dict(seconds) for device, seconds in figures["seconds"].items()}
     first = here["cpu"].pop("a + b, the first call")

@@ -190,7 +190,7 @@ def two_dense_layers(sheet: Sheet, X: Tensor, W: Tensor, b: Tensor) -> None:
 
 
 def picture(figures: dict[str, Any]) -> Figure:
-    from foundation_pages.drawing import ladder
+    from foundation_pages.ladder import ladder
 
     left, right = figures["shapes"]
     names = {"cpu": "here, CPU", "cuda": "here, GPU"}

@@ -149,10 +149,9 @@ def weights(sheet: Sheet) -> dict[str, Any]:
 def picture(figures: dict[str, Any]) -> Figure:
     import numpy as np
 
-    from foundation_pages.drawing import BLUE, GREEN, ORANGE, SKY, canvas, heading, plain
-    from initlab.plots.evaluation import INK
+    from initlab.plots.style import BLUE, GREEN, INK, ORANGE, SKY, heading, new_figure, plain
 
-    figure = canvas(9.6, 7.8)
+    figure = new_figure(9.6, 7.8)
     halves: Any = figure.subfigures(2, 1, height_ratios=[1, 1.6], hspace=0.04)
     top, bottom = halves
     ax = plain(top.add_subplot())

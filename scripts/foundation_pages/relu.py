@@ -119,7 +119,7 @@ def edges(sheet: Sheet) -> None:
 
 
 def picture(figures: dict[str, Any]) -> Figure:
-    from foundation_pages.drawing import ladder
+    from foundation_pages.ladder import ladder
 
     side = figures["side"]
     return ladder(

@@ -205,12 +205,11 @@ def over_a_deep_net(sheet: Sheet) -> None:
 
 
 def picture(figures: dict[str, Any]) -> Figure:
-    from foundation_pages.drawing import BLUE, ORANGE, canvas, heading, plain
     from foundation_pages.memory import MIB
-    from initlab.plots.evaluation import FAINT, INK
+    from initlab.plots.style import BLUE, FAINT, INK, ORANGE, heading, new_figure, plain
 
     deep = figures["deep"]
-    figure = canvas(8.6, 3.6)
+    figure = new_figure(8.6, 3.6)
     ax = plain(figure.add_subplot())
     for name, colour in (("training", BLUE), ("prediction", ORANGE)):
         values = [0.0, *(held / MIB for held in deep[name])]

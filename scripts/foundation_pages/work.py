@@ -48,9 +48,9 @@ def work_out(name: str, folder: Path, fast: bool, on: dict[str, object]) -> dict
     }
     folder.mkdir(parents=True, exist_ok=True)
     if record["picture"]:
-        from initlab.plots.evaluation import save
+        from initlab.plots.style import save
 
-        save(module.picture(figures), folder / f"{name}.png")
+        save(lambda: module.picture(figures), folder / f"{name}.png")
     with whole_file(folder / f"{name}.json") as file:
         file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
     return record

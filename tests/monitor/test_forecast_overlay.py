@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from initlab.diagnosis.prediction import Foretold, read_foretold
 from initlab.forecasting import forecast
 from initlab.init import Kaiming
 from initlab.plots.forecast_overlay import forecast_figure
-from initlab.plots.signal_pictures import pixels
+from initlab.plots.style import pixels
 
 OUTLINE = Outline(chain=("layers.0", "layers.1"), activations=(), bounded=(), matrices=())
 
@@ -102,5 +103,5 @@ def test_the_picture_shows_line_band_and_dots() -> None:
     assert forward.get_yscale() == "log"
     dead = [replace(f, std=0.0, low=0.0, high=0.0, grad=None, grad_low=None, grad_high=None) for f in FORETOLD]
     for foretold in (FORETOLD, dead, [layer("layers.0", None), *FORETOLD[1:]]):
-        assert pixels(lambda h, f=foretold: forecast_figure(h, f), made).std() > 0
+        assert pixels(partial(forecast_figure, made, foretold)).std() > 0
     assert math.isfinite(float(dots[forward][0]))

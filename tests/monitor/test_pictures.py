@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,8 @@ from initlab.data.batches import Batches
 from initlab.models import MLP
 from initlab.monitor.history import Histogram, History
 from initlab.plots.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of
-from initlab.plots.signal_pictures import RATIO_TAG, SignalPictures, pixels
+from initlab.plots.signal_pictures import RATIO_TAG, SignalPictures
+from initlab.plots.style import pixels
 from initlab.plots.whole_net import (
     NAMES_SHOWN,
     NOT_FINITE,
@@ -102,7 +104,7 @@ def test_the_first_layer_is_at_the_top_and_no_dead_units_is_not_marked_as_zero()
 
 
 def figure_of(made: Any) -> Any:
-    image = pixels(whole_net, made)
+    image = pixels(partial(whole_net, made))
     assert image.ndim == 3
     assert image.dtype == np.uint8
     return image
@@ -125,8 +127,8 @@ def test_what_is_missing_is_left_out_and_nothing_at_all_is_said() -> None:
     figure_of(history({("a", "std"): 1.0}, steps=[0]))
     figure_of(history({("a", "std"): 0.0, ("b", "std"): math.nan}, steps=[0, 1]))
     assert "nothing was recorded" in [text.get_text() for text in whole_net(History()).texts]
-    pixels(colourful_dimension, History())
-    pixels(colourful_dimension, history({("a", "std"): 1.0}))
+    pixels(partial(colourful_dimension, History()))
+    pixels(partial(colourful_dimension, history({("a", "std"): 1.0})))
 
 
 def spike(step: int, low: float, high: float, hot: int, n: int = 100) -> Histogram:

@@ -9,6 +9,7 @@ from folders import write_run
 from PIL import Image
 
 from initlab.errors import UserError
+from initlab.plots.style import DPI
 from initlab.textbook import drawing
 from initlab.textbook.page import Header, Page
 from initlab.textbook.picture import read_picture
@@ -36,7 +37,7 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **picture: Any) -> An
     monkeypatch.setattr(drawing, "_finish", lambda *args, **more: kept.append(finish(*args, **more)) or kept[-1])
     drawing.draw_page(page, ran, tmp_path / "p.png")
     with Image.open(tmp_path / "p.png") as image:
-        assert image.width == round(drawing.WIDTH * drawing.DPI)
+        assert image.width == round(drawing.WIDTH * DPI)
     return kept[0]
 
 

@@ -79,20 +79,22 @@ def through(model: Any, data: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 
 
 def _draw_classes(folder: Path, title: str, found: dict[str, Any], X: torch.Tensor, names: list[str]) -> None:
-    from initlab.plots.evaluation import confusion, mistakes, save
+    from initlab.plots.evaluation import confusion, mistakes
+    from initlab.plots.style import save
 
     shown = f"{title}: {found['metrics'].get('test/acc', 0):.2%} right"
-    save(confusion(found["confusion"], names, shown), folder / "confusion.png")
+    save(lambda: confusion(found["confusion"], names, shown), folder / "confusion.png")
     if X.ndim == 4 and X.shape[1] in (1, 3) and found["mistakes"]:
         wrong = found["mistakes"][:24]
         images = X[[mistake["index"] for mistake in wrong]]
         low, high = X.min(), X.max()
         pixels = ((images - low) / (high - low)).movedim(1, -1).numpy()
-        save(mistakes(pixels, wrong, names), folder / "mistakes.png")
+        save(lambda: mistakes(pixels, wrong, names), folder / "mistakes.png")
 
 
 def _draw_numbers(folder: Path, title: str, found: dict[str, Any], y: torch.Tensor, y_hat: torch.Tensor) -> None:
-    from initlab.plots.evaluation import predicted, save
+    from initlab.plots.evaluation import predicted
+    from initlab.plots.style import save
 
     true, guess = (part.flatten().double().numpy() for part in (y, y_hat))
-    save(predicted(true, guess, title, found["metrics"]), folder / "predicted.png")
+    save(lambda: predicted(true, guess, title, found["metrics"]), folder / "predicted.png")

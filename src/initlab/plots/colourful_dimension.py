@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from initlab.plots.style import FAINT, new_figure
 from initlab.plots.whole_net import step_edges
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def colourful_dimension(history: Histograms) -> Figure:
     Painted as one image: axes of their own for a hundred panels would take two seconds to draw.
     """
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
 
     recorded = [name for name in history.layers("std") if history.histograms(name)]
     every = max(1, -(-len(recorded) // MOST_PANELS))
@@ -50,7 +50,7 @@ def colourful_dimension(history: Histograms) -> Figure:
     width = 2 * MARGIN + columns * (WIDTH + GAP[0]) - GAP[0]
     height = HEAD + rows * (HEIGHT + GAP[1]) + MARGIN
 
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    figure = new_figure(width / DPI, height / DPI, layout=None, dpi=DPI)
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_axis_off()
     canvas = np.full((height, width, 3), 255, np.uint8)
@@ -68,7 +68,7 @@ def colourful_dimension(history: Histograms) -> Figure:
     title = "where the values lie" + (f": one in {every} of {len(recorded)} layers" if every > 1 else "")
     title += f", step {steps[0]:,} to {steps[-1]:,}" if layers else ": no histograms were recorded"
     ax.text(MARGIN, 10, title, va="top", fontsize=15 * points, fontweight="bold")
-    ax.text(MARGIN, 32, CAPTION, va="top", fontsize=11.5 * points, color="#555555", linespacing=1.25)
+    ax.text(MARGIN, 32, CAPTION, va="top", fontsize=11.5 * points, color=FAINT, linespacing=1.25)
     return figure
 
 

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from initlab.runs.atomic import whole_file
+from initlab.plots.style import FAINT, HEAD, INK, SMALL, TEXT, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK, FAINT, RIGHT, WRONG = "#1f2430", "#7a8190", "#2a7f62", "#b3362b"
+RIGHT, WRONG = "#2a7f62", "#b3362b"
 MOST_NUMBERS = 20  # classes up to which every cell has its number
-
-
-def save(figure: Figure, path: Path) -> None:
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    with style.context("default"), whole_file(path) as file:
-        FigureCanvasAgg(figure).print_png(file)
 
 
 def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str], title: str) -> Figure:
     """Share of each true class (row) that was taken for each class (column): right in green, wrong in red, each on a
     scale of its own, so that one mistake in a hundred is still seen."""
-    from matplotlib.figure import Figure
-
     counts = np.asarray(matrix, float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     n = len(names)
     right = np.eye(n, dtype=bool)
     side = 2.2 + 0.62 * max(n, 4)
-    figure = Figure(figsize=(side, side + 0.4), dpi=130, layout="constrained")
+    figure = new_figure(side, side + 0.4)
     ax = figure.add_subplot()
     ax.set_facecolor("#fafafa")
     most = max(float(shares[~right].max()) if n > 1 else 0.0, 0.02)
@@ -49,30 +38,28 @@ def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str], title: str)
                 colour = "white" if i != j and shares[i, j] > 0.7 * most else INK
                 words = f"{share:.0f}" if share >= 9.95 else f"{share:.1f}"
                 weight = "bold" if i == j else "normal"
-                ax.text(j, i, words, ha="center", va="center", fontsize=9.5, color=colour, weight=weight)
+                ax.text(j, i, words, ha="center", va="center", fontsize=SMALL, color=colour, weight=weight)
     ax.set_xticks(range(n), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=10, color=INK)
     ax.set_yticks(range(n), names, fontsize=10, color=INK)
-    ax.set_xlabel("taken for", fontsize=10.5, color=FAINT)
-    ax.set_ylabel("true class", fontsize=10.5, color=FAINT)
+    ax.set_xlabel("taken for", fontsize=TEXT, color=FAINT)
+    ax.set_ylabel("true class", fontsize=TEXT, color=FAINT)
     ax.set_xticks(np.arange(n + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(n + 1) - 0.5, minor=True)
     ax.grid(which="minor", color="white", linewidth=2)
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
-    ax.set_title(title, loc="left", fontsize=11.5, weight="bold", color=INK, pad=24)
+    ax.set_title(title, loc="left", fontsize=HEAD, weight="bold", color=INK, pad=24)
     below = "of each true class (row) the percentage that was taken for each; 0 is left out"
-    ax.text(0, 1.012, below, transform=ax.transAxes, fontsize=9.5, color=FAINT, va="bottom")
+    ax.text(0, 1.012, below, transform=ax.transAxes, fontsize=SMALL, color=FAINT, va="bottom")
     return figure
 
 
 def mistakes(images: np.ndarray, wrong: Sequence[dict[str, Any]], names: Sequence[str], columns: int = 6) -> Figure:
     """Images [n, H, W, 1 or 3] from 0 to 1, each with what it is, what it was taken for, and how surely."""
-    from matplotlib.figure import Figure
-
     columns = min(columns, len(wrong))
     rows = -(-len(wrong) // columns)
     width, height, head, foot = 1.75 * columns, 2.05 * rows, 0.75, 0.55  # inches
-    figure = Figure(figsize=(width, height + head + foot - 0.35), dpi=130)
+    figure = new_figure(width, height + head + foot - 0.35, layout=None)
     top, bottom = 1 - head / figure.get_figheight(), foot / figure.get_figheight()
     grid = figure.add_gridspec(rows, columns, left=0.02, right=0.98, bottom=bottom, top=top, hspace=0.3, wspace=0.12)
     for i, (image, mistake) in enumerate(zip(images, wrong, strict=True)):
@@ -87,39 +74,35 @@ def mistakes(images: np.ndarray, wrong: Sequence[dict[str, Any]], names: Sequenc
     figure.text(0.02, 1 - 0.14 * (1 - top), "Wrong and surest of it", fontsize=13, weight="bold", color=INK, va="top")
     figure.text(
         0.02, 1 - 0.58 * (1 - top), "red: what the model takes it for, and the probability it gives to that",
-        fontsize=9.5, color=FAINT, va="top",
+        fontsize=SMALL, color=FAINT, va="top",
     )  # fmt: skip
     return figure
 
 
 def predicted(true: np.ndarray, guess: np.ndarray, title: str, metrics: dict[str, float]) -> Figure:
     """Predicted against true, and the errors beside it."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.6, 4.6), dpi=130, layout="constrained")
+    figure = new_figure(9.6, 4.6)
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     ends = [float(min(true.min(), guess.min())), float(max(true.max(), guess.max()))]
     left.plot(ends, ends, color=FAINT, linewidth=1, zorder=1)
     left.scatter(true, guess, s=9, color=RIGHT, alpha=0.45, linewidth=0, zorder=2)
     left.set_xlabel("true", color=FAINT)
     left.set_ylabel("predicted", color=FAINT)
-    left.set_title(f"R² = {metrics['test/r2']:.6g}", loc="left", fontsize=10.5, color=INK)
+    left.set_title(f"R² = {metrics['test/r2']:.6g}", loc="left", fontsize=TEXT, color=INK)
     errors = guess - true
     right.hist(errors, bins=40, color=RIGHT, alpha=0.75, edgecolor="white", linewidth=0.6)
     right.axvline(0, color=FAINT, linewidth=1)
     right.set_xlabel("predicted - true", color=FAINT)
     right.set_ylabel("examples", color=FAINT)
-    right.set_title(f"rmse {metrics['test/rmse']:.4g}, mean {errors.mean():+.2g}", loc="left", fontsize=10.5, color=INK)
+    right.set_title(f"rmse {metrics['test/rmse']:.4g}, mean {errors.mean():+.2g}", loc="left", fontsize=TEXT, color=INK)
     for ax in (left, right):
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.spines[:].set_color(FAINT)
-        ax.tick_params(colors=FAINT, labelsize=9)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, weight="bold", color=INK)
+        plain(ax)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=HEAD, weight="bold", color=INK)
     return figure
 
 
 def _below(ax: Any) -> dict[str, Any]:
-    return {"transform": ax.transAxes, "ha": "center", "va": "top", "fontsize": 9.5}
+    return {"transform": ax.transAxes, "ha": "center", "va": "top", "fontsize": SMALL}
 
 
 def _short(name: str) -> str:

@@ -13,7 +13,7 @@ from initlab.diagnosis.prediction import Foretold, read_foretold
 from initlab.diagnosis.trend import values_of
 from initlab.monitor.observer import Observer, Recording, Row
 from initlab.monitor.rows_out import tensorboard_writers
-from initlab.plots.signal_pictures import pixels
+from initlab.plots.style import BAND, BLUE, new_figure, pixels
 
 if TYPE_CHECKING:
     import lightning as L
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TAG = "forecast/step 0"
 WAIT = 30.0  # seconds; a shorter run gets the picture at its end, when the others have loaded matplotlib
-BAND, LINE, DOT = "#c6d9ec", "#1f5f9e", "#d1495b"
+DOT = "#d1495b"
 
 
 class ForecastOverlay(Observer):
@@ -47,16 +47,14 @@ class ForecastOverlay(Observer):
         steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._foretold]
         if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
             return
-        picture = pixels(lambda history: forecast_figure(history, self._foretold), monitor.history)
+        picture = pixels(lambda: forecast_figure(monitor.history, self._foretold))
         for writer in writers:
             writer.add_image(TAG, picture, 0, dataformats="HWC")
 
 
 def forecast_figure(history: Rows, foretold: Sequence[Foretold]) -> Figure:
     """Forwards and backwards, each beside the other: depth on x, log scale on y."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.6, 5.4), dpi=110)
+    figure = new_figure(6.6, 5.4, layout=None, dpi=110)
     figure.subplots_adjust(left=0.11, right=0.98, bottom=0.09, top=0.94, hspace=0.45)
     forward, backward = figure.subplots(2, 1)
     measured = [_first(history, layer.name, "std") for layer in foretold]
@@ -76,7 +74,7 @@ def _panel(ax: Axes, foretold: Sequence[Foretold], names: tuple[str, str, str], 
     line, low, high = (np.array([getattr(layer, name) for layer in foretold], float) for name in names)
     depth = np.arange(1, len(foretold) + 1)
     ax.fill_between(depth, low, high, color=BAND, lw=0, label="foretold, two sigma of the draws")
-    ax.plot(depth, line, color=LINE, lw=1.2, label="foretold")
+    ax.plot(depth, line, color=BLUE, lw=1.2, label="foretold")
     ax.plot(depth, measured, "o", ms=3.5, color=DOT, label="measured")
     if np.nanmax(np.concatenate([line, measured]), initial=0) > 0:
         ax.set_yscale("log")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from initlab.monitor.observer import Observer, Recording, Row
 from initlab.monitor.rows_out import tensorboard_writers
 from initlab.plots.colourful_dimension import colourful_dimension
+from initlab.plots.style import pixels
 from initlab.plots.whole_net import whole_net
 
 if TYPE_CHECKING:
@@ -57,17 +57,6 @@ class SignalPictures(Observer):
     @staticmethod
     def _draw(monitor: Recording, writers: Sequence[Any], step: int) -> None:
         for tag, draw in PICTURES.items():
-            picture = pixels(draw, monitor.history)
+            picture = pixels(partial(draw, monitor.history))
             for writer in writers:
                 writer.add_image(tag, picture, step, dataformats="HWC")
-
-
-def pixels(draw: Callable[[Any], Figure], history: Any) -> np.ndarray:
-    """[height, width, 3] of 0 to 255; drawn off screen, whatever style and backend the user's own plots have."""
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    with style.context("default"):
-        canvas = FigureCanvasAgg(draw(history))
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initlab.diagnosis.outline import Rows
+from initlab.plots.style import FAINT, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,11 +41,9 @@ def whole_net(history: Rows) -> Figure:
 
     Places are reckoned here: matplotlib's own layout takes as long again as the drawing.
     """
-    from matplotlib.figure import Figure
-
     quantities = [quantity for quantity in PANELS if history.layers(quantity)]
     height = FOOT + PANEL * max(len(quantities), 1)
-    figure = Figure(figsize=(WIDTH, height), dpi=110)
+    figure = new_figure(WIDTH, height, layout=None, dpi=110)
     if not quantities:
         figure.text(0.5, 0.5, "nothing was recorded", ha="center", va="center")
         return figure
@@ -82,7 +81,7 @@ def heat_map(history: Rows, quantity: str, ax: Axes) -> None:
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, fraction=0.05, extend=_extend(values, limits))
     bar.ax.tick_params(labelsize=8)
     ax.set_title(title, loc="left", fontsize=10.5, fontweight="bold", pad=17)
-    ax.text(0, 1.015, caption, transform=ax.transAxes, fontsize=8, color="#555555", va="bottom")
+    ax.text(0, 1.015, caption, transform=ax.transAxes, fontsize=8, color=FAINT, va="bottom")
     ax.invert_yaxis()
     every = -(-len(layers) // NAMES_SHOWN)
     ax.set_yticks(range(0, len(layers), every), layers[::every], fontsize=8)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import fnmatch
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from initlab.errors import UserError
+from initlab.plots.style import COLOURS, FAINT, GRID, HEAD, INK, SMALL, TEXT, new_figure, plain, save
 from initlab.runs import open_run
-from initlab.runs.atomic import whole_file
 from initlab.runs.open_run import Run
 from initlab.textbook.checking import folders
 from initlab.textbook.page import Page
@@ -24,13 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, FAINT, GRID = "#1f2430", "#6b7280", "#e6e8ec"
-# Okabe and Ito 2008: told apart with any colour vision, and by their lightness in print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7f7f7f")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-WIDTH, PANEL, DPI = 8.2, 3.3, 130  # inches: the whole, the height of a row of panels; dots an inch
+WIDTH, PANEL = 8.2, 3.3  # inches: the whole, the height of a row of panels
 MOST_NAMES = 12  # layers named below a picture against depth, or beside one against time
-SMALL, TEXT, HEAD = 9.5, 10.5, 11.5  # points
 NAMES = {  # of a quantity, on its axis
     "std": "std of the output", "mean": "mean of the output", "saturated": "share saturated", "active": "share active",
     "dead": "share of dead units", "grad_std": "std of the gradient", "grad_norm": "norm of the gradient",
@@ -45,19 +42,13 @@ def draw_page(page: Page, ran: Sequence[Ran], path: Path) -> None:
     Raises:
         UserError: no run ended, or none has what the picture is of.
     """
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     picture = page.picture
     if picture is None:
         raise UserError(f"{page.name}: the page has no picture")
     runs = {setting: [open_run(f) for f in there] for setting, there in folders(ran).items()}
     if not runs:
         raise UserError(f"{page.name}: no run ended well, so there is nothing to draw")
-    with style.context("default"):
-        figure = {"curve": _curve, "depth": _depth, "time": _time}[picture.draw](page, picture, runs)
-        with whole_file(path) as file:
-            FigureCanvasAgg(figure).print_png(file)
+    save(partial({"curve": _curve, "depth": _depth, "time": _time}[picture.draw], page, picture, runs), path)
 
 
 def _curve(page: Page, picture: Picture, runs: Mapping[Setting, list[Run]]) -> Figure:
@@ -123,15 +114,13 @@ def _panels(
     page: Page, picture: Picture, runs: Mapping[Setting, list[Run]], one_each: bool = False
 ) -> tuple[Figure, list[tuple[Axes, dict[Setting, list[Run]]]]]:
     """The figure, and in its panels the settings that belong together, with a heading where there are several."""
-    from matplotlib.figure import Figure
-
     groups: dict[str, dict[Setting, list[Run]]] = {}
     for setting, there in runs.items():
         heading = _words(setting) if one_each else f"{picture.panels}={dict(setting).get(picture.panels, '')}"
         groups.setdefault(heading if one_each or picture.panels else "", {})[setting] = there
     columns = 1 if len(groups) == 1 else 2
     rows = -(-len(groups) // columns)
-    figure = Figure(figsize=(WIDTH, PANEL * rows + (0.5 if rows == 1 else 0.2)), dpi=DPI, layout="constrained")
+    figure = new_figure(WIDTH, PANEL * rows + (0.5 if rows == 1 else 0.2))
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     flat = list(grid.flat)
     for ax in flat[len(groups) :]:
@@ -169,9 +158,7 @@ def _finish(
                 ha="right", fontsize=SMALL, color=FAINT,
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
             )  # fmt: skip
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.spines[:].set_color("#b9bec8")
-        ax.tick_params(colors=FAINT, labelsize=SMALL, which="both")
+        plain(ax)
         ax.grid(color=GRID, linewidth=0.8)
         ax.set_axisbelow(True)
         ax.label_outer()

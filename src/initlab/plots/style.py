@@ -1,0 +1,67 @@
+"""The look that all plots share, and how one is drawn off screen. matplotlib is imported when one is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from initlab.runs.atomic import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT, SPINE, GRID = "#1f2430", "#6b7280", "#b9bec8", "#e6e8ec"
+# Okabe and Ito 2008: told apart with any colour vision, and by their lightness in print.
+BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, "#000000", "#7f7f7f")
+BAND = "#c6d9ec"  # around a blue line
+SMALL, TEXT, HEAD = 9.5, 10.5, 11.5  # points
+DPI = 130
+
+
+def new_figure(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained", dpi: int = DPI
+) -> Figure:
+    """Inches; `layout`: None where the caller places everything."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=dpi, layout=layout)
+
+
+def plain(ax: Axes) -> Axes:
+    """Two thin axes, no box."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[:].set_color(SPINE)
+    ax.tick_params(colors=FAINT, labelsize=SMALL, which="both")
+    return ax
+
+
+def heading(ax: Axes, title: str, below: str = "") -> None:
+    """A bold line, and a faint one under it."""
+    ax.set_title(title, loc="left", fontsize=HEAD, weight="bold", color=INK, pad=22 if below else 8)
+    if below:
+        ax.text(0, 1.015, below, transform=ax.transAxes, fontsize=SMALL, color=FAINT, va="bottom")
+
+
+def save(draw: Callable[[], Figure], path: Path) -> None:
+    """What `draw` makes as PNG, whatever style and backend the user's own plots have."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with style.context("default"), whole_file(path) as file:
+        FigureCanvasAgg(draw()).print_png(file)
+
+
+def pixels(draw: Callable[[], Figure]) -> np.ndarray:
+    """The same as an array [height, width, 3] of 0 to 255."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with style.context("default"):
+        canvas = FigureCanvasAgg(draw())
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
