@@ -284,11 +284,11 @@ def test_the_precision_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_precisions_are_compared_seed_by_seed() -> None:
-    from benchmarks.precision import Difference
+    from benchmarks.precision import MeanDifference
 
     # differences .2, .1, .3: mean .2, sd .1
-    assert Difference.of([1.2, 2.1, 3.3], [1, 2, 3]) == pytest.approx((0.2, 0.1 / 3**0.5))
-    assert Difference.of([1.0], [0.5]) == (0.5, None)
+    assert MeanDifference.of([1.2, 2.1, 3.3], [1, 2, 3]) == pytest.approx((0.2, 0.1 / 3**0.5))
+    assert MeanDifference.of([1.0], [0.5]) == (0.5, None)
 
 
 def test_tf32_is_real_on_a_gpu_or_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,14 +31,14 @@ class Outcome:
     seconds: list[float] | None = field(default_factory=list)  # an epoch; None: emulated, so they mean nothing
 
 
-class Difference(NamedTuple):
+class MeanDifference(NamedTuple):
     """Mean over seeds of a figure - the base's with the same seed, and its standard error; None: of one seed."""
 
     mean: float
     standard_error: float | None
 
     @classmethod
-    def of(cls, figures: list[float], base: list[float]) -> Difference:
+    def of(cls, figures: list[float], base: list[float]) -> MeanDifference:
         pairs = [a - b for a, b in zip(figures, base, strict=True)]
         error = statistics.stdev(pairs) / len(pairs) ** 0.5 if len(pairs) > 1 else None
         return cls(statistics.mean(pairs), error)
@@ -111,8 +111,8 @@ def report(outcomes: dict[str, Outcome], arguments: dict[str, Any], target: Path
         row: dict[str, Any] = {"name": name, **asdict(outcome)}
         cells = [f"{statistics.mean(accuracies):.4f}", _sd(accuracies), "", ""]
         if name != BASE:
-            of_accuracy = Difference.of(accuracies, base.accuracies)
-            of_loss = Difference.of(outcome.losses, base.losses)
+            of_accuracy = MeanDifference.of(accuracies, base.accuracies)
+            of_loss = MeanDifference.of(outcome.losses, base.losses)
             row |= {"accuracy_difference": of_accuracy._asdict(), "loss_difference": of_loss._asdict()}
             cells[2:] = [str(of_accuracy), str(of_loss)]
         rows.append(row)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from initlab.forecasting.measure import Chain
+from initlab.forecasting.measure import DenseNetwork
 from initlab.init import Scheme, initialize
 from initlab.nn import activation_function
 from initlab.seeds import generator
@@ -36,7 +36,7 @@ def train_population(
     nets = []
     X, y = data
     for scheme, seed in schemes:
-        net = Chain(widths, activation, bias=True)
+        net = DenseNetwork(widths, activation, bias=True)
         initialize(net, scheme, generator=generator("init", seed), batch=lambda: X[:256])
         nets.append(net)
     drawn = [dict(net.named_parameters()) for net in nets]

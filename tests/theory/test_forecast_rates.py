@@ -9,7 +9,7 @@ import torch
 from initlab.config import compose
 from initlab.forecasting import Forecast, forecast
 from initlab.forecasting.from_config import forecast_run
-from initlab.forecasting.measure import Chain, rows_with
+from initlab.forecasting.measure import DenseNetwork, rows_with
 from initlab.forecasting.mend import changes
 from initlab.forecasting.rates import STEPS, Rate, Window
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNSURE
@@ -33,7 +33,7 @@ def test_a_step_against_autograd(scheme: Scheme, activation: str) -> None:
     off = ~torch.eye(len(X), dtype=torch.bool)
     apart, share = [], []
     for _ in range(10):
-        net = Chain(widths, activation, bias=True)
+        net = DenseNetwork(widths, activation, bias=True)
         initialize(net, scheme, generator=rng)
         Z = net.outputs(X)
         gradients = torch.autograd.grad(Z[-1][:, 0].sum(), Z)

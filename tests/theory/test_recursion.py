@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initlab.forecasting import forecast
-from initlab.forecasting.measure import Chain, measure, rows_with
+from initlab.forecasting.measure import DenseNetwork, measure, rows_with
 from initlab.init import (
     LSUV,
     Critical,
@@ -143,7 +143,7 @@ def test_where_a_deviation_grows_there_is_no_band() -> None:
 
 
 def test_permuting_units_changes_nothing() -> None:
-    net = Chain([30, 20, 20, 5], "tanh", bias=True).double()
+    net = DenseNetwork([30, 20, 20, 5], "tanh", bias=True).double()
     initialize(net, TorchDefault(), generator=generator("init", 0))
     X = torch.randn(50, 30, dtype=torch.float64, generator=generator("x", 0))
     before = [float(z.detach().std()) for z in net.outputs(X)]

@@ -32,7 +32,7 @@ class Measured:
     backward: Array
 
 
-class Chain(nn.Module):
+class DenseNetwork(nn.Module):
     """Dense layers with an activation between them, as `initlab.models.MLP`, without Lightning."""
 
     def __init__(self, widths: Sequence[int], activation: str, bias: bool) -> None:
@@ -70,7 +70,7 @@ def measure(
     rng = generator("forecast", seed)
     dtype = torch.float64  # signals down to 1e-150
     std, backward = [], []
-    net = Chain(widths, activation, bias).to(dtype)
+    net = DenseNetwork(widths, activation, bias).to(dtype)
     for _ in range(draws):
         X = inputs.flatten(1).to(dtype) if isinstance(inputs, Tensor) else a_batch(inputs, widths[0], rng)
         y = torch.randint(widths[-1], (len(X),), generator=rng)

@@ -12,8 +12,7 @@ from torch import Tensor
 from initlab.checks.rules import check
 from initlab.errors import UserError
 from initlab.init.scheme import Scheme
-from initlab.theory.critical import Critical as Point
-from initlab.theory.critical import NotCriticalError, critical_point
+from initlab.theory.critical import CriticalPoint, NotCriticalError, critical_point
 from initlab.theory.elementwise import Elementwise, elementwise
 
 
@@ -37,7 +36,7 @@ class Critical(Scheme):
         _ = self.point
 
     @cached_property
-    def point(self) -> Point:
+    def point(self) -> CriticalPoint:
         try:
             return critical_point(elementwise(self.activation), self.q)
         except NotCriticalError as none:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMES_SHOWN = 20  # layer names beside a panel; of more layers every second, third, ... is named
+NAMES_SHOWN = 15  # layer names beside a panel; of more layers every second, third, ... is named
 LEAST_DECADES = 2.0  # span of a colour scale: smaller differences than a few tenths of a decade should look flat
 END = 0.15  # decades that the first and the last sample reach out to, half of what is between steps 0 and 1
 WIDTH, RIGHT, FOOT, LETTER = 6.6, 0.5, 0.05, 0.068  # inches: figure, space for numbers, below all, a letter

@@ -30,7 +30,7 @@ class NotCriticalError(ValueError):
 
 
 @dataclass(frozen=True)
-class Critical:
+class CriticalPoint:
     """sigma_w: sqrt(fan_in) times the std of a weight; sigma_b: std of a bias; q: the fixed point E[z^2]. There, chi is
     the factor on E[g^2] a layer, growth d q_{l+1} / d q_l."""
 
@@ -46,7 +46,7 @@ class Critical:
         return -1 / math.log(self.growth) if 0 < self.growth < 1 - ROUNDING else (0.0 if self.growth <= 0 else math.inf)
 
 
-def critical_point(phi: Elementwise, q: float | None = None) -> Critical:
+def critical_point(phi: Elementwise, q: float | None = None) -> CriticalPoint:
     """With the fixed point q; None: the smallest q of at least 0.5 that has a critical point which attracts.
 
     Raises:
@@ -64,7 +64,7 @@ def critical_point(phi: Elementwise, q: float | None = None) -> Critical:
         i = int(np.flatnonzero(attracts)[0])
         bias_square = float(bias[i]) if bias[i] > ROUNDING * line[i] else 0.0
         chi = float(weight[i] * m.slope_square[i])
-        return Critical(math.sqrt(weight[i]), math.sqrt(bias_square), float(line[i]), chi, float(growth[i]))
+        return CriticalPoint(math.sqrt(weight[i]), math.sqrt(bias_square), float(line[i]), chi, float(growth[i]))
     at = f"q={q:g}" if q is not None else f"any q from {GRID[0]:g} to {GRID[-1]:g}"
     if not exists.any():
         reason = "weights that keep the gradient make the signal larger than q on their own"
