@@ -4,7 +4,7 @@
 # make check                          format, lint, types
 # make pages [PAGES="he_2015"]        set up, then run the textbook's pages, check what they claim, write docs/gallery.md;
 #                                     without PAGES all of them, and docs/foundations.md
-# make lock                           resolve the dependencies anew (needs uv)
+# make lock                           resolve the dependencies again (needs uv)
 
 PYTHON  ?= python3
 VENV    ?= .venv

@@ -1,4 +1,4 @@
-"""How fast is it, beside doing the same by hand? Every figure is a ratio of runs that alternate in one process.
+"""How fast is it, compared with doing the same by hand? Every figure is a ratio of runs that alternate in one process.
 
     python scripts/benchmark.py train      # an epoch of the MLP: plain tensor loops, ours, the usual Lightning way, and
                                            # of fastai, keras, scikit-learn and jax those that are installed
@@ -6,7 +6,7 @@
     python scripts/benchmark.py data       # one pass over the images, ours and DataLoader's; reading the files
     python scripts/benchmark.py startup    # --help, --cfg job, tab, a wrong word; the imports that a run cannot avoid,
                                            # and from there to the first update
-    python scripts/benchmark.py scaling    # a step against batch size, width, depth and threads, beside its arithmetic
+    python scripts/benchmark.py scaling    # a step against batch size, width, depth, threads; its arithmetic alone
     python scripts/benchmark.py precision  # validation accuracy in float32, TF32 and bf16 from the same seeds;
                                            # on the CPU TF32 is emulated, --accelerator gpu has it for real
 

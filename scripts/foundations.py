@@ -4,7 +4,7 @@
     python scripts/foundations.py matmul relu      # some of them
     python scripts/foundations.py --docs           # all pages, for docs/foundations.md
 
-Prints tables with this machine's figures beside the published ones; writes outputs/foundations/<page>.json and .png.
+Prints tables with this machine's figures next to the published ones; writes outputs/foundations/<page>.json and .png.
 Where there is a GPU, loops, matmul and relu are measured on it too (this part has not been run on one yet).
 """
 

@@ -119,6 +119,6 @@ def by_hand(net: nn.Sequential) -> Epoch:
                 W.addmm_(d.T, H[i])
                 b.add_(d.sum(0))
                 if i > 0:
-                    d = below.mul_(H[i].sign_())  # ReLU's slope: what it put out is 0 or above
+                    d = below.mul_(H[i].sign_())  # ReLU's slope: its output is 0 or above
 
     return epoch

@@ -1,4 +1,4 @@
-"""Seconds a step against batch size, width, depth and threads, beside the time that the arithmetic alone would take."""
+"""Seconds a step against batch size, width, depth and threads, and the time that the arithmetic alone would take."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def step_time(batch_size: int, width: int, depth: int, threads: int, seconds: fl
 
 
 def report(points: list[Point], arguments: dict[str, Any], target: Path) -> None:
-    """A table in the terminal, `target` in JSON, and a picture beside it."""
+    """A table in the terminal, `target` in JSON, and a picture next to it."""
     from rich.console import Console
     from rich.table import Table
 

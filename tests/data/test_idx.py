@@ -40,7 +40,7 @@ def flipped(content: bytes, at: int) -> bytes:
         (PLAIN[:-1], "truncated: 3,935 of 3,936 bytes"),
         (PLAIN[:10], "is no IDX file"),
         (b"", "is no IDX file"),
-        (PLAIN + b"\0", "goes on after its end"),
+        (PLAIN + b"\0", "continues after its end"),
         (flipped(PLAIN, 2000), "was altered"),
         (PLAIN[:2000] + bytes(len(PLAIN) - 2000), "was altered"),
         (flipped(PLAIN, 1), "is no IDX file"),

@@ -104,7 +104,7 @@ def test_a_bad_file_in_root_stops_and_one_in_the_package_does_not(
     fake_fashion.lay(sources.INSTALLED)
     bad = fake_fashion.lay(fake) / f"{name}.gz"
     bad.write_bytes(content)
-    with pytest.raises(UserError, match="delete it so that it is fetched anew, or point data") as caught:
+    with pytest.raises(UserError, match="delete it so that it is fetched again, or point data") as caught:
         load_fashion_mnist(fake)
     assert str(caught.value).startswith(str(bad))
 

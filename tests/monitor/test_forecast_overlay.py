@@ -1,4 +1,4 @@
-"""What was foretold beside what was measured, from rows written by hand."""
+"""What was predicted beside what was measured, from rows written by hand."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from made_up import history, mlp
 
 from initlab.diagnosis.findings import find
 from initlab.diagnosis.outline import Outline
-from initlab.diagnosis.prediction import Foretold, read_foretold
+from initlab.diagnosis.prediction import PredictedLayer, read_prediction
 from initlab.forecasting import forecast
 from initlab.init import Kaiming
 from initlab.plots.forecast_overlay import forecast_figure
@@ -21,9 +21,9 @@ from initlab.plots.style import pixels
 OUTLINE = Outline(chain=("layers.0", "layers.1"), activations=(), bounded=(), matrices=())
 
 
-def layer(name: str, std: float | None = 1.0, width: float = 1.2) -> Foretold:
+def layer(name: str, std: float | None = 1.0, width: float = 1.2) -> PredictedLayer:
     low, high = (None, None) if std is None else (std / width, std * width)
-    return Foretold(name, std, low, high, 1.0, 0.8, 1.25)
+    return PredictedLayer(name, std, low, high, 1.0, 0.8, 1.25)
 
 
 FORETOLD = [layer(f"layers.{i}") for i in range(3)]
@@ -32,7 +32,7 @@ FORETOLD = [layer(f"layers.{i}") for i in range(3)]
 def test_a_forecast_is_read_back(tmp_path: Path) -> None:
     found = forecast(Kaiming(), "relu", [784, 64, 10])
     (tmp_path / "forecast.json").write_text(json.dumps(found.record()))
-    first, last = read_foretold(tmp_path)
+    first, last = read_prediction(tmp_path)
     assert (first.name, first.std, first.low) == ("layers.0", found.layers[0].std, found.layers[0].low)
     assert last.name == "layers.1"
 
@@ -41,13 +41,13 @@ def test_a_forecast_is_read_back(tmp_path: Path) -> None:
 def test_without_a_forecast_there_is_nothing(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "forecast.json").write_text(content)
-    assert read_foretold(tmp_path) == []
+    assert read_prediction(tmp_path) == []
 
 
 @pytest.mark.parametrize(("std", "found"), [(1.0, False), (1.3, False), (1.5, True), (0.6, True)])
 def test_a_start_beyond_four_sigma_is_a_finding(std: float, found: bool) -> None:
     """The band 1/1.2 to 1.2 is two sigma, so 1.44 is four."""
-    seen = find(history(mlp(3, std=lambda i: std if i == 1 else 1.0)), OUTLINE, foretold=FORETOLD)
+    seen = find(history(mlp(3, std=lambda i: std if i == 1 else 1.0)), OUTLINE, predicted=FORETOLD)
     assert [f.kind for f in seen] == (["unforeseen signal"] if found else [])
     if found:
         assert seen[0].layers == ("layers.1",)
@@ -57,14 +57,14 @@ def test_a_start_beyond_four_sigma_is_a_finding(std: float, found: bool) -> None
 
 def test_what_training_does_later_is_no_unforeseen_signal() -> None:
     values = mlp(3, std=lambda i: lambda step: 1.0 if step == 0 else 9.0)
-    assert "unforeseen signal" not in {f.kind for f in find(history(values), OUTLINE, foretold=FORETOLD)}
+    assert "unforeseen signal" not in {f.kind for f in find(history(values), OUTLINE, predicted=FORETOLD)}
 
 
 def _later(value: float, frm: int = 20) -> list[str]:
     """Kinds of findings of a net whose middle layer goes to `value` at that step and stays."""
     values = mlp(3, std=lambda i: lambda step: value if i == 1 and step >= frm else 1.0)
     return [
-        f.sentence for f in find(history(values, range(50)), OUTLINE, foretold=FORETOLD) if f.kind == "left its band"
+        f.sentence for f in find(history(values, range(50)), OUTLINE, predicted=FORETOLD) if f.kind == "left its band"
     ]
 
 
@@ -85,12 +85,12 @@ def test_a_layer_far_beyond_its_band_is_a_finding_with_its_step(value: float) ->
 def test_a_small_signal_may_grow_to_one() -> None:
     small = [replace(f, std=1e-4, low=0.9e-4, high=1.1e-4) for f in FORETOLD]
     grown = mlp(3, std=lambda i: lambda step: 1e-4 if step < 20 else 5.0)
-    assert "left its band" not in {f.kind for f in find(history(grown, range(50)), OUTLINE, foretold=small)}
+    assert "left its band" not in {f.kind for f in find(history(grown, range(50)), OUTLINE, predicted=small)}
 
 
 def test_the_output_may_go_where_it_likes() -> None:
     values = mlp(3, std=lambda i: lambda step: 50.0 if i == 2 and step > 5 else 1.0)
-    assert find(history(values, range(50)), OUTLINE, foretold=FORETOLD) == []
+    assert find(history(values, range(50)), OUTLINE, predicted=FORETOLD) == []
 
 
 def test_the_picture_shows_line_band_and_dots() -> None:
@@ -102,6 +102,6 @@ def test_the_picture_shows_line_band_and_dots() -> None:
     np.testing.assert_allclose(dots[backward], [0.5, 1.0])  # over that of the last hidden layer
     assert forward.get_yscale() == "log"
     dead = [replace(f, std=0.0, low=0.0, high=0.0, grad=None, grad_low=None, grad_high=None) for f in FORETOLD]
-    for foretold in (FORETOLD, dead, [layer("layers.0", None), *FORETOLD[1:]]):
-        assert pixels(partial(forecast_figure, made, foretold)).std() > 0
+    for predicted in (FORETOLD, dead, [layer("layers.0", None), *FORETOLD[1:]]):
+        assert pixels(partial(forecast_figure, made, predicted)).std() > 0
     assert math.isfinite(float(dots[forward][0]))

@@ -209,7 +209,7 @@ def test_there_is_no_band_where_first_order_is_too_little() -> None:
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_the_mean_over_draws_of_ten_layers_gradient_is_foretold_within_10_percent(activation: str) -> None:
+def test_the_mean_over_draws_of_ten_layers_gradient_is_predicted_within_10_percent(activation: str) -> None:
     """One draw of width 256 is not (its std is 6 to 12 %: docs/data/forecast_accuracy.csv), the mean of 12 is for
     nearly all: 0.12 / sqrt(12) = 3.5 %, and chains of one net share their layers."""
     widths = [784, *[256] * 20, 10]

@@ -56,7 +56,7 @@ def test_the_table_with_real_draws_beside_it(capsys: pytest.CaptureFixture[str])
     assert "trains" in said
 
 
-def test_what_cannot_be_foretold_can_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_predicted_can_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
     report(config("init=identity", "model.depth=2", "model.width=16", "forecast.measure=1"))
     said = capsys.readouterr().out
     assert "no forecast" in said

@@ -47,7 +47,7 @@ def read_idx(path: Path, shape: tuple[int, ...], sha256: str, unpacked: Path | N
     if len(content) < expected:
         raise CorruptFileError(f"{path} is truncated: {len(content):,} of {expected:,} bytes are left")
     if len(content) > expected:
-        raise CorruptFileError(f"{path} goes on after its end: {len(content):,} bytes instead of {expected:,}")
+        raise CorruptFileError(f"{path} continues after its end: {len(content):,} bytes instead of {expected:,}")
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
         raise CorruptFileError(f"{path} was altered: its sha256 is {digest[:12]}..., not {sha256[:12]}...")

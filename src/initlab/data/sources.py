@@ -27,7 +27,7 @@ def load_fashion_mnist(root: str | Path = "data") -> Arrays:
     """Fashion-MNIST, every byte verified, from the first place that has it.
 
     1. `root` itself, or `root`/FashionMNIST/raw where torchvision keeps it; plain or .gz. A bad file here is
-       an error, since somebody put it there.
+       an error, since the user put it there.
     2. The Debian package, installed or fetched earlier into the user's cache.
     3. torchvision's download, kept in `root`/FashionMNIST/raw.
     4. The Debian package, fetched by apt without root, kept in the user's cache.
@@ -92,7 +92,7 @@ def _in_root(root: Path) -> Arrays:
         return _read_first_complete(root, _raw(root))
     except CorruptFileError as error:
         raise UserError(
-            f"{error}; delete it so that it is fetched anew, or point data.root at another folder"
+            f"{error}; delete it so that it is fetched again, or point data.root at another folder"
         ) from error
 
 

@@ -1,6 +1,6 @@
 """What is wrong with a run, told from its rows. Nothing here knows torch.
 
-A healthy run has no finding: every limit below lies where runs that train do not come, by the source beside it.
+A healthy run has no finding: every limit below lies where runs that train do not come, by the source given there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from initlab.diagnosis.finding import Finding
 from initlab.diagnosis.learning import Losses, learns, loss_finding, too_early
 from initlab.diagnosis.outline import Outline, Rows
-from initlab.diagnosis.prediction import Foretold
+from initlab.diagnosis.prediction import PredictedLayer
 from initlab.diagnosis.trend import held_since, trend_along, values_of
 from initlab.diagnosis.update_findings import update_findings
 from initlab.limits import EDGE, GAINED, LOST
@@ -66,7 +66,7 @@ def find(
     *,
     losses: Losses = ((), ()),
     symmetric: Sequence[str] = (),
-    foretold: Sequence[Foretold] = (),
+    predicted: Sequence[PredictedLayer] = (),
     over: bool = False,
 ) -> list[Finding]:
     """Every finding, causes first.
@@ -74,7 +74,7 @@ def find(
     Args:
         losses: steps and the losses of their batches.
         symmetric: layers whose units were seen to be copies of each other after some updates.
-        foretold: what the forecast of the run said of its layers.
+        predicted: what the forecast of the run said of its layers.
         over: the run has ended, so that what it shows at its end is all there will be to confirm it.
     """
     broken = _non_finite(history, losses)
@@ -84,8 +84,8 @@ def find(
     found = [
         broken,
         _symmetric(symmetric),
-        _unforeseen(history, foretold),
-        _left_band(history, foretold, until, over),
+        _unforeseen(history, predicted),
+        _left_band(history, predicted, until, over),
         *(now for now, _ in trends),
         *_shares(history, outline, until, over),
         *update_findings(history, outline, until),
@@ -157,9 +157,9 @@ def _symmetric(layers: Sequence[str]) -> Finding | None:
     )
 
 
-def _unforeseen(history: Rows, foretold: Sequence[Foretold]) -> Finding | None:
+def _unforeseen(history: Rows, predicted: Sequence[PredictedLayer]) -> Finding | None:
     """At step 0 a layer lies far outside its band: the network is not the one that the forecast was of."""
-    for layer in foretold:
+    for layer in predicted:
         steps, values = values_of(history, layer.name, "std")
         if not len(steps) or steps[0] > 0 or not layer.low or not layer.high or not values[0] > 0:
             continue
@@ -173,10 +173,10 @@ def _unforeseen(history: Rows, foretold: Sequence[Foretold]) -> Finding | None:
     return None
 
 
-def _left_band(history: Rows, foretold: Sequence[Foretold], until: float, over: bool) -> Finding | None:
+def _left_band(history: Rows, predicted: Sequence[PredictedLayer], until: float, over: bool) -> Finding | None:
     """Later on a hidden layer's std is ten times beyond its band: training, not the initialisation, took it there."""
-    gone: list[tuple[int, str, float, Foretold]] = []
-    for layer in foretold[:-1]:
+    gone: list[tuple[int, str, float, PredictedLayer]] = []
+    for layer in predicted[:-1]:
         steps, values = values_of(history, layer.name, "std", until)
         if not len(steps) or not layer.low or not layer.high:
             continue
@@ -193,7 +193,7 @@ def _left_band(history: Rows, foretold: Sequence[Foretold], until: float, over: 
         f"the std of the output{others} is {value:.3g}, the forecast for the initialisation was "
         f"{band.low:.3g} to {band.high:.3g}"
     )
-    names = tuple(layer.name for layer in foretold if layer.name in {one[1] for one in gone})
+    names = tuple(layer.name for layer in predicted if layer.name in {one[1] for one in gone})
     return Finding("left its band", names, since, "std", value, says, "a smaller lr, a warm-up, or gradient clipping")
 
 
@@ -256,7 +256,7 @@ def _shares(history: Rows, outline: Outline, until: float, over: bool) -> list[F
     """Dead units and saturated entries, the layers together that began at the same step."""
     dead = (
         "dead layer",
-        "{share:.0%} of the units put out 0 for the whole batch, so nothing reaches the weights before them",
+        "{share:.0%} of the units are 0 for the whole batch, so nothing reaches the weights before them",
         ("init=kaiming with biases of 0", "a smaller lr or gradient clipping, leaky_relu or gelu"),
     )
     saturated = (

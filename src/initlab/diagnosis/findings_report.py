@@ -13,7 +13,7 @@ from initlab.console import CONSOLE
 from initlab.diagnosis.finding import Finding
 from initlab.diagnosis.findings import find
 from initlab.diagnosis.outline import outline_of
-from initlab.diagnosis.prediction import read_foretold
+from initlab.diagnosis.prediction import read_prediction
 from initlab.monitor.observer import Observer, Recording, Row
 from initlab.runs.atomic import whole_file
 
@@ -28,7 +28,7 @@ NEXT_LOOK = 2  # the next look is when the run is so many times as long: a milli
 class FindingsReport(Observer):
     """An observer of `SignalMonitor`: looks for findings now and then and at the end.
 
-    `findings.json`, beside the monitor's rows, is a list of `Finding.record`s, with `at_the_end`: whether it still
+    `findings.json`, next to the monitor's files, is a list of `Finding.record`s, with `at_the_end`: whether it still
     held when the run ended (null while it runs). A run without findings leaves an empty list. The steps of the looks
     are fixed, so the same run has the same findings, whatever the machine's speed and wherever it was interrupted.
     """
@@ -82,13 +82,13 @@ class FindingsReport(Observer):
             symmetric = alike_layers(model, outline.chain)
         # of several optimisers each has a loss of its own, and in a GAN neither is to fall
         losses = history.series("loss", "loss") if len(trainer.optimizers) < 2 else ([], [])
-        foretold = read_foretold(monitor.folder) if monitor.folder else []
-        found = find(history, outline, losses=losses, symmetric=symmetric or (), foretold=foretold, over=over)
+        predicted = read_prediction(monitor.folder) if monitor.folder else []
+        found = find(history, outline, losses=losses, symmetric=symmetric or (), predicted=predicted, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}
         news = [finding for key, finding in now.items() if key not in self._found]
         if over:
             self._at_the_end = now
-        else:  # what a run that goes on further builds upon
+        else:  # what a run that continues builds upon
             self._found |= now
             self._symmetric = symmetric
         for finding in news:

@@ -17,7 +17,7 @@ Losses = tuple[Sequence[int], Sequence[float]]  # steps, and the loss of the bat
 LOSS_MOVED = 0.01
 LOSS_SEEN = 0.1  # a fall by this share must stand out from the noise before "it does not move" is said
 LOSS_STEPS = 100  # updates that a run must have before "it does not move" is said of it
-LOSS_STEPS_SO_FAR = 300  # ... and before it is said of a run that goes on: some begin on a plateau
+LOSS_STEPS_SO_FAR = 300  # ... and before it is reported of a run that is still training: some start on a plateau
 # A loss rises whose median at the end is so many times that of step 0, and whose every batch there is above it.
 LOSS_ROSE = 1.5
 # A run learns whose loss moves and has come down to this share of what it was and of what guessing costs.
@@ -36,7 +36,7 @@ def learns(losses: Losses, outputs: int) -> bool:
 
 
 def too_early(losses: Losses) -> bool:
-    """Whether a run that goes on has made too few updates to see if it learns."""
+    """Whether a run that is still training has made too few updates to see if it learns."""
     return len(losses[0]) > 0 and losses[0][-1] + 1 < LOSS_STEPS
 
 

@@ -1,4 +1,4 @@
-"""What the findings need to know of a network beside its rows: which layers are alike, and where they stand."""
+"""What the findings need to know of a network, besides its rows: which layers are alike, and where they stand."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] 
 def outline_from_names(history: Rows) -> Outline:
     """From the rows alone, as they stand in signal.csv: layers are alike when their names differ in numbers only,
     and the largest such family that is no activation function is the chain. tanh and sigmoid are told by values that
-    stay within -1 and 1, and from a ReLU with values so small by what is flat: a ReLU wherever it puts out 0."""
+    stay within -1 and 1, and from a ReLU with values so small by what is flat: a ReLU wherever its output is 0."""
     activations = history.layers("saturated")
     families: dict[str, list[str]] = {}
     for name in history.layers("std"):

@@ -1,4 +1,4 @@
-"""What was foretold of a run's layers, read from the forecast.json in its folder."""
+"""What was predicted of a run's layers, read from the forecast.json in its folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Foretold:
+class PredictedLayer:
     """Of one layer at step 0: the std of its output and of its gradient (over that of the last layer before the
     output), with bands of two sigma; None where there is no number."""
 
@@ -21,10 +21,12 @@ class Foretold:
     grad_high: float | None
 
 
-def read_foretold(folder: str | Path) -> list[Foretold]:
+def read_prediction(folder: str | Path) -> list[PredictedLayer]:
     """In order, the output layer last; [] where there is no forecast or it is not one."""
     try:
         layers = json.loads((Path(folder) / "forecast.json").read_text())["layers"]
-        return [Foretold(**{field: layer[field] for field in Foretold.__dataclass_fields__}) for layer in layers]
+        return [
+            PredictedLayer(**{field: layer[field] for field in PredictedLayer.__dataclass_fields__}) for layer in layers
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -16,7 +16,7 @@ def spread(y: Tensor, y_hat: Tensor) -> dict[str, float]:
 
 
 def parameters_against_truth(model: Any, data: Any) -> list[dict[str, Any]]:
-    """Each weight and the bias beside what the data were made with; empty where that is not known."""
+    """Each weight and the bias next to what the data were made with; empty where that is not known."""
     truth = getattr(data, "truth", None)
     if truth is None or not hasattr(model, "net"):
         return []

@@ -36,12 +36,12 @@ NOTHING = ((), math.nan, math.nan, "", math.nan, 0, None, 0.0)  # of a Forecast 
 
 @dataclass(frozen=True)
 class Layer:
-    """What is foretold of one dense layer's output z.
+    """What is predicted of one dense layer's output z.
 
     std:       in the typical (median) draw of the weights, over units and inputs.
     low, high: two sigma of the draws, of weights and of batches: 95 % of them lie between, 93 to 97 % in nearly all
         networks of docs/data/forecast_accuracy.csv; None where one draw cannot be predicted.
-    mean_after: what the activation behind it puts out on average.
+    mean_after: the mean output of the activation behind it.
     similarity: E[z . z'] / E[z . z] of two inputs in a typical draw; 1: the layer no longer tells them apart.
     grad:      std of d loss / dz over that of the last layer before the output; grad_low, grad_high: its band, None too
         for a scheme that scales by the data, whose factors lean to one side.
@@ -64,7 +64,7 @@ class Layer:
 class Forecast:
     """The answer, and the question it was an answer to.
 
-    layers:     in order, the output layer last; () where nothing can be reckoned.
+    layers:     in order, the output layer last; () where nothing can be computed.
     decades:    log10(g_1 / g_L), see `initlab.forecasting.rule`.
     logit_std:  how far the outputs of two inputs lie apart: sqrt(q (1 - c)) of the output layer.
     dies:       what is lost or grows, and at which layer; "" if nothing does.

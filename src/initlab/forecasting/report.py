@@ -31,7 +31,7 @@ LEGEND_MEASURED = "; drawn: medians of real draws, and the share of them inside 
 
 
 def report(cfg: DictConfig) -> None:
-    """Print the forecast of the run that `cfg` describes, with what `cfg.forecast` asks for beside it."""
+    """Print the forecast of the run that `cfg` describes, and what `cfg.forecast` asks for in addition."""
     try:
         _report(cfg)
     except ArithmeticError:
@@ -127,8 +127,8 @@ def _new_table(*columns: str) -> Table:
 
 
 def _table(found: Forecast, measured: Medians | None) -> Table:
-    beside = ["drawn", "inside", "gradient"] if measured else []
-    table = _new_table("layer", "std", "low", "high", "alike", "gradient", *beside)
+    more = ["drawn", "inside", "gradient"] if measured else []
+    table = _new_table("layer", "std", "low", "high", "alike", "gradient", *more)
     names = [layer.name for layer in found.layers] or [f"layers.{i}" for i in range(found.depth + 1)]
     for i, name in enumerate(names):
         cells = [""] * 5

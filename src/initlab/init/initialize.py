@@ -35,7 +35,7 @@ def initialize(
     generator: torch.Generator | None = None,
     batch: Callable[[], Tensor] | None = None,
 ) -> Sequence[object]:
-    """Draw every dense layer of the model anew, weight then bias, with one gain for all layers.
+    """Draw every dense layer of the model again, weight then bias, with one gain for all layers.
 
     Parameters of other layers are left as they were, and a warning names them.
 

@@ -53,7 +53,7 @@ class LSUV(Scheme):
         return math.nan
 
     def fit_(self, model: nn.Module, X: Tensor) -> list[Scaled]:
-        """Scale in one forward pass: each layer is set right as it is reached, before its output goes on."""
+        """Scale in one forward pass: each layer is rescaled as it is reached, before the next one sees its output."""
         report: list[Scaled] = []
         names = {layer: name for name, layer in dense_layers(model)}
 

@@ -72,7 +72,7 @@ class Scheme(ABC):
         return []
 
     def fit_(self, model: nn.Module, X: Tensor) -> Sequence[object]:
-        """Look at inputs X and set right what was drawn, if the scheme does that; a report, a line a layer."""
+        """Rescale what was drawn using inputs X, if the scheme does that (LSUV); a report, a line per layer."""
         return ()
 
 

@@ -46,7 +46,7 @@ class Cadence:
         self._batches: deque[float] = deque(maxlen=BATCHES)
 
     def state_dict(self) -> dict[str, int | None]:
-        """What decides which steps come next; the times of a machine are measured anew."""
+        """What decides which steps come next; the times of a machine are measured again."""
         return {"stride": self.stride, "previous": self._previous}
 
     def load_state_dict(self, state: dict[str, int | None]) -> None:

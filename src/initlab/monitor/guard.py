@@ -45,7 +45,7 @@ class Guard:
                 CONSOLE.print(f"monitor  {text}", highlight=False, markup=False, soft_wrap=True)
             except Exception:
                 return
-            except SystemExit as error:  # rich ends a process whose output nobody reads
+            except SystemExit as error:  # rich ends a process whose output has no reader left
                 if type(error) is not SystemExit:
                     raise
 

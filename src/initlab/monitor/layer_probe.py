@@ -221,7 +221,7 @@ class LayerProbe:
 
     def _gradient(self, layer: str) -> Callable[[Tensor], None]:
         def look(gradient: Tensor) -> None:
-            if self._bracketed and not self.in_backward:  # a gradient that the model asks for beside the training
+            if self._bracketed and not self.in_backward:  # a gradient that the model asks for in addition
                 return
             try:
                 with self._watch:

@@ -40,7 +40,7 @@ class Observer:
     A run may be stopped by an observer that raises `UserError`; its sentence reaches the person.
     """
 
-    file: str | None = None  # that it writes beside the monitor's; ask `monitor.path(file)` for its path
+    file: str | None = None  # that it writes next to the monitor's; ask `monitor.path(file)` for its path
 
     def on_start(self, monitor: Recording) -> None: ...
 

@@ -29,7 +29,7 @@ class Saturation:
     edges: each (z, comparison, +1 or -1): the set has sum of sign * #{entries that compare so with z} entries.
 
     For ReLU it is z <= 0, the share of inactive entries (half of them is healthy there); for leaky ReLU of slope 0.01
-    the same, as 1 % is under 5 %; the identity has none. GELU and SiLU have, beside the flat left end, a narrow
+    the same, as 1 % is under 5 %; the identity has none. GELU and SiLU have, besides the flat left end, a narrow
     interval around their minimum, where phi' changes its sign.
     """
 
@@ -71,7 +71,7 @@ def saturated_set(derivative: Elementwise) -> Saturation:
         # The edge itself belongs to what it is: z <= edge is counted where it is saturated and the set ends there.
         compare = torch.le if saturated(edge) == ends else torch.lt
         edges.append((edge, compare, 1 if ends else -1))
-    if below[-1]:  # the last interval goes on for ever
+    if below[-1]:  # the last interval has no end
         edge, compare, _ = edges.pop()
         edges.append((edge, torch.gt if compare is torch.le else torch.ge, 1))
     return Saturation(tuple(edges))

@@ -17,7 +17,7 @@ CHANNELS_BEFORE_SPACE = {nn.InstanceNorm1d: 1, nn.InstanceNorm2d: 2, nn.Instance
 
 @dataclass(frozen=True)
 class _Made:
-    """What a layer with units put out: the extremes of each, and how they lie in memory."""
+    """The output of a layer with units: the extremes of each, and how they lie in memory."""
 
     peaks: Tensor
     dim: int

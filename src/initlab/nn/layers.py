@@ -10,7 +10,7 @@ class Linear(nn.Module):
 
     Parameters carry the names and shapes of `torch.nn.Linear`, so either one loads the other's state dict. A
     fresh layer holds torch's own default draw, every number uniform in +-1 / sqrt(num_inputs), from torch's
-    global generator: bit for bit `torch.nn.Linear` under the same seed. `initlab.init.initialize` draws anew.
+    global generator: bit for bit `torch.nn.Linear` under the same seed. `initlab.init.initialize` draws again.
     """
 
     def __init__(self, num_inputs: int, num_outputs: int, bias: bool = True) -> None:

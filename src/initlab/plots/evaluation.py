@@ -80,7 +80,7 @@ def mistakes(images: np.ndarray, wrong: Sequence[dict[str, Any]], names: Sequenc
 
 
 def predicted(true: np.ndarray, guess: np.ndarray, title: str, metrics: dict[str, float]) -> Figure:
-    """Predicted against true, and the errors beside it."""
+    """Predicted against true, and the errors next to it."""
     figure = new_figure(9.6, 4.6)
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     ends = [float(min(true.min(), guess.min())), float(max(true.max(), guess.max()))]

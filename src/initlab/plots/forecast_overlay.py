@@ -1,4 +1,4 @@
-"""What was foretold of the layers, and what they did."""
+"""What was predicted of the layers, and what was measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initlab.diagnosis.outline import Rows
-from initlab.diagnosis.prediction import Foretold, read_foretold
+from initlab.diagnosis.prediction import PredictedLayer, read_prediction
 from initlab.diagnosis.trend import values_of
 from initlab.monitor.observer import Observer, Recording, Row
 from initlab.monitor.rows_out import tensorboard_writers
@@ -31,7 +31,7 @@ class ForecastOverlay(Observer):
 
     def on_start(self, monitor: Recording) -> None:
         self._began, self._drawn = time.monotonic(), False
-        self._foretold = read_foretold(monitor.folder) if monitor.folder else []
+        self._predicted = read_prediction(monitor.folder) if monitor.folder else []
 
     def on_rows(self, monitor: Recording, trainer: L.Trainer, rows: Sequence[Row]) -> None:
         if not self._drawn and time.monotonic() - self._began > WAIT:
@@ -44,23 +44,23 @@ class ForecastOverlay(Observer):
     def _draw(self, monitor: Recording, trainer: L.Trainer) -> None:
         self._drawn = True
         writers = tensorboard_writers(trainer)
-        steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._foretold]
+        steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._predicted]
         if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
             return
-        picture = pixels(lambda: forecast_figure(monitor.history, self._foretold))
+        picture = pixels(lambda: forecast_figure(monitor.history, self._predicted))
         for writer in writers:
             writer.add_image(TAG, picture, 0, dataformats="HWC")
 
 
-def forecast_figure(history: Rows, foretold: Sequence[Foretold]) -> Figure:
-    """Forwards and backwards, each beside the other: depth on x, log scale on y."""
+def forecast_figure(history: Rows, predicted: Sequence[PredictedLayer]) -> Figure:
+    """Forwards and backwards, one below the other: depth on x, log scale on y."""
     figure = new_figure(6.6, 5.4, layout=None, dpi=110)
     figure.subplots_adjust(left=0.11, right=0.98, bottom=0.09, top=0.94, hspace=0.45)
     forward, backward = figure.subplots(2, 1)
-    measured = [_first(history, layer.name, "std") for layer in foretold]
-    _panel(forward, foretold, ("std", "low", "high"), measured)
+    measured = [_first(history, layer.name, "std") for layer in predicted]
+    _panel(forward, predicted, ("std", "low", "high"), measured)
     forward.set(title="std of each layer's output, before the first step", xlabel="dense layer")
-    hidden = foretold[:-1]
+    hidden = predicted[:-1]
     gradients = np.array([_first(history, layer.name, "grad_std") for layer in hidden])
     with np.errstate(divide="ignore", invalid="ignore"):  # of a network that has left float32: drawn as gaps
         shares = gradients / gradients[-1]
@@ -70,11 +70,13 @@ def forecast_figure(history: Rows, foretold: Sequence[Foretold]) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, foretold: Sequence[Foretold], names: tuple[str, str, str], measured: Sequence[float]) -> None:
-    line, low, high = (np.array([getattr(layer, name) for layer in foretold], float) for name in names)
-    depth = np.arange(1, len(foretold) + 1)
-    ax.fill_between(depth, low, high, color=BAND, lw=0, label="foretold, two sigma of the draws")
-    ax.plot(depth, line, color=BLUE, lw=1.2, label="foretold")
+def _panel(
+    ax: Axes, predicted: Sequence[PredictedLayer], names: tuple[str, str, str], measured: Sequence[float]
+) -> None:
+    line, low, high = (np.array([getattr(layer, name) for layer in predicted], float) for name in names)
+    depth = np.arange(1, len(predicted) + 1)
+    ax.fill_between(depth, low, high, color=BAND, lw=0, label="predicted, two sigma of the draws")
+    ax.plot(depth, line, color=BLUE, lw=1.2, label="predicted")
     ax.plot(depth, measured, "o", ms=3.5, color=DOT, label="measured")
     if np.nanmax(np.concatenate([line, measured]), initial=0) > 0:
         ax.set_yscale("log")

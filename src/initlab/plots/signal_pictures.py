@@ -29,8 +29,8 @@ RATIO_TAG = "parameters/1e-3 line/update_ratio"  # stands in one chart with the 
 
 class SignalPictures(Observer):
     """An observer of `SignalMonitor`: adds `signal/whole net` and `signal/colourful dimension` to TensorBoard at the
-    end of the fit, and before that whenever the pictures so far took under half a percent of its time; and, beside
-    the ratios of update to weight, a line at 1e-3."""
+    end of the fit, and before that whenever the pictures so far took under half a percent of its time; and, in
+    the chart of the ratios of update to weight, a line at 1e-3."""
 
     def on_start(self, monitor: Recording) -> None:
         self._began, self._spent, self._longest = time.monotonic(), 0.0, FIRST_GUESS

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMES_SHOWN = 15  # layer names beside a panel; of more layers every second, third, ... is named
+NAMES_SHOWN = 15  # layer names left of a panel; of more layers every second, third, ... is named
 LEAST_DECADES = 2.0  # span of a colour scale: smaller differences than a few tenths of a decade should look flat
 END = 0.15  # decades that the first and the last sample reach out to, half of what is between steps 0 and 1
 WIDTH, RIGHT, FOOT, LETTER = 6.6, 0.5, 0.05, 0.068  # inches: figure, space for numbers, below all, a letter
@@ -32,14 +32,14 @@ PANELS = {
         "log10 std of the gradient",
         "even down each column: all layers learn alike; dark at the top: none reaches the first",
     ),
-    "dead": ("share of dead units", "units that put out 0 for the whole batch; pale: few, dark: the layer is off"),
+    "dead": ("share of dead units", "units that are 0 for the whole batch; pale: few, dark: the layer is off"),
 }
 
 
 def whole_net(history: Rows) -> Figure:
     """One card for the whole net: heat maps depth x step of log10 std, gradient std and dead share, as recorded.
 
-    Places are reckoned here: matplotlib's own layout takes as long again as the drawing.
+    Places are computed here: matplotlib's own layout takes as long again as the drawing.
     """
     quantities = [quantity for quantity in PANELS if history.layers(quantity)]
     height = FOOT + PANEL * max(len(quantities), 1)

@@ -10,7 +10,7 @@ NOTHING = contextlib.nullcontext()
 
 
 class NoProfile(PassThroughProfiler):
-    """Lightning's own, which measures nothing either, makes a context anew each time: 1 % of a step of the MLP."""
+    """Lightning's own, which measures nothing either, makes a new context each time: 1 % of a step of the MLP."""
 
     def profile(self, action_name: str) -> contextlib.nullcontext[None]:
         return NOTHING

@@ -56,7 +56,7 @@ class Claim:
                             being the std of one run.
     above, below:           limits: numbers, or swept keys whose change makes the setting to compare with.
     finding, no_finding:    a kind of finding that every seed has, or none has; "any" with the latter.
-    published:              what was printed elsewhere, shown beside ours.
+    published:              what was printed elsewhere, shown next to ours.
     """
 
     figure: Figure | None = None
@@ -128,7 +128,7 @@ def _claim(at: str, entry: Any) -> Claim:
         if numbers.get(key, 1.0) <= 0:
             raise UserError(f"{at}.{key}={numbers[key]:g}: must be above 0")
     if numbers and ("is" not in numbers or len(numbers) != 2):
-        raise UserError(f"{at}: is needs one of within and spread beside it, and they need it")
+        raise UserError(f"{at}: is needs one of within and spread with it, and they need it")
     limits = {key: _limit_of(f"{at}.{key}", entry[key]) for key in ("above", "below") if key in entry}
     if not numbers and not limits:
         raise UserError(f"{at}: a claim about a figure needs is, above or below")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH, PANEL = 8.2, 3.3  # inches: the whole, the height of a row of panels
-MOST_NAMES = 12  # layers named below a picture against depth, or beside one against time
+MOST_NAMES = 12  # layers named below a picture against depth, or next to one against time
 NAMES = {  # of a quantity, on its axis
     "std": "std of the output", "mean": "mean of the output", "saturated": "share saturated", "active": "share active",
     "dead": "share of dead units", "grad_std": "std of the gradient", "grad_norm": "norm of the gradient",

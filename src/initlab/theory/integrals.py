@@ -20,7 +20,7 @@ OUTER, COARSE = np.polynomial.legendre.leggauss(8), np.polynomial.legendre.legga
 LINEAR = np.linspace(-REACH, REACH, 13)
 INNER = np.array([0.0, 1.5, 3.0, 5.0, REACH])
 AGREED, MOST_OF_PAIRS = 1e-5, 100_000  # of two levels of panels, for a function that is not a named one
-LARGE = 3.0  # q from which the bends of phi are narrow beside these panels
+LARGE = 3.0  # q from which the bends of phi are narrow against these panels
 BENDS = np.array([1.0, 3.0, 9.0])  # panel ends at +- these, in units of phi's argument, from 0 and each kink
 
 

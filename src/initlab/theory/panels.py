@@ -1,4 +1,4 @@
-"""Panels for a function that nobody has looked at: halved where they do not yet agree with their own halves.
+"""Panels for a function of unknown shape: halved where they do not yet agree with their own halves.
 
 A step or kink is closed in on by halving, an oscillation gets as many panels as it has turns. What is left open after
 `MOST` panels is refused with the error that was reached.

@@ -58,7 +58,7 @@ class Signal:
     typical:      the square of the std over units and inputs in the typical (median) draw.
     spread:       the variance of its logarithm from draw to draw, over a batch of inputs.
     tails:        how far the entries' own distribution shows in z, e k / n: its excess kurtosis.
-    mean_after:   E[phi(z)], the mean that the activation behind the layer puts out (nan behind the last).
+    mean_after:   E[phi(z)], the mean output of the activation behind the layer (nan behind the last).
     distance:     1 - c: c the correlation of the z of two inputs, in layers without end.
     alike:        that correlation in a typical draw.
     gain_back:    E[g_l^2] / E[g_{l+1}^2], a factor for each layer but the last: its chi_1, where widths are equal.
@@ -100,7 +100,7 @@ def propagate(
 ) -> Signal:
     """Through dense layers of `widths` = [inputs, hidden ..., outputs] with phi between them.
 
-    Without `pairs` no `distance` is reckoned (nan), which takes half the time.
+    Without `pairs` no `distance` is computed (nan), which takes half the time.
     """
     sizes = list(pairwise(widths))
     orthogonal = draw.entries == "orthogonal"

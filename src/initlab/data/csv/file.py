@@ -101,8 +101,8 @@ def _regular(path: str | Path) -> Path:
         hint = f", such as {override('data.path', file / inside[0])}" if inside else ""
         raise UserError(f"data.path={path}: this is a folder; name the file itself{hint}")
     if not file.exists():
-        beside = [entry.name for entry in file.parent.glob("*") if entry.is_file()] if file.parent.is_dir() else []
-        near = nearest(file.name, beside)
+        others = [entry.name for entry in file.parent.glob("*") if entry.is_file()] if file.parent.is_dir() else []
+        near = nearest(file.name, others)
         hint = (
             f"; did you mean {override('data.path', Path(path).parent / near)}?"
             if near
