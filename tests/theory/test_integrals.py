@@ -1,12 +1,14 @@
-"""Gaussian integrals against closed forms."""
+"""Gaussian integrals against closed forms and adaptive quadrature."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 
 from initlab.errors import UserError
 from initlab.nn import ACTIVATIONS
@@ -40,6 +42,23 @@ def test_leaky_relu_and_identity() -> None:
     np.testing.assert_allclose(identity.square, Q, rtol=CLOSE)
     np.testing.assert_allclose(identity.kurtosis, 3, rtol=CLOSE)
     np.testing.assert_allclose(identity.mean, np.zeros_like(Q), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("q", [0.01, 1.3, 50.0])
+def test_every_activation_by_adaptive_quadrature(name: str, q: float) -> None:
+    """SciPy's QUADPACK on [-12, 12], beyond which the normal density is under 1e-31, broken at the kink."""
+    phi, root = elementwise(name), math.sqrt(q)
+
+    def expectation(f: Callable[[float], float]) -> float:
+        density = lambda z: math.exp(-z * z / 2) / math.sqrt(2 * math.pi)  # noqa: E731
+        return float(quad(lambda z: f(z * root) * density(z), -12, 12, points=[0.0], limit=200)[0])
+
+    value, slope = (lambda u, f=f: f(np.array([u]))[0] for f in (phi.value, phi.derivative))
+    m = moments(phi, np.array([q]))
+    assert m.mean[0] == pytest.approx(expectation(value), rel=CLOSE, abs=CLOSE * root)
+    assert m.square[0] == pytest.approx(expectation(lambda u: value(u) ** 2), rel=CLOSE)
+    assert m.slope_square[0] == pytest.approx(expectation(lambda u: slope(u) ** 2), rel=CLOSE)
 
 
 def test_erf() -> None:
