@@ -22,6 +22,7 @@ from initlab.errors import UserError
 from initlab.explain import explain, explain_words
 from initlab.help import HELP, help_page
 from initlab.hydra_words import check_hydra, check_words
+from initlab.run_log import logging_ends
 from initlab.runs.resume import resumed
 from initlab.sweeps.job import run_job
 from initlab.sweeps.resume import words_of_resume
@@ -72,7 +73,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
             threading.excepthook = _in_a_thread
             os.environ[FULL_ERROR] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
-                with terminated():
+                with terminated(), logging_ends():
                     config = config_name
                     check_words(typed)
                     if HELP & set(typed):
