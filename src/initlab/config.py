@@ -193,6 +193,9 @@ def _check_task(plain: dict[str, Any], choices: dict[str, str]) -> None:
     given, solved = plain["data"].get("task"), plain["model"].get("task")
     if given == solved:
         return
+    for group, task, other in (("model", solved, "data"), ("data", given, "model")):
+        if not isinstance(task, str):
+            raise UserError(f"{group}.task={_short(task)}: must say what the {group} is for, as {other}.task does")
     data, model = (choices.get(group) or plain[group]["_target_"].rsplit(".", 1)[-1] for group in ("data", "model"))
     raise UserError(
         f"model={model} data={data}: the model is for {solved}, the data for {given}; "

@@ -63,6 +63,7 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
     names = [name for word in allow for name in allowed_names(word.partition("=")[2])]
     run = Run(find_run(str(values["hydra.run.dir" if follower else "resume"]), "resume"), allow=names)
     RunDir(run.path).check()
+    run.check()
     kept = [word for word in words if word not in (*chosen, *allow)]
     for word in kept:
         if word in overrides and not follower:
