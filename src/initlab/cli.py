@@ -21,7 +21,7 @@ from initlab.config import CONFIGS, check_config
 from initlab.errors import UserError
 from initlab.explain import explain, explain_words
 from initlab.help import HELP, help_page
-from initlab.hydra_words import check_hydra, check_words
+from initlab.hydra_words import check_hydra, check_words, flags_first
 from initlab.run_log import logging_ends
 from initlab.runs.resume import resumed
 from initlab.sweeps.job import run_job
@@ -83,6 +83,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                         config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
                     elif {"-m", "--multirun"} & set(typed):
                         raise UserError(f"-m: {Path(sys.argv[0]).name} answers for one network at a time")
+                    sys.argv[1:] = flags_first(sys.argv[1:])
                     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -150,7 +151,7 @@ def _in_a_thread(args: threading.ExceptHookArgs) -> None:
 
 def _answer(error: Exception, words: Sequence[str] = ()) -> None:
     """Print the one sentence and leave with exit status 2, if there is one; `words`: of an error before any work."""
-    sentence = explain(error) or (explain_words(error, words) if words else None)
+    sentence = explain(error, words) or (explain_words(error, words) if words else None)
     if sentence is not None:
         shown = "".join(
             c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split())

@@ -26,10 +26,11 @@ QUOTES = " '\""
 LONGEST = 600  # characters of another library's message
 
 
-def explain(error: BaseException) -> str | None:
-    """One sentence for an error that the person at the keyboard can mend; None for a mistake of ours."""
+def explain(error: BaseException, words: Sequence[str] = ()) -> str | None:
+    """One sentence for an error that the person at the keyboard can mend; None for a mistake of ours. `words`: that
+    were typed, for an error before any work."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        return explain(error.__cause__)
+        return explain(error.__cause__, words)
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, MissingConfigException):  # an OSError too
@@ -52,7 +53,9 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, YAMLError):
         return f"a config file is not YAML: {one_line(error)}"
     if isinstance(error, OmegaConfBaseException):
-        return _by_omegaconf(error)
+        # The name of a run's folder repeats what was typed, so Hydra meets it there first.
+        typed = [w for w in words if "${" in w] if str(error.full_key).startswith("hydra.") else []
+        return f"{' '.join(typed)}: {_message(error)}" if typed else _by_omegaconf(error)
     if isinstance(error, HydraException):
         return one_line(error)
     if type(error).__name__ == "MisconfigurationException":  # Lightning's; not imported here
@@ -80,9 +83,13 @@ def one_line(error: BaseException) -> str:
 
 def _by_omegaconf(error: OmegaConfBaseException) -> str:
     """Its first line, after the key."""
-    first = next(iter(str(error.msg or error).splitlines()), type(error).__name__)
-    message = " ".join(first.removeprefix("UserError raised while resolving interpolation: ").split())[:LONGEST]
+    message = _message(error)
     return f"{error.full_key}: {message}" if error.full_key else message
+
+
+def _message(error: OmegaConfBaseException) -> str:
+    first = next(iter(str(error.msg or error).splitlines()), type(error).__name__)
+    return " ".join(first.removeprefix("UserError raised while resolving interpolation: ").split())[:LONGEST]
 
 
 def _as_text(typed: str) -> str:

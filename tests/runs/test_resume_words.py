@@ -62,6 +62,7 @@ def test_values_that_may_change(run_dir: Path) -> None:
         ("~callbacks.monitor", "~callbacks.monitor"),
         ("+trainer.max_steps=3", r"+trainer.max_steps=3"),
         ("hydra.run.dir=y", "hydra.run.dir=y"),
+        ("hydra.mode=MULTIRUN", "hydra.mode=MULTIRUN"),
         ("-m", "without -m"),
     ],
 )

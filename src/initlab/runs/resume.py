@@ -32,7 +32,7 @@ MAY_CHANGE = (
     "threads",
 )
 GROUPS_THAT_MAY = ("callbacks.", "hydra.")
-MAY_NOT = ("callbacks.best.", "hydra.run.", "hydra.sweep")
+MAY_NOT = ("callbacks.best.", "hydra.run.", "hydra.sweep", "hydra.mode")
 
 
 def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
