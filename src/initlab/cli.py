@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from initlab import footprint
 from initlab.config import CONFIGS, check_config
 from initlab.errors import UserError
-from initlab.explain import explain, explain_words
+from initlab.explain import explain, explain_words, is_bug
 from initlab.help import HELP, help_page
 from initlab.hydra_words import check_hydra, check_words, flags_first
 from initlab.run_log import logging_ends
@@ -151,6 +151,8 @@ def _in_a_thread(args: threading.ExceptHookArgs) -> None:
 
 def _answer(error: Exception, words: Sequence[str] = ()) -> None:
     """Print the one sentence and leave with exit status 2, if there is one; `words`: of an error before any work."""
+    if is_bug(error):
+        return
     sentence = explain(error, words) or (explain_words(error, words) if words else None)
     if sentence is not None:
         shown = "".join(

@@ -35,13 +35,13 @@ OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / pat
 def run_name(override_dirname: str) -> str:
     """`_init-xavier_lr-0.1` from Hydra's `init=xavier,lr=0.1`: a folder name that any shell and Hydra itself take
     unquoted, at most 120 characters long; nothing for no override."""
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", override_dirname.replace(",", "_")).strip("-")
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", str(override_dirname).replace(",", "_")).strip("-")
     return f"_{name}"[:120].rstrip("-.") if name else ""
 
 
 def mode_of(metric: str) -> str:
     """Whether more or less of a metric is better."""
-    return "max" if metric.endswith("acc") else "min"
+    return "max" if str(metric).endswith("acc") else "min"
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)

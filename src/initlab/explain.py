@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
+import omegaconf
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -23,6 +27,10 @@ from initlab.override import override
 from initlab.rules import did_you_mean
 
 QUOTES = " '\""
+MISTAKES = (NameError, AttributeError, TypeError, LookupError, AssertionError)
+PACKAGE = Path(__file__).resolve().parent
+PROJECT = (f"{PACKAGE}{os.sep}", f"{PACKAGE.with_name('hydra_plugins')}{os.sep}")
+OMEGACONF = Path(omegaconf.__file__).resolve().parent
 LONGEST = 600  # characters of another library's message
 
 
@@ -61,6 +69,19 @@ def explain(error: BaseException, words: Sequence[str] = ()) -> str | None:
     if type(error).__name__ == "MisconfigurationException":  # Lightning's; not imported here
         return f"trainer: {one_line(error)}"
     return None
+
+
+def is_bug(error: BaseException) -> bool:
+    """Whether it is a mistake in a line of this project, however Hydra and OmegaConf have wrapped it: its traceback
+    says more than any sentence. What these libraries raise themselves for a value is none."""
+    inner: BaseException | None = error
+    while isinstance(inner, (HydraException, OmegaConfBaseException)):
+        inner = inner.__cause__ or inner.__context__
+    if not isinstance(inner, MISTAKES):
+        return False
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(inner.__traceback__)]
+    resolves = len(files) > 1 and Path(files[-2]).parent == OMEGACONF  # ${...} of a typed value, of any type
+    return bool(files) and files[-1].startswith(PROJECT) and (not resolves or isinstance(inner, NameError))
 
 
 def explain_words(error: BaseException, words: Sequence[str]) -> str:
