@@ -35,7 +35,7 @@ COLUMNS = ("kind", "run", "acc", "loss", "outside", "dead", "saturated", "update
 
 def record(words: str, folder: Path) -> dict[str, str]:
     """Train one run and read what it left."""
-    from initlab.config import compose
+    from initlab.composition import compose
     from initlab.run import train
     from initlab.runs import open_run
 

@@ -3,7 +3,6 @@
 # ruff: noqa: SIM905
 import contextlib
 import io
-import logging
 import os
 import runpy
 import signal
@@ -69,7 +68,6 @@ def answer(script: str, words: Sequence[str]) -> Answer:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         not_for_ever(),
-        logging_as_it_was(),
     ):
         os.environ.pop("HYDRA_FULL_ERROR", None)
         try:
@@ -79,21 +77,6 @@ def answer(script: str, words: Sequence[str]) -> Answer:
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0
     return Answer(status, began, out.getvalue(), err.getvalue())
-
-
-@contextlib.contextmanager
-def logging_as_it_was() -> Iterator[None]:
-    """Hydra's handlers would write into a folder that is gone."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    try:
-        yield
-    finally:
-        for handler in set(root.handlers) - set(handlers):
-            root.removeHandler(handler)
-            handler.close()
-        root.handlers[:] = handlers
-        root.setLevel(level)
 
 
 @contextlib.contextmanager

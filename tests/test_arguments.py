@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.forecasting import forecast
 from initlab.init import Kaiming, initialize

@@ -3,13 +3,18 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import command_lines
 import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
+from initlab import config, footprint
 from initlab.checks.rules import RULES
-from initlab.config import check_config, compose
+from initlab.cli import hydra_words
+from initlab.composition import compose
+from initlab.config import check_config
 from initlab.errors import UserError
 from initlab.explain import explain
 from initlab.resolvers import run_name
@@ -165,3 +170,36 @@ def test_run_name_is_safe_to_paste() -> None:
     assert run_name("") == ""
     assert run_name("init=xavier,model.num_hiddens=[512,256]") == "_init-xavier_model.num_hiddens-512_256"
     assert len(run_name("x=" + "y" * 500)) <= 120
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong", "error"),
+    [
+        (footprint, "latest_of", None, TypeError),  # in a resolver, in Hydra's run
+        (footprint, "itertools", ..., NameError),
+        (config, "re", ..., NameError),
+        (hydra_words, "WITH_A_VALUE", None, TypeError),  # before Hydra
+        (hydra_words, "re", ..., NameError),
+    ],
+)
+def test_a_bug_of_ours_shows_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, wrong: object, error: type[Exception]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if wrong is ...:
+        monkeypatch.delattr(module, name)
+    else:
+        monkeypatch.setattr(module, name, wrong)
+    with pytest.raises(Exception, match=rf"{error.__name__}|name .{name}. is not defined|not iterable"):
+        command_lines.answer("train", ["model=linear", "data=synthetic_regression", "lr=0.1"])
+
+
+@pytest.mark.parametrize(
+    "value", ["${shipped:[1]}", "${mode_of:1}", "${run_name:[1]}", "${new_folder:1}", "${repeat:a,b}"]
+)
+def test_a_resolver_given_a_wrong_value_is_no_bug_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = command_lines.answer("train", ["model=linear", "data=synthetic_regression", f"lr={value}"])
+    assert (said.status, len(said.err.splitlines())) == (2, 1)

@@ -1,5 +1,6 @@
 """Whatever is typed: a run that works, or one sentence and nothing left behind. Never a traceback, never a wait."""
 
+import math
 import os
 import warnings
 from collections import Counter
@@ -12,8 +13,11 @@ from hypothesis import HealthCheck, Phase, given
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.checks.annotations import fits, words_of
+from initlab.cli.hydra_words import flags_first
 from initlab.cli.yaml_file import check_yaml
+from initlab.composition import compose
 from initlab.errors import UserError
+from initlab.run import train
 from initlab.shipped import CONFIGS
 
 KINDS = len(BASES) * len(SHAPES)
@@ -113,6 +117,15 @@ def _clean(there: Path, before: dict[str, str]) -> None:
         ("--foo", "--foo: no such flag"),
         ("--experimental-rerun=x", "it would run code from a file"),
         ("--config-dir=no/such", "there is no such folder"),
+        ("--package=x", "--package=x: goes with --cfg"),
+        ("--resolve", "--resolve: goes with --cfg"),
+        ("lr=${lr}", "lr=${lr}: Recursive interpolation detected"),
+        ("hydra.run.dir=[a]", "hydra.run.dir=[a]: must be the path of a folder"),
+        ("hydra.run.dir=~/runs", "home is $HOME, not ~"),
+        ("hydra.run.dir=null", "hydra.run.dir=null: must be the path of a folder"),
+        ("data.w=[1e308,1e308]", "data.w=[1e+308, 1e+308]: must be a list of numbers up to 1e+15"),
+        ("data.noise=1e16", "as float32 cannot hold the squared error of larger ones"),
+        ("data.b=-1e308", "as float32 cannot hold the squared error of larger ones"),
     ],
 )
 def test_the_sentence_names_the_key(there: Path, word: str, says: str) -> None:
@@ -120,6 +133,37 @@ def test_the_sentence_names_the_key(there: Path, word: str, says: str) -> None:
     said = answer("train", [*BASES[0], *SHORT, word])
     assert says in said.err, said
     assert_one_sentence_and_nothing_left([word], said, before)
+
+
+@pytest.mark.parametrize("mode", ["-m", "--multirun", "hydra.mode=MULTIRUN"])
+def test_a_sweep_takes_no_folder_of_a_run(there: Path, mode: str) -> None:
+    before = here()
+    said = answer("train", [mode, *BASES[0], "seed=0,1", "hydra.run.dir=x"])
+    assert "a sweep (-m) is chosen with hydra.sweep.dir" in said.err
+    assert_one_sentence_and_nothing_left([mode], said, before)
+
+
+def test_flags_may_stand_between_overrides(there: Path) -> None:
+    words = [*BASES[0][:1], "--cfg", "job", *BASES[0][1:], "--resolve", "lr=0.25"]
+    said = answer("train", words)
+    assert (said.status, said.err) == (0, "")
+    assert OmegaConf.create(said.out).lr == 0.25
+    assert flags_first(words) == ["--cfg", "job", "--resolve", *BASES[0], "lr=0.25"]
+
+
+def test_a_folder_that_is_no_folder_of_configs_is_not_searched(there: Path) -> None:
+    for i in range(50):
+        (there / "large" / str(i)).mkdir(parents=True)
+        for j in range(50):
+            (there / "large" / str(i) / f"{j}.txt").touch()
+    said = answer("train", [*BASES[0], "--config-dir", "large"])
+    assert "large: holds more than 2,000 files" in said.err
+
+
+def test_the_largest_data_train(there: Path) -> None:
+    words = ["data.w=[1e15,-1e15]", "data.b=1e15", "data.noise=1e15", "trainer.max_epochs=1", "data.num_train=64"]
+    cfg = compose(*BASES[0], *SHORT, *words, run_dir=there / "run")
+    assert math.isfinite(train(cfg).score)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from hydra.errors import HydraException
 
-from initlab.config import check_config, compose
+from initlab.composition import compose
+from initlab.config import check_config
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
 from initlab.explain import explain

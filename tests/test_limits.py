@@ -11,7 +11,7 @@ import pytest
 from children import run
 from test_resume import RESUME, WORDS, assert_same_run, said
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.report.run_files import read_run
 from initlab.report.verdict import verdict

@@ -14,7 +14,7 @@ import gc, json, logging, os, random, signal, sys, threading, time, warnings
 import numpy as np, torch
 import lightning as L
 import initlab.run
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.run import train
 
 def snapshot():
@@ -103,7 +103,7 @@ def test_what_is_global_is_as_it_was(tmp_path: Path, words: list[str], fails: bo
 NOTEBOOK = '''
 import signal, sys, os, time
 import lightning as L
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.runs import open_run
 from initlab.run import train
 

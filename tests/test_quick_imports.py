@@ -1,4 +1,5 @@
 import gc
+import signal
 import sys
 
 import pytest
@@ -36,3 +37,14 @@ def test_a_later_job_of_the_process_freezes_nothing(monkeypatch: pytest.MonkeyPa
     with quick_imports():
         assert gc.isenabled()
     assert gc.get_freeze_count() == frozen
+
+
+@pytest.mark.usefixtures("no_torch")
+def test_ctrl_c_is_answered_after_the_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    done = []
+    with pytest.raises(KeyboardInterrupt), quick_imports():
+        done.append(signal.raise_signal(signal.SIGINT))
+    assert done
+    assert signal.getsignal(signal.SIGINT) is before
+    gc.unfreeze()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.run import train
 
 DRAWN = ("seconds", "started", "run_id")  # keys of summary.json and environment.json: times, and the id of a run

@@ -2,15 +2,16 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from children import ended, run, start, wait_for
+from children import PATIENCE, TRAIN, command, ended, run, start, wait_for
 from test_resume import WORDS, said
 
 from initlab.checks import memory
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.footprint import Footprint
 from initlab.models import LinearRegression
@@ -123,3 +124,20 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert run([*WORDS], tmp_path) == 2
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_moment_of_the_start_leaves_nothing_and_no_traceback(tmp_path: Path, number: int) -> None:
+    """While Hydra works, while torch is imported, while the run is built; a process that was quick is training."""
+    for moment in range(8):
+        cwd = tmp_path / str(moment)
+        cwd.mkdir()
+        with open(cwd / "said", "w") as out:
+            process = command(TRAIN, *LINEAR, "trainer.max_epochs=1000", cwd=cwd, stdout=out, stderr=out)
+            wait_for((cwd / "outputs").exists, lambda p=process: p.poll() is None)
+            time.sleep(0.35 * moment)
+            process.send_signal(number)
+            assert process.wait(PATIENCE) == 128 + number, said(cwd)
+        assert "Traceback" not in said(cwd)
+        assert "stopped in epoch" in said(cwd) or {path.name for path in cwd.iterdir()} == {"said"}, said(cwd)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.run import train
 
 

@@ -16,7 +16,7 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.console import CONSOLE
 from initlab.errors import UserError
 from initlab.models import MLP

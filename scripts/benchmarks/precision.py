@@ -82,7 +82,7 @@ def run(words: tuple[str, ...], emulated: bool = False) -> tuple[dict[str, float
     """Figures of the last epoch, and seconds of all; what it prints is thrown away."""
     from benchmarks.stopwatch import Stopwatch
     from benchmarks.tf32 import TF32
-    from initlab.config import compose
+    from initlab.composition import compose
     from initlab.run import train
 
     clock = Stopwatch()

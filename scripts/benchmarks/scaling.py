@@ -88,7 +88,7 @@ def gemm_rate(size: int = 2048, times: int = 5) -> float:
 def step_time(batch_size: int, width: int, depth: int, threads: int, seconds: float, backward: str) -> float:
     """Seconds of a step in mid-run, the mean."""
     from benchmarks.step_clock import StepClock
-    from initlab.config import compose
+    from initlab.composition import compose
     from initlab.run import train
 
     clock = StepClock(seconds)

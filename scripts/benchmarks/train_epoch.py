@@ -64,7 +64,7 @@ def train(
 def ours(folder: str, overrides: list[str], threads: int, per: int) -> Training:
     """scripts/train.py from the start of the first epoch to the end of the last; what it prints goes to a file."""
     from benchmarks.stopwatch import Stopwatch
-    from initlab.config import compose
+    from initlab.composition import compose
     from initlab.run import train
 
     def run() -> tuple[float, float]:

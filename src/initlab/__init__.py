@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlab.callbacks import SignalMonitor
-    from initlab.config import compose
+    from initlab.composition import compose
     from initlab.forecasting import forecast
     from initlab.init import initialize
     from initlab.run import train
@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 __all__ = ["SignalMonitor", "compose", "forecast", "initialize", "open_run", "train"]
 _HOME = {
     "SignalMonitor": "callbacks",
-    "compose": "config",
+    "compose": "composition",
     "forecast": "forecasting",
     "initialize": "init",
     "open_run": "runs",

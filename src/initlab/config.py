@@ -1,8 +1,7 @@
-"""The configuration: found, composed, checked. Nothing heavy is imported here, so a wrong word is answered at once."""
+"""The check of a config: what cannot work is said before anything heavy is imported."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, ListConfig
@@ -12,7 +11,7 @@ from initlab.checks.rules import check, check_by_hand, did_you_mean
 from initlab.data.csv.file import check_columns
 from initlab.errors import UserError
 from initlab.resolvers import MOST_VALUES
-from initlab.shipped import CONFIGS, options_for, values
+from initlab.shipped import options_for, values
 
 FIRST_CHOICE = {
     "data": "fashion_mnist", "model": "mlp", "init": "kaiming", "optimizer": "sgd", "trainer": "auto",
@@ -25,28 +24,6 @@ ROOT_KEYS = FIRST_CHOICE.keys() | {
     "run_dir", "resume", "expect", "picture",
 }  # fmt: skip
 DEEPEST = 40  # of a config, its interpolations followed
-
-
-def compose(*overrides: str, run_dir: str | Path | None = None) -> DictConfig:
-    """The config that `python scripts/train.py` with these overrides would make, for a notebook: `train(compose(...))`.
-
-    `run_dir` is the folder to write to. With `resume=latest` or a folder among the overrides it is the run's own
-    config, and the folder is the run's.
-    """
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-
-    from initlab.runs.resume import resumed
-
-    name, words = resumed(overrides, "train")
-    if name == "train" and run_dir is None:
-        raise UserError("run_dir=None: name the folder that the run writes to")
-    words = [word for word in words if not word.startswith("hydra.")]
-    folder = "${resume}" if name != "train" else f"'{run_dir}'"
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = hydra_compose(name, overrides=[*words, f"run_dir={folder}"])
-    check_config(cfg)
-    return cfg
 
 
 def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: str = "train") -> None:
@@ -142,6 +119,9 @@ def _check_task(plain: dict[str, Any], choices: dict[str, str]) -> None:
     given, solved = plain["data"].get("task"), plain["model"].get("task")
     if given == solved:
         return
+    for group, task, other in (("model", solved, "data"), ("data", given, "model")):
+        if not isinstance(task, str):
+            raise UserError(f"{group}.task={_short(task)}: must say what the {group} is for, as {other}.task does")
     data, model = (choices.get(group) or plain[group]["_target_"].rsplit(".", 1)[-1] for group in ("data", "model"))
     raise UserError(
         f"model={model} data={data}: the model is for {solved}, the data for {given}; "

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
+import omegaconf
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -23,13 +27,18 @@ from initlab.override import override
 from initlab.shipped import CONFIGS, known_keys
 
 QUOTES = " '\""
+MISTAKES = (NameError, AttributeError, TypeError, LookupError, AssertionError)
+PACKAGE = Path(__file__).resolve().parent
+PROJECT = (f"{PACKAGE}{os.sep}", f"{PACKAGE.with_name('hydra_plugins')}{os.sep}")
+OMEGACONF = Path(omegaconf.__file__).resolve().parent
 LONGEST = 600  # characters of another library's message
 
 
-def explain(error: BaseException) -> str | None:
-    """One sentence for an error that the person at the keyboard can mend; None for a mistake of ours."""
+def explain(error: BaseException, words: Sequence[str] = ()) -> str | None:
+    """One sentence for an error that the person at the keyboard can mend; None for a mistake of ours. `words`: that
+    were typed, for an error before any work."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        return explain(error.__cause__)
+        return explain(error.__cause__, words)
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, MissingConfigException):  # an OSError too
@@ -52,12 +61,27 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, YAMLError):
         return f"a config file is not YAML: {one_line(error)}"
     if isinstance(error, OmegaConfBaseException):
-        return _by_omegaconf(error)
+        # The name of a run's folder repeats what was typed, so Hydra meets it there first.
+        typed = [w for w in words if "${" in w] if str(error.full_key).startswith("hydra.") else []
+        return f"{' '.join(typed)}: {_message(error)}" if typed else _by_omegaconf(error)
     if isinstance(error, HydraException):
         return one_line(error)
     if type(error).__name__ == "MisconfigurationException":  # Lightning's; not imported here
         return f"trainer: {one_line(error)}"
     return None
+
+
+def is_bug(error: BaseException) -> bool:
+    """Whether it is a mistake in a line of this project, however Hydra and OmegaConf have wrapped it: its traceback
+    says more than any sentence. What these libraries raise themselves for a value is none."""
+    inner: BaseException | None = error
+    while isinstance(inner, (HydraException, OmegaConfBaseException)):
+        inner = inner.__cause__ or inner.__context__
+    if not isinstance(inner, MISTAKES):
+        return False
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(inner.__traceback__)]
+    resolves = len(files) > 1 and Path(files[-2]).parent == OMEGACONF  # ${...} of a typed value, of any type
+    return bool(files) and files[-1].startswith(PROJECT) and (not resolves or isinstance(inner, NameError))
 
 
 def explain_words(error: BaseException, words: Sequence[str]) -> str:
@@ -80,9 +104,13 @@ def one_line(error: BaseException) -> str:
 
 def _by_omegaconf(error: OmegaConfBaseException) -> str:
     """Its first line, after the key."""
-    first = next(iter(str(error.msg or error).splitlines()), type(error).__name__)
-    message = " ".join(first.removeprefix("UserError raised while resolving interpolation: ").split())[:LONGEST]
+    message = _message(error)
     return f"{error.full_key}: {message}" if error.full_key else message
+
+
+def _message(error: OmegaConfBaseException) -> str:
+    first = next(iter(str(error.msg or error).splitlines()), type(error).__name__)
+    return " ".join(first.removeprefix("UserError raised while resolving interpolation: ").split())[:LONGEST]
 
 
 def _as_text(typed: str) -> str:

@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from initlab.runs.latest import latest_of
+from initlab.latest import latest_of
 
 OWN = {"run.log"}  # Hydra's, beside what a run writes
 

@@ -1,29 +1,30 @@
-"""What a config may compute: the `${name:...}` of the config files, registered by importing this."""
+"""What `${name:...}` means in a config file; registered by importing this."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from omegaconf import ListConfig, OmegaConf
 
 from initlab.errors import UserError
 from initlab.footprint import new_folder
-from initlab.shipped import CONFIGS
 
 MOST_VALUES = 200_000  # of a config, its interpolations followed
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def run_name(override_dirname: str) -> str:
     """`_init-xavier_lr-0.1` from Hydra's `init=xavier,lr=0.1`: a folder name that any shell and Hydra itself take
     unquoted, at most 120 characters long; nothing for no override."""
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", override_dirname.replace(",", "_")).strip("-")
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", str(override_dirname).replace(",", "_")).strip("-")
     return f"_{name}"[:120].rstrip("-.") if name else ""
 
 
 def mode_of(metric: str) -> str:
     """Whether more or less of a metric is better."""
-    return "max" if metric.endswith("acc") else "min"
+    return "max" if str(metric).endswith("acc") else "min"
 
 
 def repeat(value: Any, times: int) -> list[Any]:
@@ -38,7 +39,7 @@ def _count(value: Any) -> int:
     return sum(map(_count, value)) if isinstance(value, (list, ListConfig)) else 1
 
 
-OmegaConf.register_new_resolver("shipped", lambda path: str(CONFIGS.parent / path), replace=True)
+OmegaConf.register_new_resolver("shipped", lambda path: str(PROJECT / path), replace=True)
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 OmegaConf.register_new_resolver("new_folder", new_folder, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)

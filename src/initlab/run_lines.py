@@ -19,6 +19,7 @@ from initlab.result import Result
 from initlab.runs import RunDir
 from initlab.runs.ending import Ending
 from initlab.runs.resume import how_to_resume, nothing_left
+from initlab.sweeps.compare import seeds_to_decide
 
 
 def show_model(
@@ -96,5 +97,10 @@ def show_result(result: Result, seconds: float) -> None:
         return
     logdir = "outputs" if where.parts[:1] == ("outputs",) else where
     CONSOLE.print(f"look at it    [bold]tensorboard --logdir {logdir}[/]", highlight=False, soft_wrap=True)
-    compare = "python scripts/train.py -m init=kaiming,xavier,normal seed=0,1,2"
-    CONSOLE.print(f"compare       [bold]{compare}[/]", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"compare       [bold]{how_to_compare()}[/]", highlight=False, soft_wrap=True)
+
+
+def how_to_compare() -> str:
+    """The command of a sweep whose seeds can tell its two settings apart."""
+    seeds = ",".join(map(str, range(seeds_to_decide(2))))
+    return f"python scripts/train.py -m init=kaiming,xavier seed={seeds}"

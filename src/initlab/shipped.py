@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+from initlab.resolvers import PROJECT
+
+CONFIGS = PROJECT / "configs"
 
 
 def known_keys() -> list[str]:

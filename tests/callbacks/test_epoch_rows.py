@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers.logger import Logger
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.console import CONSOLE
 from initlab.report.figures import epochs
 from initlab.report.run_files import read_run

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
 from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import torch
 
-from initlab.config import check_config, compose
+from initlab.composition import compose
+from initlab.config import check_config
 from initlab.errors import UserError
 from initlab.run import train
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.models import MLPRegression, execution
 from initlab.run import train
 from tests.models.tape import TapeRecorder

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import LambdaCallback
 from omegaconf import open_dict
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.data import SyntheticRegression
 from initlab.nn import SGD
 from initlab.run import train

@@ -10,7 +10,7 @@ import children
 import pytest
 import torch
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.run import train
 from initlab.shipped import CONFIGS
 from initlab.sweeps.folder import SEEDS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
 from initlab.forecasting.from_config import forecast_run

@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 from initlab.callbacks import BestCheckpoint
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.evaluation.evaluate import evaluate
 from initlab.report import write_report
 from initlab.run import train

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.models import MLP, LinearRegression
 from initlab.run import Result, train

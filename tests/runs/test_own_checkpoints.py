@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
 from initlab.run import train

@@ -8,7 +8,7 @@ import yaml
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.explain import explain
 from initlab.runs import RunDir
@@ -62,6 +62,7 @@ def test_values_that_may_change(run_dir: Path) -> None:
         ("~callbacks.monitor", "~callbacks.monitor"),
         ("+trainer.max_steps=3", r"+trainer.max_steps=3"),
         ("hydra.run.dir=y", "hydra.run.dir=y"),
+        ("hydra.mode=MULTIRUN", "hydra.mode=MULTIRUN"),
         ("-m", "without -m"),
     ],
 )

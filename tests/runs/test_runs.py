@@ -17,7 +17,7 @@ import torch
 from children import command
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.run import train
 from initlab.runs import RowWriter, RunDir

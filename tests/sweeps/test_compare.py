@@ -2,12 +2,14 @@
 
 import itertools
 import math
+import shlex
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from initlab.run_lines import how_to_compare
 from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide
 from initlab.sweeps.compared_figure import Monitored, epoch_compared
 
@@ -139,3 +141,16 @@ def test_runs_that_stop_by_their_own_losses_are_compared_at_an_epoch_of_all() ->
     assert (long.at(1), short.at(1), long.at(None)) == (0.4, 0.6, 0.3)
     assert epoch_compared([long, Monitored(0.6, "pruned", {0: 0.6})]) is None
     assert epoch_compared([long, Monitored(0.6, "early_stopping")]) is None  # no metrics.csv
+
+
+def test_the_sweep_that_a_run_proposes_can_decide() -> None:
+    *_, inits, seeds = shlex.split(how_to_compare())
+    values = [word.partition("=")[2].split(",") for word in (inits, seeds)]
+    a = {seed: 1.0 + 0.1 * i for i, seed in enumerate(values[1])}
+    found = paired_difference(a, dict.fromkeys(a, 0.0), len(values[0]))
+    assert found is not None
+    assert found.decided
+    a.popitem()
+    fewer = paired_difference(a, dict.fromkeys(a, 0.0), len(values[0]))
+    assert fewer is not None
+    assert not fewer.decided

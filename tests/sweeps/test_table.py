@@ -154,3 +154,25 @@ def test_a_folder_without_a_sweep_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text('{"jobs": [')
     with pytest.raises(UserError, match="cannot be read"):
         SweepFolder.read(tmp_path)
+
+
+def test_runs_that_a_seed_does_not_change_count_once(made: Made, tmp_path: Path) -> None:
+    sweep = made({"zeros": [0.1] * 6, "kaiming": [0.85] * 6, "xavier": [0.5] * 6})
+    curves = {"zeros": lambda seed: 0.1, "kaiming": lambda seed: 0.3 + seed / 10, "xavier": lambda seed: 0.5}
+    for job in sweep.jobs:  # kaiming ends at the same accuracy, by another way each time
+        value = curves[job.overrides["init"]](int(job.overrides["seed"]))
+        (tmp_path / job.folder / "metrics.csv").write_text(f"epoch,step,val/acc\n0,1,{value}\n")
+    summary = summarize(sweep)
+    rows = {row.setting["init"]: row for row in summary.rows}
+    assert {init: (row.score.n, row.identical) for init, row in rows.items()} == {
+        "kaiming": (6, 0), "zeros": (1, 5), "xavier": (1, 5)
+    }  # fmt: skip
+    assert [row.to_best for row in summary.rows] == [None] * 3  # one seed is shared
+    said = conclusions(summary)
+    assert not any("beats" in sentence for sentence in said)
+    assert any(s.startswith("A seed that changes nothing is no other run: with init=xavier, init=zeros") for s in said)
+    write_csv(summary, tmp_path / "sweep.csv")
+    with open(tmp_path / "sweep.csv", newline="") as file:
+        assert [(row["n"], row["identical"]) for row in csv.DictReader(file)] == [("6", "0"), ("1", "5"), ("1", "5")]
+    show(summary, console := Console(file=io.StringIO(), width=200))
+    assert "1, 5 identical" in console.file.getvalue()  # type: ignore[attr-defined]

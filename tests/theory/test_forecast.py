@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.forecasting import Forecast, forecast
 from initlab.forecasting.mend import changes

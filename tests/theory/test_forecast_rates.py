@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.forecasting import Forecast, forecast
 from initlab.forecasting.from_config import forecast_run
 from initlab.forecasting.measure import DenseNetwork, rows_with

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.utils import get_object
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.checks.annotations import fits, words_of
@@ -67,6 +68,11 @@ def check_arguments(cfg: DictConfig) -> None:
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
     for key, group, node in _nodes(plain):
         made = _target(key, node["_target_"], group)
+        if isinstance(made, type) and issubclass(made, (BatchSizeFinder, LearningRateFinder)):
+            raise UserError(
+                f"{key}._target_={node['_target_']}: it would train with another lr or batch size than the run's "
+                "config says; set lr= and data.batch_size= instead"
+            )
         _check_special(key, node, group)
         known = signature_of(made)
         if known is not None:

@@ -15,6 +15,7 @@ ACTIVATION_NAMES = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "id
 MATMUL_PRECISIONS = ("highest", "high", "medium")  # torch's words
 MOST_THREADS = 1024  # more cores than a machine has; a system may refuse so many threads
 MOST_LAYERS = 10_000  # they take minutes to build; the deepest networks that were trained have as many
+LARGEST_DATUM = 1e15  # of made-up data: the squared error of some 10^4 times as much is still finite in float32
 QUANTITIES = (  # what a monitor records of layers, of gradients with respect to them, of parameters
     "mean", "std", "min", "max", "active", "dead", "saturated", "nonfinite", "histogram",
     "grad_std",
@@ -29,7 +30,7 @@ class Rule:
     choices: tuple[str, ...] = ()
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -66,10 +67,12 @@ def _is_name(value: object) -> bool:
     return (isinstance(value, str) and value != "") or _is_whole(value)
 
 
-def _is_table(value: object) -> bool:
-    return (
-        _is_list(value) and len(value) > 0 and all(_is_list(row) and row and all(map(_is_number, row)) for row in value)
-    )
+def _is_table(value: object, of: Callable[[Any], bool] = _is_number) -> bool:
+    return _is_list(value) and len(value) > 0 and all(_is_list(row) and row and all(map(of, row)) for row in value)
+
+
+def _is_datum(value: object) -> bool:
+    return _is_number(value) and abs(value) <= LARGEST_DATUM
 
 
 def _is_duration(value: object) -> bool:
@@ -94,6 +97,8 @@ SIZE = Rule(
     lambda v: (_is_whole(v) and v >= 0) or (isinstance(v, float) and 0 <= v < 1),
     "a share of the rows from 0.0 up to, but not including, 1.0, or a number of them (a whole number)",
 )
+
+FINITE = f"up to {LARGEST_DATUM:g} in size, as float32 cannot hold the squared error of larger ones"
 
 FOLDER = optional(
     Rule(lambda v: isinstance(v, str) and v != "" and "://" not in v, "a folder on this machine"), "the logger's folder"
@@ -128,9 +133,9 @@ RULES: dict[str, Rule] = {
     ),
     "data.split_seed": whole(),
     "data.seed": whole(),
-    "data.w": list_of(number(), "a list of numbers, one for each input, such as [2, -3.4]"),
-    "data.b": number(),
-    "data.noise": NOT_NEGATIVE,
+    "data.w": list_of(Rule(_is_datum, ""), f"a list of numbers {FINITE}, one for each input, such as [2, -3.4]"),
+    "data.b": Rule(_is_datum, f"a number {FINITE}"),
+    "data.noise": Rule(lambda v: _is_datum(v) and v >= 0, f"a number of at least 0 {FINITE}"),
     "data.num_train": whole(1),
     "data.num_test": whole(1),
     "data.path": Rule(
@@ -153,10 +158,13 @@ RULES: dict[str, Rule] = {
     ),
     "data.val_size": SIZE,
     "data.test_size": SIZE,
-    "data.inputs": Rule(_is_table, "a list of rows of numbers, such as [[0, 0], [0, 1], [1, 0], [1, 1]]"),
+    "data.inputs": Rule(
+        lambda v: _is_table(v, _is_datum),
+        f"a list of rows of numbers {FINITE}, such as [[0, 0], [0, 1], [1, 0], [1, 1]]",
+    ),
     "data.outputs": Rule(
-        lambda v: _is_table(v) or (_is_list(v) and len(v) > 0 and all(map(_is_number, v))),
-        "a list of numbers, one for each row of data.inputs, or of lists of them",
+        lambda v: _is_table(v, _is_datum) or (_is_list(v) and len(v) > 0 and all(map(_is_datum, v))),
+        f"a list of numbers {FINITE}, one for each row of data.inputs, or of lists of them",
     ),
     "data.ask": optional(list_of(number(), "a list of numbers, as long as a row of data.inputs"), "nothing is asked"),
     "data.steps_per_epoch": whole(1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ ABOUT = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 WITH_A_VALUE: dict[str, tuple[str, ...]] = {
     "--cfg": SHOWN, "-c": SHOWN, "--info": ABOUT, "-i": ABOUT, "--package": (), "-p": (), "--config-dir": (), "-cd": (),
 }  # fmt: skip
+ABOUT_CFG = ("--package", "-p", "--resolve")
+MOST_FILES = 2000  # in a folder of configs: each is read before Hydra may read it
 NOT_HERE = {
     "--config-name": "the config is train.yaml; a choice of your own goes into a folder for --config-dir",
     "--config-path": "the configs are the project's; those of your own go into a folder for --config-dir",
@@ -70,8 +73,37 @@ def check_words(words: Sequence[str]) -> None:
         elif word not in ALONE:
             flags = [name for name in (*ALONE, *WITH_A_VALUE) if name.startswith("--")]
             raise UserError(f"{word}: no such flag{did_you_mean(flag, flags)} ({', '.join(flags)})")
+        if flag in ABOUT_CFG and not any(re.match(r"(--cfg|-c)(=|$)", other) for other in words):
+            raise UserError(f"{word}: goes with --cfg, which shows the config; alone it does nothing")
     if value_of:
         raise UserError(f"{value_of}: needs a value after it")
+    _check_place(words)
+
+
+def flags_first(words: Sequence[str]) -> list[str]:
+    """As Hydra's parser needs them: it takes no override after a flag that stands between overrides."""
+    flags: list[str] = []
+    others: list[str] = []
+    value = False
+    for word in words:
+        (flags if value or word.startswith("-") else others).append(word)
+        value = not value and word in WITH_A_VALUE
+    return flags + others
+
+
+def _check_place(words: Sequence[str]) -> None:
+    """Where a run and where a sweep writes."""
+    sweeps = bool({"-m", "--multirun"} & set(words)) or any(re.match(r"[+]*hydra\.mode=MULTIRUN$", w) for w in words)
+    for word in words:
+        if sweeps and re.match(r"[~+]*hydra\.run\.dir(=|$)", word):
+            raise UserError(
+                f"{word}: is for a single run; the folder of a sweep (-m) is chosen with hydra.sweep.dir=..."
+            )
+        place = re.match(r"[+]*(hydra\.(?:run|sweep)\.dir)=(?:[\[{~].*|null|)$", word, re.DOTALL)
+        if place:
+            raise UserError(
+                f"{word}: must be the path of a folder, such as {place[1]}=outputs/mine; home is $HOME, not ~"
+            )
 
 
 def _options(group: str) -> list[str]:
@@ -85,7 +117,10 @@ def _check_value(flag: str, value: str) -> None:
     if flag in ("--config-dir", "-cd"):
         if not Path(value).is_dir():
             raise UserError(f"{flag} {value}: there is no such folder")
-        for path in sorted(Path(value).rglob("*.yaml")):
+        there = list(islice(Path(value).rglob("*"), MOST_FILES + 1))
+        if len(there) > MOST_FILES:
+            raise UserError(f"{flag} {value}: holds more than {MOST_FILES:,} files; give a folder of configs alone")
+        for path in sorted(path for path in there if path.suffix == ".yaml"):
             check_yaml(path)
 
 

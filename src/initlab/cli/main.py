@@ -18,10 +18,11 @@ from omegaconf import DictConfig
 
 from initlab import footprint
 from initlab.cli.help import HELP, help_page
-from initlab.cli.hydra_words import check_hydra, check_words
+from initlab.cli.hydra_words import check_hydra, check_words, flags_first
+from initlab.cli.run_log import logging_ends
 from initlab.config import check_config
 from initlab.errors import UserError
-from initlab.explain import explain, explain_words
+from initlab.explain import explain, explain_words, is_bug
 from initlab.runs.resume import resumed
 from initlab.shipped import CONFIGS
 from initlab.sweeps.job import run_job
@@ -73,7 +74,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
             threading.excepthook = _in_a_thread
             os.environ[FULL_ERROR] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
-                with terminated():
+                with terminated(), logging_ends():
                     config = config_name
                     check_words(typed)
                     if HELP & set(typed):
@@ -83,6 +84,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                         config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)
                     elif {"-m", "--multirun"} & set(typed):
                         raise UserError(f"-m: {Path(sys.argv[0]).name} answers for one network at a time")
+                    sys.argv[1:] = flags_first(sys.argv[1:])
                     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
             except BrokenPipeError:  # whoever read the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -150,7 +152,9 @@ def _in_a_thread(args: threading.ExceptHookArgs) -> None:
 
 def _answer(error: Exception, words: Sequence[str] = ()) -> None:
     """Print the one sentence and leave with exit status 2, if there is one; `words`: of an error before any work."""
-    sentence = explain(error) or (explain_words(error, words) if words else None)
+    if is_bug(error):
+        return
+    sentence = explain(error, words) or (explain_words(error, words) if words else None)
     if sentence is not None:
         shown = "".join(
             c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split())

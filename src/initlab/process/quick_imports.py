@@ -4,24 +4,53 @@ from __future__ import annotations
 
 import atexit
 import gc
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
     """Collect no garbage while torch is first imported, and never look through what is there then again.
 
-    The imports of torch and lightning make a million objects that stay, until Python ends.
+    The imports of torch and lightning make a million objects that stay, until Python ends. Ctrl-C and SIGTERM are
+    answered after them: an exception in the middle can end the process from within C++, with files left behind, or be
+    taken for a module that cannot be imported.
     """
     if "torch" in sys.modules or not gc.isenabled():  # a later job of a sweep: what the one before left is garbage
         yield
         return
     gc.disable()
     try:
-        yield
+        with _signals_wait():
+            yield
     finally:
         gc.freeze()
         gc.enable()
         atexit.register(gc.unfreeze)  # or libraries report what they find left over
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """The first signal that comes within is answered at the end, as it would have been."""
+    came: list[int] = []
+
+    def take(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in before.items() if handler not in (None, signal.SIG_IGN)}
+    for number in before:
+        signal.signal(number, take)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])

@@ -71,6 +71,19 @@ class Run:
         check_allowed(config, self.allow, self.path)
         return OmegaConf.create(config)
 
+    def check(self) -> None:
+        """Raise UserError, which names the file, for the first value of the config that cannot work: by the check of a
+        typed config, as anybody may have written this one."""
+        from omegaconf import OmegaConf
+
+        from initlab.config import check_config
+
+        groups: dict[str, Any] = {"scheduler": None, "callbacks": {}, "logger": {}}  # that a run may have been without
+        try:
+            check_config(OmegaConf.create({**groups, **cast("dict[str, Any]", OmegaConf.to_container(self.config))}))
+        except UserError as error:
+            raise UserError(f"{self.path / FILE}: {error}") from None
+
     @property
     def finished(self) -> bool:
         """Whether it ended well."""
@@ -129,6 +142,7 @@ class Run:
         from initlab.runs.checkpoint_io import load_model
         from initlab.runs.run_dir import RunDir
 
+        self.check()
         target = self.config.model._target_
         try:
             kind: Any = class_named(target)
@@ -142,6 +156,7 @@ class Run:
         """The same data, split and order as the run had."""
         from initlab.build import build
 
+        self.check()
         config = self.config
         try:
             return cast("LightningDataModule", build(config, "data"))

@@ -32,7 +32,7 @@ MAY_CHANGE = (
     "threads",
 )
 GROUPS_THAT_MAY = ("callbacks.", "hydra.")
-MAY_NOT = ("callbacks.best.", "hydra.run.", "hydra.sweep")
+MAY_NOT = ("callbacks.best.", "hydra.run.", "hydra.sweep", "hydra.mode")
 
 
 def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
@@ -63,6 +63,7 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
     names = [name for word in allow for name in allowed_names(word.partition("=")[2])]
     run = Run(find_run(str(values["hydra.run.dir" if follower else "resume"]), "resume"), allow=names)
     RunDir(run.path).check()
+    run.check()
     kept = [word for word in words if word not in (*chosen, *allow)]
     for word in kept:
         if word in overrides and not follower:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from initlab.errors import UserError
+from initlab.latest import point_latest_to
 from initlab.runs.atomic import whole_file
 from initlab.runs.config_file import FILE
 from initlab.runs.event_files import put_in_order
 from initlab.runs.growing_files import cut_back
-from initlab.runs.latest import point_latest_to
 from initlab.runs.locks import hold
 from initlab.runs.reading import check_folder, check_no_links, read_json
 

@@ -18,7 +18,13 @@ def conclusions(summary: Summary) -> list[str]:
     compared = [row for row in others if row.to_best]
     if best.score.n and compared:
         said += _decided(best, compared, summary) + _open(best, compared, summary)
-    if others and best.score.n and all(row.score.n <= 1 for row in summary.rows):
+    same = [row for row in summary.rows if row.identical]
+    if same:
+        said.append(
+            f"A seed that changes nothing is no other run: with {_list(row.name for row in same)} runs are identical "
+            "to the last digit and count as one; what is drawn may be fixed by init_seed and data.seed."
+        )
+    elif others and best.score.n and all(row.score.n <= 1 for row in summary.rows):
         said.append(
             f"One run a row: one seed decides nothing, {seeds_to_decide(2)} can decide between two rows; "
             f"run those that matter with seed={','.join(map(str, range(seeds_to_decide(2))))}."

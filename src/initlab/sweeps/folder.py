@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from initlab.errors import UserError
+from initlab.latest import point_latest_to
 from initlab.runs.atomic import whole_file
-from initlab.runs.latest import point_latest_to
 from initlab.runs.locks import hold
 from initlab.sweeps.job_folder import check_own
 from initlab.sweeps.record import NAME, Job, check_folders, read_record

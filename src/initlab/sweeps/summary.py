@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import statistics
 from collections import Counter
@@ -45,7 +46,8 @@ class Figure:
 class Row:
     """A setting: all its runs, which differ in their seeds only.
 
-    score: the figure that is compared; best: of the run's best epoch.
+    score: the figure that is compared; best: of the run's best epoch; identical: runs whose seed changed nothing, which
+    are the same run again and not counted in any figure.
     """
 
     setting: dict[str, str]
@@ -58,6 +60,7 @@ class Row:
     failed: int = 0
     pruned: int = 0
     unfinished: int = 0
+    identical: int = 0
     to_best: Difference | None = None
 
     @property
@@ -96,6 +99,7 @@ def summarize(sweep: SweepFolder) -> Summary:
     of_run = {job.num: _monitored(sweep, job, done[job.num], monitor) for job in sweep.jobs if job.num in done}
     epoch = epoch_compared(of_run.values())
     rows: dict[tuple[str, ...], Row] = {}
+    seen: dict[tuple[str, ...], set[str]] = {}
     for job in sweep.jobs:
         setting = {key: job.overrides[key] for key in axes}
         row = rows.setdefault(tuple(setting.values()), Row(setting))
@@ -103,6 +107,11 @@ def summarize(sweep: SweepFolder) -> Summary:
         row.failed += state == "failed"
         row.unfinished += state in ("begun", "waiting")
         if job.num in done:
+            course = _course(sweep, job, done[job.num])
+            if course in seen.setdefault(tuple(setting.values()), set()):
+                row.identical += 1
+                continue
+            seen[tuple(setting.values())] |= {course} - {""}
             row.score.add(_seed(job), of_run[job.num].at(epoch))
             _add(row, sweep, job, done[job.num])
     ranked = sorted(rows.values(), key=lambda row: _rank(row, mode))
@@ -130,6 +139,17 @@ def _monitored(sweep: SweepFolder, job: Job, summary: dict[str, Any], monitor: s
     except (OSError, ValueError, TypeError, KeyError, csv.Error):
         pass  # a run without it is compared at its end
     return monitored(summary, monitor, curve)
+
+
+def _course(sweep: SweepFolder, job: Job, summary: dict[str, Any]) -> str:
+    """All that the run measured, by which two runs are one; nothing where it kept no row of an epoch, or diverged."""
+    score, metrics = summary.get("score"), summary.get("metrics", {})
+    try:
+        rows = (sweep.path / job.folder / "metrics.csv").read_text()
+    except (OSError, ValueError):
+        return ""
+    known = score is not None and len(rows.splitlines()) > 1
+    return f"{rows}{json.dumps([score, metrics], sort_keys=True)}" if known else ""
 
 
 def _add(row: Row, sweep: SweepFolder, job: Job, summary: dict[str, Any]) -> None:

@@ -31,12 +31,13 @@ def write_csv(summary: Summary, path: Path) -> None:
     forecast = ["forecast"] if any(row.forecasts for row in summary.rows) else []
     table = csv.writer(text)
     table.writerow(
-        [*summary.axes, "n", "failed", "unfinished", "pruned", "not_a_number"]
+        [*summary.axes, "n", "failed", "unfinished", "pruned", "not_a_number", "identical"]
         + [f"{name} {what}" for name in ("compared", "best epoch", *metrics, "seconds") for what in ("mean", "std")]
         + ["findings", "kinds", *forecast, "to the best row", "low", "high", "pairs", "higher in", "lower in"]
     )
     for row in summary.rows:
         cells: list[Any] = [*row.setting.values(), row.score.n, row.failed, row.unfinished, row.pruned, row.score.nan]
+        cells.append(row.identical)
         for figure in (row.score, row.best, *(row.metrics.get(name, Figure()) for name in metrics), row.seconds):
             cells += ["" if math.isnan(number) else repr(number) for number in (figure.mean, figure.std)]
         cells += [row.findings.total(), _kinds(row.findings), *([_kinds(row.forecasts)] if forecast else [])]
@@ -113,6 +114,7 @@ def _shown(figure: Figure) -> str:
 
 def _runs(row: Row) -> str:
     more = [(row.score.nan, "nan"), (row.failed, "failed"), (row.unfinished, "unfinished"), (row.pruned, "pruned")]
+    more.append((row.identical, "identical"))
     return ", ".join([str(row.score.n), *(f"{count} {what}" for count, what in more if count)])
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from initlab.config import compose
+from initlab.composition import compose
 from initlab.explain import explain
 from initlab.sweeps.folder import SEEDS
 from initlab.sweeps.job import record_failure
