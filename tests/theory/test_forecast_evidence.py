@@ -9,7 +9,7 @@ import pytest
 from initlab.config import CONFIGS
 from initlab.theory.rule import HELD_OUT, NO_PART
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=40)
 
 
 @pytest.fixture(scope="module")
