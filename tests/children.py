@@ -1,25 +1,29 @@
 """Real processes, which stop or die exactly where they are told to, and do not outlive the tests.
 
 `start` and `run` train, through the command line; they are forks of one process that has imported torch and lightning,
-so each starts in milliseconds. `command` is any other program. Nothing here depends on how fast the machine is: a
-process that must be found at some point of its work waits there.
+so each starts in milliseconds, as does any `Program`. `command` is a process from scratch. Nothing here depends on how
+fast the machine is: a process that must be found at some point of its work waits there.
 
 Python leaves Ctrl-C alone where SIGINT was ignored as it started, as it is in a script's background jobs: each child
 gets the signals of a terminal back.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from types import FrameType
+from subprocess import CompletedProcess
+from types import FrameType, MappingProxyType, ModuleType
 from typing import Any
 
 import lightning as L
@@ -33,7 +37,7 @@ from initlab.shipped import CONFIGS
 
 TRAIN = CONFIGS.parent / "scripts" / "train.py"
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["children", "initlab.run"])
+CONTEXT.set_forkserver_preload(["children", "initlab.cli.main", "initlab.run"])
 PATIENCE = 600  # seconds, after which a child is taken to hang; nothing waits so long on a machine of any speed
 TERMINAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAUNCHER = f"""
@@ -85,6 +89,45 @@ def command(*words: str | Path, **more: Any) -> subprocess.Popen[Any]:
     return subprocess.Popen([sys.executable, "-ISc", LAUNCHER, sys.executable, *words], **more)
 
 
+class Program:
+    """`python <words>`, a script's file or `-c` and code, in a fork: with `Popen`'s names, its output kept in files.
+
+    `tests/test_children.py` holds it to what a process from scratch does.
+    """
+
+    def __init__(self, *words: str | Path, cwd: Path, env: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._said = tempfile.TemporaryDirectory()
+        out, err = self._files = [Path(self._said.name, name) for name in ("out", "err")]
+        self._process = CONTEXT.Process(
+            target=_program, args=([str(word) for word in words], str(cwd), dict(os.environ | env), str(out), str(err))
+        )
+        self._process.start()
+        self.pid = self._process.pid or 0
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def communicate(self) -> tuple[str, str]:
+        """Its output and errors, when it has ended."""
+        self.returncode = ended(self._process)
+        out, err = (file.read_text() if file.exists() else "" for file in self._files)
+        self._said.cleanup()
+        return out, err
+
+
+def answered(*words: str | Path, cwd: Path, env: Mapping[str, str] = MappingProxyType({})) -> CompletedProcess[str]:
+    """A `Program` that has ended."""
+    program = Program(*words, cwd=cwd, env=env)
+    out, err = program.communicate()
+    return CompletedProcess(words, program.returncode or 0, out, err)
+
+
 def start(words: Sequence[str], cwd: Path, die: str = "") -> ForkServerProcess:
     """`python scripts/train.py <words>` in `cwd`; its output goes to cwd/said. `die`: see `_arrange`."""
     process = CONTEXT.Process(target=_child, args=(list(words), str(cwd), die))
@@ -122,17 +165,36 @@ def hold() -> None:
 
 
 def _child(words: list[str], cwd: str, die: str) -> None:
+    _arrange(die)
+    _program([str(TRAIN), *words], cwd, dict(os.environ), "said", "said")
+
+
+def _program(words: list[str], cwd: str, env: Mapping[str, str], out: str, err: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in TERMINAL[1:]:
         signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_die_with_the_tests, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(env)
     os.chdir(cwd)
-    said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
-    sys.argv = [str(TRAIN), *words]
-    _arrange(die)
-    runpy.run_path(str(TRAIN), run_name="__main__")
+    for path, descriptor in {out: 1, err: 2}.items():
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), descriptor)
+    if out == err:
+        os.dup2(2, 1)
+    try:
+        if words[0] == "-c":
+            sys.argv = ["-c", *words[2:]]
+            main = sys.modules["__main__"] = ModuleType("__main__")
+            exec(compile(words[1], "<string>", "exec"), main.__dict__)
+        else:
+            sys.argv = words
+            sys.path.insert(0, str(Path(words[0]).parent))
+            runpy.run_path(words[0], run_name="__main__")
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+    finally:
+        atexit._run_exitfuncs()  # which a fork's end leaves out
 
 
 def _arrange(die: str) -> None:

@@ -17,6 +17,12 @@ hypothesis.settings.register_profile(  # the same examples every time, however s
 hypothesis.settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker is left alone with one: `slow(seconds=60)`."""
+    marks = {item: item.get_closest_marker("slow") for item in items}
+    items.sort(key=lambda item: -(mark.kwargs.get("seconds", 0) if (mark := marks[item]) else 0))
+
+
 @pytest.fixture(scope="package", autouse=True)
 def _nothing_left_open_by_a_folder() -> Iterator[None]:
     """Of what the fixtures of its modules held; a second is too much for each module."""

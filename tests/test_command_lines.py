@@ -37,7 +37,7 @@ def assert_one_sentence_and_nothing_left(words: list[str], said: Answer, before:
     assert here() == before, (words, said)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 @pytest.mark.parametrize("half", [0, 1])
 def test_two_hundred_command_lines(half: int, there: Path) -> None:
     """In two halves, for two processes; each has every kind of line once."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from children import answered
 from hydra.errors import HydraException
 
 from initlab.composition import compose
@@ -69,8 +70,7 @@ def test_classification_by_the_command(houses: Path, tmp_path: Path) -> None:
         "data.target=Class",
         "data.drop=[Id,Price]",
     ]
-    command = [sys.executable, TRAIN, *words, *QUICK, "hydra.run.dir=run"]
-    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    said = answered(TRAIN, *words, *QUICK, "hydra.run.dir=run", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     assert said.stderr == ""
     line = "houses.csv: rows 120 train, 40 val, 40 test; target Class, 3 classes; 4 inputs from Rooms ("

@@ -1,13 +1,10 @@
 """train() from Python leaves the process of its caller as it was, however it ends."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from children import command
+from children import answered
 
 CHILD = """
 import gc, json, logging, os, random, signal, sys, threading, time, warnings
@@ -93,9 +90,7 @@ LINEAR = ["model=linear", "data=synthetic_regression", "debug=fast"]
 )
 def test_what_is_global_is_as_it_was(tmp_path: Path, words: list[str], fails: bool, thread: bool) -> None:
     asked = json.dumps([[*LINEAR, *words], fails, thread])
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, asked], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
+    child = answered("-c", CHILD, asked, cwd=tmp_path)
     assert child.returncode == 0, child.stderr[-3000:]
     assert child.stdout.endswith("as it was\n")
 
@@ -128,9 +123,7 @@ print(len(open_run("run").metrics), "epochs")
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_in_a_notebook_ctrl_c_stops_the_cell_and_the_kernel_lives(tmp_path: Path, times: int) -> None:
-    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with command("-c", NOTEBOOK, str(times), cwd=tmp_path, **pipes) as child:  # where Ctrl-C is not ignored
-        said, errors = child.communicate()
-    assert child.returncode == 0, (said[-2000:], errors[-3000:])
-    assert "the cell was stopped" in said
-    assert said.endswith("10 epochs\n")
+    child = answered("-c", NOTEBOOK, str(times), cwd=tmp_path)
+    assert child.returncode == 0, (child.stdout[-2000:], child.stderr[-3000:])
+    assert "the cell was stopped" in child.stdout
+    assert child.stdout.endswith("10 epochs\n")

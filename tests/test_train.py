@@ -14,6 +14,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
+from children import answered
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from initlab.composition import compose
@@ -32,12 +33,6 @@ DATA = f"data.root={CONFIGS.parent / 'data'}"
 
 def run(tmp_path: Path, *overrides: str, name: str = "run") -> Result:
     return train(compose(*overrides, run_dir=tmp_path / name))
-
-
-def process(*words: str, cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, TRAIN, *words], capture_output=True, text=True, cwd=cwd, timeout=600, check=False, **more
-    )
 
 
 def metrics(folder: Path) -> list[dict[str, str]]:
@@ -231,7 +226,7 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_the_command_names_its_folder_and_points_latest_to_it(tmp_path: Path) -> None:
-    said = process(*LINEAR, "debug=fast", cwd=tmp_path)
+    said = answered(TRAIN, *LINEAR, "debug=fast", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     (folder,) = [p for p in (tmp_path / "outputs" / "runs").iterdir() if not p.is_symlink()]
     assert folder.name.endswith("_data-synthetic_regression_debug-fast_init-normal_model-linear_threads-1_trainer-cpu")
@@ -243,7 +238,7 @@ def test_the_command_names_its_folder_and_points_latest_to_it(tmp_path: Path) ->
 def test_multirun_runs_every_combination(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     words = ["-m", "init=normal,zeros", "seed=range(2)", f"hydra.sweep.dir={sweep}", *LINEAR[:2], "debug=fast"]
-    said = process(*words, cwd=tmp_path)
+    said = answered(TRAIN, *words, cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     runs = sorted(path.parent for path in sweep.glob("*/summary.json"))
     seen = {(c["init"]["_target_"], c["seed"]) for c in (yaml.safe_load((r / "config.yaml").read_text()) for r in runs)}
@@ -262,8 +257,16 @@ def test_a_disk_that_fills_gets_one_line_and_loses_nothing(tmp_path: Path) -> No
     def small_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    words = ["model=softmax", "data.batch_size=60000", "trainer.max_epochs=2", DATA, f"hydra.run.dir={tmp_path}/run"]
-    said = process(*words, "model=mlp", "model.width=256", cwd=tmp_path, preexec_fn=small_disk)
+    words = [
+        "model=mlp",
+        "model.width=256",
+        "data.batch_size=60000",
+        "trainer.max_epochs=1",
+        "~callbacks.monitor",
+        DATA,
+    ]
+    command = [sys.executable, TRAIN, *words, f"hydra.run.dir={tmp_path}/run"]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, preexec_fn=small_disk)
     assert said.returncode == 2
     assert said.stderr.startswith("error: ")
     assert said.stderr.count("\n") == 1

@@ -1,13 +1,12 @@
 """A past run on its test set: the figures are those of the run, and the pictures are of the right examples."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from children import answered
 from PIL import Image
 
 from initlab.composition import compose
@@ -102,7 +101,7 @@ def test_numbers(tmp_path: Path) -> None:
     ],
 )
 def test_the_command_answers_a_wrong_word_in_one_line(tmp_path: Path, words: list[str], says: str) -> None:
-    said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    said = answered(SCRIPT, *words, cwd=tmp_path)
     assert said.returncode == 2
     assert said.stderr.startswith("error: ")
     assert says in said.stderr

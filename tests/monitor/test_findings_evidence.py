@@ -35,7 +35,6 @@ def test_of_the_runs_on_record_the_broken_ones_have_a_finding_and_they_alone() -
         "model=mlp init=xavier model.activation=tanh optimizer=adam lr=0.003",  # most of its units saturate
         "model=softmax init=normal lr=1e-7",
         "experiment=and_gate",
-        "experiment=neuron",
     ],
 )
 def test_a_run_is_as_it_is_on_record(words: str, tmp_path: Path) -> None:

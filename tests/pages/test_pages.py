@@ -1,4 +1,4 @@
-"""Every page of configs/experiment is run, cut to one seed, and shows what it claims."""
+"""Every page of configs/experiment is run, cut to one seed and some to fewer steps, and shows what it claims."""
 
 import dataclasses
 import json
@@ -25,6 +25,14 @@ SLOW = {  # over three seconds on a quiet core
     "d2l_zero_init", "fastai_init", "fastai_std", "fifty_layers", "glorot_2010_sigmoid", "glorot_2010_tanh", "he_2015",
     "lsuv", "makemore_tanh", "neuron",
 }  # fmt: skip
+SHORTER = {  # than the page: its claims are about the first steps, or hold as early
+    "d2l_zero_init": ["trainer.limit_train_batches=120"],
+    "glorot_2010_tanh": ["trainer.limit_train_batches=600"],
+    "glorot_2010_sigmoid": ["trainer.limit_train_batches=400"],
+    "he_2015": ["trainer.limit_train_batches=100"],
+    "makemore_tanh": ["trainer.limit_train_batches=150"],
+    "neuron": ["callbacks.monitor.every_n_steps=100", "callbacks.monitor.dense_steps=20"],  # all its 10,000 steps
+}
 ALL = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in page_names()]
 
 
@@ -44,7 +52,7 @@ def test_a_page_asks_is_typed_and_says_what_it_must_show(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
     page = read_page(name)
-    ran = run_page(page, tmp_path, seeds=1)
+    ran = run_page(page, tmp_path, seeds=1, more=SHORTER.get(name, []))
     draw_page(page, ran, tmp_path / "page.png")
     assert [verdict.sentence for verdict in check_page(page, ran) if not verdict.holds] == []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from children import PATIENCE, wait_for
-from test_sweeps import LINEAR, run, scores, start
+from test_sweeps import LINEAR, run, scores, start, start_alone
 
 from initlab.sweeps import SweepFolder
 
@@ -29,14 +29,14 @@ def is_running(process: int) -> bool:
 
 
 def test_a_sweep_that_runs_is_not_resumed_until_its_process_has_died(tmp_path: Path) -> None:
-    with start("seed=1,2", *LINEAR, "hydra.sweep.dir=sweep", cwd=tmp_path, WAIT_AT="0") as first:
-        wait_for(lambda: waiting(tmp_path / "sweep"), lambda: first.poll() is None)
-        second = run("sweep.resume=sweep", cwd=tmp_path)
-        assert (second.returncode, second.stdout) == (2, "")
-        assert second.stderr == f"error: {tmp_path}/sweep: this sweep is running in another process\n"
-        assert not list(tmp_path.glob("sweep/*/failed.json"))
-        first.kill()
-        first.communicate(timeout=PATIENCE)
+    first = start("seed=1,2", *LINEAR, "hydra.sweep.dir=sweep", cwd=tmp_path, WAIT_AT="0")
+    wait_for(lambda: waiting(tmp_path / "sweep"), lambda: first.poll() is None)
+    second = run("sweep.resume=sweep", cwd=tmp_path)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert second.stderr == f"error: {tmp_path}/sweep: this sweep is running in another process\n"
+    assert not list(tmp_path.glob("sweep/*/failed.json"))
+    first.kill()
+    first.communicate()
     third = run("sweep.resume=sweep", cwd=tmp_path)
     assert third.returncode == 0, third.stderr
     assert scores(SweepFolder.read(tmp_path / "sweep")) == {"seed=1": 0.01, "seed=2": 0.02}
@@ -55,7 +55,7 @@ def test_jobs_in_other_processes_end_with_the_sweep(tmp_path: Path, launcher: st
     pytest.importorskip(package)
     two = "n_jobs" if launcher == "joblib" else "at_once"
     words = ["seed=1,2,3", *LINEAR, f"hydra/launcher={launcher}", f"hydra.launcher.{two}=2", "hydra.sweep.dir=sweep"]
-    with start(*words, cwd=tmp_path, WAIT_AT="0,1,2") as sweep:
+    with start_alone(*words, cwd=tmp_path, WAIT_AT="0,1,2") as sweep:
         wait_for(lambda: len(waiting(tmp_path / "sweep")) == 2, lambda: sweep.poll() is None)
         processes = [int(path.read_text()) for path in waiting(tmp_path / "sweep")]
         sweep.send_signal(number)

@@ -5,14 +5,13 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import yaml
-from children import PATIENCE, command, wait_for
+from children import PATIENCE, Program, answered, command, wait_for
 
 from initlab.sweeps import SweepFolder
 
@@ -22,24 +21,27 @@ QUICK = str(Path(__file__).with_name("quick_train.py"))
 LINEAR = ["model=linear", "data=synthetic_regression"]
 
 
-def start(*words: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
+def start(*words: str, cwd: Path, **env: str) -> Program:
+    return Program(QUICK, "-m", *words, cwd=cwd, env=env)
+
+
+def start_alone(*words: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
+    """From scratch: for launchers, whose processes import what this one has as its main program."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return command(QUICK, "-m", *words, cwd=cwd, env=os.environ | env, **pipes)
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    with start(*words, cwd=cwd) as process:
-        said = process.communicate(timeout=PATIENCE)
-    return subprocess.CompletedProcess(words, process.returncode, *said)
+    return answered(QUICK, "-m", *words, cwd=cwd)
 
 
 def stopped(*words: str, cwd: Path, number: int, at: Path, job: int) -> tuple[int, str]:
     """A sweep that is sent signal `number` in mid-job; its exit status and output. at: the sweep's folder."""
-    with start(*words, cwd=cwd, WAIT_AT=str(job)) as process:
-        wait_for(lambda: list(at.glob(f"{job}_*/waiting")), lambda: process.poll() is None)
-        process.send_signal(number)
-        said, _ = process.communicate(timeout=PATIENCE)
-    return process.returncode, said
+    process = start(*words, cwd=cwd, WAIT_AT=str(job))
+    wait_for(lambda: list(at.glob(f"{job}_*/waiting")), lambda: process.poll() is None)
+    process.send_signal(number)
+    said, _ = process.communicate()
+    return process.returncode or 0, said
 
 
 def scores(sweep: SweepFolder) -> dict[str, float]:
@@ -119,14 +121,15 @@ def test_a_launcher_runs_jobs_and_survives_one_that_takes_its_process_down(
 ) -> None:
     pytest.importorskip(package)
     words = ["seed=1,666,2", *LINEAR, f"hydra/launcher={launcher}", *options]
-    said = run(*words, cwd=tmp_path)
-    assert said.returncode == 1, said.stderr
+    with start_alone(*words, cwd=tmp_path) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, err
     folder = tmp_path / "outputs/sweeps/latest"
     sweep = SweepFolder.read(folder)
     assert scores(sweep) == {"seed=1": 0.01, "seed=2": 0.02}
     assert "process died" in sweep.content(sweep.jobs[1], "failed.json")["error"]
-    assert "error: 1 of 3 jobs failed: 1_seed-666;" in said.stderr
-    assert all(f"job {n} of 3: seed=" in said.stdout for n in (1, 2, 3))
+    assert "error: 1 of 3 jobs failed: 1_seed-666;" in err
+    assert all(f"job {n} of 3: seed=" in out for n in (1, 2, 3))
     threads = {"joblib": max(1, len(os.sched_getaffinity(0)) // 2), "ray": 1, "slurm_local": 3}[launcher]
     assert yaml.safe_load((folder / "0_seed-1/config.yaml").read_text())["threads"] == threads
 
@@ -136,7 +139,7 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
     for launcher, package in (("joblib", "joblib"), ("slurm", "submitit")):
         words = [QUICK, "-m", "seed=1,2", *LINEAR, f"hydra/launcher={launcher}"]
         code = f"{without} sys.argv = {words!r}; runpy.run_path({QUICK!r}, run_name='__main__')"
-        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+        said = answered("-c", code, cwd=tmp_path)
         assert said.returncode == 2
         assert said.stderr == (
             f"error: hydra/launcher={launcher}: needs {package}, which is not installed; "

@@ -9,7 +9,7 @@ import pytest
 from initlab.forecasting.rule import HELD_OUT, NO_PART
 from initlab.shipped import CONFIGS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=40)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
 """What `scripts/forecast.py` prints, and what a run does with its forecast."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from children import answered
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig
@@ -40,7 +39,7 @@ def config(*overrides: str) -> DictConfig:
 
 def test_the_command_answers_and_leaves_nothing(tmp_path: Path) -> None:
     words = ["model=mlp", "init=normal", "model.depth=6", "model.activation=tanh"]
-    said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    said = answered(SCRIPT, *words, cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     assert "will not train" in said.stdout
     assert "fixed by" in said.stdout
@@ -83,7 +82,7 @@ def test_ranks_of_one_kind(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_all_is_a_word_for_a_ranking(tmp_path: Path) -> None:
     words = ["init=all", "activation=all", "model.depth=3", "model.width=16"]
-    said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    said = answered(SCRIPT, *words, cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     heading = said.stdout.split("\n")[1].split()
     assert heading[:3] == ["init", "relu", "leaky_relu"]
@@ -173,7 +172,7 @@ def test_the_learning_rate_is_part_of_the_line(tmp_path: Path, capsys: pytest.Ca
 
 def test_many_networks_at_once_are_refused(tmp_path: Path) -> None:
     words = ["-m", "init=kaiming,normal"]
-    said = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    said = answered(SCRIPT, *words, cwd=tmp_path)
     assert said.returncode == 2
     assert said.stderr == "error: -m: forecast.py answers for one network at a time\n"
     assert list(tmp_path.iterdir()) == []
