@@ -1,6 +1,10 @@
 """What the tests of several packages share."""
 
 import gc
+import os
+import subprocess
+import sys
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +15,24 @@ import pytest
 import torch
 
 DATA = Path(__file__).parents[1] / "data"
+JANITOR = pytest.StashKey[subprocess.Popen[bytes]]()
 hypothesis.settings.register_profile(  # the same examples every time, however slow the machine is
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """However the tests end, by SIGTERM or a kill: no worker, fork server or child of theirs stays."""
+    if not hasattr(config, "workerinput") and sys.platform == "linux":
+        os.environ["INITLAB_TESTS"] = mark = uuid.uuid4().hex
+        janitor = [sys.executable, str(Path(__file__).with_name("janitor.py")), mark]
+        config.stash[JANITOR] = subprocess.Popen(janitor, stdin=subprocess.PIPE, start_new_session=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if JANITOR in config.stash:
+        config.stash[JANITOR].communicate()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
