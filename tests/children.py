@@ -29,7 +29,7 @@ from torch import Tensor
 from initlab.config import CONFIGS
 from initlab.data import SyntheticRegression
 from initlab.data.module import Splits
-from initlab.models import LinearRegression
+from initlab.models import LinearRegression, Module
 
 TRAIN = CONFIGS.parent / "scripts" / "train.py"
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -167,7 +167,7 @@ def _arrange(die: str) -> None:
 
     if what in ("step", "fail", "hold"):
         at, left = left, 0
-        before(ExactSteps, "on_train_batch_start", lambda self, trainer, *_: trainer.global_step == at)
+        before(Module, "forward_and_loss", lambda self, batch: self.trainer.global_step == at)
     elif what == "call":
         left = 1
         before(RunDir, "go_on", lambda *_: True)
