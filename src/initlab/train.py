@@ -44,7 +44,7 @@ from initlab.runs.set_aside import before_the_end, put_back
 from initlab.seeds import generator
 from initlab.starting import Starting
 from initlab.theory.in_run import forecast_before
-from initlab.training import SeveralUpdates, reason_for_single_updates, several_updates
+from initlab.training import SeveralUpdates, can_make_several, several_updates
 
 log = logging.getLogger(__name__)
 SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
@@ -245,19 +245,13 @@ def _finish(
 
 def _several_updates(cfg: DictConfig, model: L.LightningModule, data: L.LightningDataModule) -> SeveralUpdates | None:
     """Where it can be done; a run from before there was the key goes on as it began."""
-    longest, graph = cfg.get("steps_per_execution", 1), cfg.get("cuda_graph", False)
-    if longest == 1:
-        reason: str | None = "steps_per_execution=1"
-    elif isinstance(model, Module) and isinstance(data, TensorDataModule):
-        settings = OmegaConf.to_container(cfg.trainer, resolve=True)
-        reason = reason_for_single_updates(cast("dict[str, Any]", settings), model, data, (Module, TensorDataModule))
-    else:
-        reason = f"{cfg.model._target_} on {cfg.data._target_}"
-    if reason is None:
-        return several_updates(cfg.trainer.get("precision"), longest, cfg.seed, graph)
-    if graph:
-        log.warning("cuda_graph=true: with %s Lightning makes one update a call, so none is replayed", reason)
-    return None
+    longest = cfg.get("steps_per_execution", 1)
+    if longest == 1 or not (isinstance(model, Module) and isinstance(data, TensorDataModule)):
+        return None
+    settings = cast("dict[str, Any]", OmegaConf.to_container(cfg.trainer, resolve=True))
+    if not can_make_several(settings, model, data, (Module, TensorDataModule)):
+        return None
+    return several_updates(settings.get("precision"), longest, cfg.seed)
 
 
 def _check_monitors(cfg: DictConfig, model: L.LightningModule, callbacks: Sequence[L.Callback]) -> None:

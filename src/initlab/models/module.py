@@ -134,7 +134,6 @@ class Module(Updating):
         self._sums[split].add(num_examples, **sums)
 
     def setup(self, stage: str) -> None:
-        super().setup(stage)
         if stage == "fit" and self._by_hand:
             check_by_hand(self.trainer.world_size, self.trainer.precision, self.hparams["layers"])
             self._chain = nn.Chain(self.chain())

@@ -18,6 +18,7 @@ FULL, MIXED = (None, 32, "32", "32-true"), ("bf16", "bf16-mixed")  # Lightning's
 TRANSFER = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
 STEP = (
     "training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step", "configure_optimizers",
+    "configure_callbacks",
 )  # fmt: skip
 
 
@@ -26,34 +27,33 @@ class SeveralUpdates(Precision):
 
     With it a model of `initlab.models` makes its updates itself (Lightning's manual optimisation) and a data module of
     `initlab.data` hands out stretches of up to `longest` batches. A precision plugin, as that is who makes an
-    optimiser's step: `optimizer.step(watched=False)` is the step without the calls to callbacks around it, which take
+    optimiser's step: `optimizer.step(unwatched=True)` is the step without the calls to callbacks around it, which take
     0.06 ms, 8 % of a step of softmax regression. Lightning counts it all the same.
 
     Args:
         longest: stretch, in updates.
         seed: of the random numbers of each batch.
-        cuda_graph: whether updates within a stretch are replayed as a CUDA graph, on a device that has them.
     """
 
-    def __init__(self, longest: int, seed: int, cuda_graph: bool = False) -> None:
-        self.longest, self.seed, self.cuda_graph = longest, seed, cuda_graph
+    def __init__(self, longest: int, seed: int) -> None:
+        self.longest, self.seed = longest, seed
 
     def train_step_context(self) -> AbstractContextManager[None]:
         return nullcontext()  # each forward pass is in `forward_context`, as with automatic optimisation
 
     def optimizer_step(
-        self, optimizer: Any, model: Any, closure: Callable[[], Any], watched: bool = True, **more: Any
+        self, optimizer: Any, model: Any, closure: Callable[[], Any], unwatched: bool = False, **more: Any
     ) -> Any:
-        if watched:
-            return super().optimizer_step(optimizer, model=model, closure=closure, **more)
-        return shortest_step(optimizer)()
+        if unwatched:
+            return shortest_step(optimizer)()
+        return super().optimizer_step(optimizer, model=model, closure=closure, **more)
 
 
 class SeveralMixedUpdates(SeveralUpdates, MixedPrecision):
     """The same in bfloat16, as `trainer.precision=bf16-mixed`."""
 
-    def __init__(self, longest: int, seed: int, cuda_graph: bool = False) -> None:
-        SeveralUpdates.__init__(self, longest, seed, cuda_graph)
+    def __init__(self, longest: int, seed: int) -> None:
+        SeveralUpdates.__init__(self, longest, seed)
         MixedPrecision.__init__(self, "bf16-mixed", "cpu")
 
     def connect(self, model: Any, optimizers: Any, lr_schedulers: Any) -> Any:
@@ -61,18 +61,16 @@ class SeveralMixedUpdates(SeveralUpdates, MixedPrecision):
         return super().connect(model, optimizers, lr_schedulers)
 
 
-def several_updates(precision: Any, longest: int, seed: int, cuda_graph: bool) -> SeveralUpdates:
+def several_updates(precision: Any, longest: int, seed: int) -> SeveralUpdates:
     """The plugin for `trainer.precision`."""
     kind = SeveralMixedUpdates if precision in MIXED else SeveralUpdates
-    return kind(longest, seed, cuda_graph)
+    return kind(longest, seed)
 
 
-def reason_for_single_updates(
-    settings: Mapping[str, Any], model: L.LightningModule, data: Any, ours: tuple[type, type]
-) -> str | None:
-    """What asks for something that Lightning does for one update a call only, a setting of the trainer or a method that
-    the model or the data bring along and `ours`, their bases, do not have; None: nothing does."""
-    good = {
+def can_make_several(settings: Mapping[str, Any], model: L.LightningModule, data: Any, ours: tuple[type, type]) -> bool:
+    """Whether a trainer with these arguments, and the methods that the model and the data bring along and `ours`, their
+    bases, do not have, ask for nothing that Lightning does for one update a call only."""
+    fits: dict[str, Callable[[Any], bool]] = {
         "devices": lambda value: value in (None, 1),
         "precision": lambda value: value in (*FULL, *MIXED),
         "accumulate_grad_batches": lambda value: value in (None, 1),
@@ -82,12 +80,8 @@ def reason_for_single_updates(
         "fast_dev_run": lambda value: not value,
         "val_check_interval": _all_of_them,
     }
-    for key, fits in good.items():
-        if not fits(settings.get(key)):
-            return f"trainer.{key}={settings[key]}"
     asked = [(data, ours[1], name) for name in TRANSFER] + [(model, ours[0], name) for name in TRANSFER + STEP]
-    own = (f"{type(thing).__name__}.{name}" for thing, base, name in asked if overrides(thing, base, name))
-    return next(own, None)
+    return all(fit(settings.get(key)) for key, fit in fits.items()) and not any(overrides(*each) for each in asked)
 
 
 def _all_of_them(share: Any) -> bool:

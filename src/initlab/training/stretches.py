@@ -39,7 +39,7 @@ class Stretch:
     """Batches to train on in one go. Iterating makes one (X, y) after the other and sets torch's random numbers for it.
 
     numbers: of the batches, counted from the start of the run.
-    rows:    their row numbers, int64 [batch].
+    rows:    their row numbers, int64 [batch], of which `take` makes them.
     """
 
     def __init__(self, batches: Batches, seed: int) -> None:

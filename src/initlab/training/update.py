@@ -10,7 +10,7 @@ from torch import Tensor
 from initlab.training.several_updates import SeveralUpdates
 from initlab.training.stretches import Batch, Stretch
 
-Output = tuple[Tensor, Tensor, Tensor]  # of a batch: loss (0-d), y_hat, y
+Output = tuple[Tensor, Tensor, Tensor]  # of an update: loss (0-d), y_hat, y
 
 
 class Updating(L.LightningModule):
@@ -24,13 +24,15 @@ class Updating(L.LightningModule):
         raise NotImplementedError
 
     def count_outputs(self, outputs: Sequence[Output]) -> None:
-        """Add what batches gave to the figures of the epoch."""
+        """Add what batches gave to the metrics of the epoch."""
         raise NotImplementedError
 
-    def setup(self, stage: str) -> None:
+    def configure_callbacks(self) -> list[L.Callback]:
+        """None. It is the first hook of a fit: here the model learns from the trainer who makes the updates."""
         several = isinstance(self.trainer.precision_plugin, SeveralUpdates)
-        if stage == "fit" and (several or self._several):
+        if self.trainer.state.fn == "fit" and (several or self._several):
             self._several, self.automatic_optimization = several, not several
+        return []
 
     def training_step(self, batch: Batch | Stretch, batch_idx: int) -> Tensor:
         """The loss, of a stretch that of its last batch."""
@@ -38,29 +40,31 @@ class Updating(L.LightningModule):
             return self._several_updates(batch)
         if self.automatic_optimization:
             return self._loss(batch)
-        with self.trainer.precision_plugin.forward_context():
-            loss = self._loss(batch)
-        optimizer = self.optimizers()
-        for callback in self.trainer.callbacks:  # with manual optimisation Lightning leaves this hook out
-            callback.on_before_zero_grad(self.trainer, self, optimizer.optimizer)
-        self.on_before_zero_grad(optimizer.optimizer)
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
-        for config in self.trainer.lr_scheduler_configs:
-            config.scheduler.step()
-        return loss
+        return self._one_update(batch)
 
     def _loss(self, batch: Batch) -> Tensor:
         y_hat, loss = self.forward_and_loss(batch)
         self.count_outputs([(loss.detach(), y_hat.detach(), batch[1])])
         return loss
 
+    def _one_update(self, batch: Batch) -> Tensor:
+        """With all hooks, in the order of automatic optimisation."""
+        optimizer = self.optimizers()
+        with self.trainer.precision_plugin.forward_context():
+            loss = self._loss(batch)
+        for callback in self.trainer.callbacks:  # the one hook that Lightning leaves to the model here
+            callback.on_before_zero_grad(self.trainer, self, optimizer.optimizer)
+        self.on_before_zero_grad(optimizer.optimizer)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        self._step_schedulers()
+        return loss
+
     def _several_updates(self, stretch: Stretch) -> Tensor:
         """Nobody looks, so nobody is told."""
         optimizer, forward_context = self.optimizers(), self.trainer.precision_plugin.forward_context
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         outputs = []
         for batch in stretch:
             with forward_context():
@@ -68,9 +72,12 @@ class Updating(L.LightningModule):
             for parameter in parameters:  # as zero_grad, which takes 30 us
                 parameter.grad = None
             self.backward(loss)
-            optimizer.step(watched=False)
-            for scheduler in schedulers:
-                scheduler.step()
+            optimizer.step(unwatched=True)
+            self._step_schedulers()
             outputs.append((loss.detach(), y_hat.detach(), batch[1]))
         self.count_outputs(outputs)
         return outputs[-1][0]
+
+    def _step_schedulers(self) -> None:
+        for config in self.trainer.lr_scheduler_configs:
+            config.scheduler.step()
