@@ -32,7 +32,7 @@ from torch import Tensor
 
 from initlab.data import SyntheticRegression
 from initlab.data.module import Splits
-from initlab.models import LinearRegression
+from initlab.models import LinearRegression, Module
 from initlab.shipped import CONFIGS
 
 TRAIN = CONFIGS.parent / "scripts" / "train.py"
@@ -229,7 +229,7 @@ def _arrange(die: str) -> None:
 
     if what in ("step", "fail", "hold"):
         at, left = left, 0
-        before(ExactSteps, "on_train_batch_start", lambda self, trainer, *_: trainer.global_step == at)
+        before(Module, "forward_and_loss", lambda self, batch: self.trainer.global_step == at)
     elif what == "call":
         left = 1
         before(RunDir, "go_on", lambda *_: True)

@@ -144,12 +144,11 @@ def test_the_train_benchmark_runs_all_contenders_and_names_those_it_cannot(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.usefixtures("few")
-def test_on_a_gpu_there_are_cuda_graphs_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_a_gpu_there_is_a_cuda_graph_too() -> None:
     from benchmarks import train_epoch
 
     times = train_epoch.train(rounds=1, epochs=1, threads=1, others=False, accelerator="gpu")
-    assert {train_epoch.GRAPH, train_epoch.OUR_GRAPH} <= times.ratios.keys()
-    assert f"ratio of '{train_epoch.OUR_GRAPH}' to '{train_epoch.GRAPH}'" in capsys.readouterr().out
+    assert train_epoch.GRAPH in times.ratios
 
 
 @pytest.mark.parametrize("model", ["mlp", "softmax"])

@@ -15,6 +15,9 @@ class FirstStep(L.Callback):
     def __init__(self, path: str) -> None:
         self.path = Path(path)
 
+    def looks_at(self, step: int) -> bool:
+        return step == 0
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:

@@ -16,7 +16,7 @@ class Stopwatch(L.Callback):
     def __init__(self, skip: int = 0) -> None:
         self.skip = skip
 
-    def sees(self, step: int) -> bool:
+    def looks_at(self, step: int) -> bool:
         return False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

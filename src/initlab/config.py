@@ -20,7 +20,7 @@ FIRST_CHOICE = {
 OPTIONAL = {"scheduler", "callbacks", "logger"}
 REQUIRED = FIRST_CHOICE.keys() - OPTIONAL
 ROOT_KEYS = FIRST_CHOICE.keys() | {
-    "seed", "init_seed", "lr", "threads", "steps_per_execution", "cuda_graph", "matmul_precision", "monitor", "mode",
+    "seed", "init_seed", "lr", "threads", "steps_per_execution", "matmul_precision", "monitor", "mode",
     "run_dir", "resume", "expect", "picture",
 }  # fmt: skip
 DEEPEST = 40  # of a config, its interpolations followed

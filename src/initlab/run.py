@@ -33,7 +33,6 @@ from initlab.forecasting.in_run import forecast_before
 from initlab.init import initialize, layers_for, with_step_sizes
 from initlab.limits import kind_of
 from initlab.models import Module
-from initlab.models.execution import obstacle, own_calls
 from initlab.process.no_profile import NoProfile
 from initlab.process.settings import prepare_process, process_left_as_it_was
 from initlab.result import Result
@@ -47,6 +46,7 @@ from initlab.runs.run_dir import RUN_ID, new_id
 from initlab.runs.set_aside import before_the_end, put_back
 from initlab.seeds import generator
 from initlab.starting import Starting
+from initlab.training import SeveralUpdates, can_make_several, several_updates
 
 log = logging.getLogger(__name__)
 SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
@@ -104,10 +104,10 @@ def _train(
         _check_monitors(cfg, model, callbacks)
 
         start.step = saved["global_step"] if saved else 0
-        start.trainer = trainer = _trainer(cfg, run_dir, [*callbacks, stopping], start.step if saved else None)
+        several = _several_updates(cfg, model, data)
+        start.trainer = trainer = _trainer(cfg, run_dir, [*callbacks, stopping], several, start.step if saved else None)
         if saved is not None:
             check_fits(saved, trainer, model, run_dir.last_checkpoint)
-        _several_updates_a_call(cfg, trainer, model, data, saved)
         if not trainer.is_global_zero:
             CONSOLE.quiet = True  # one of several processes speaks, and keeps the folder
         else:
@@ -241,32 +241,15 @@ def _finish(
     return Result(metrics, score, run_dir.path, model, data, tested_best=best is not None)
 
 
-def _several_updates_a_call(
-    cfg: DictConfig,
-    trainer: L.Trainer,
-    model: L.LightningModule,
-    data: L.LightningDataModule,
-    saved: dict[str, Any] | None,
-) -> None:
-    """Where it can be done; a run that began without goes on without, as its checkpoints count batches."""
-    steps, graph = cfg.get("steps_per_execution", 1), cfg.get("cuda_graph", False)
-    reason = f"steps_per_execution={steps}" if steps == 1 else obstacle(trainer)
-    if isinstance(model, Module) and isinstance(data, TensorDataModule):
-        reason = reason or own_calls(model, data, (Module, TensorDataModule))
-        if saved and saved["global_step"] and not _counted_by_hand(saved):
-            reason = "a run that began so"
-        if reason is None:
-            data.steps_per_execution, model.automatic_optimization, model.cuda_graph = steps, False, graph
-    else:
-        reason = f"{cfg.model._target_} on {cfg.data._target_}"
-    if graph and reason:
-        log.warning("cuda_graph=true: with %s Lightning makes one update a call, so none is replayed", reason)
-
-
-def _counted_by_hand(saved: dict[str, Any]) -> bool:
-    """Whether the updates of a checkpoint were made several a call."""
-    progress = saved["loops"]["fit_loop"].get("epoch_loop.manual_optimization.optim_step_progress", {})
-    return bool(progress.get("total", {}).get("completed"))
+def _several_updates(cfg: DictConfig, model: L.LightningModule, data: L.LightningDataModule) -> SeveralUpdates | None:
+    """Where it can be done; a run from before there was the key goes on as it began."""
+    longest = cfg.get("steps_per_execution", 1)
+    if longest == 1 or not (isinstance(model, Module) and isinstance(data, TensorDataModule)):
+        return None
+    settings = cast("dict[str, Any]", OmegaConf.to_container(cfg.trainer, resolve=True))
+    if not can_make_several(settings, model, data, (Module, TensorDataModule)):
+        return None
+    return several_updates(settings.get("precision"), longest, cfg.seed)
 
 
 def _check_monitors(cfg: DictConfig, model: L.LightningModule, callbacks: Sequence[L.Callback]) -> None:
@@ -334,20 +317,23 @@ def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
     return chosen
 
 
-def _trainer(cfg: DictConfig, run_dir: RunDir, callbacks: list[L.Callback], step: int | None) -> L.Trainer:
-    """`step`: of the checkpoint that the run goes on from."""
+def _trainer(
+    cfg: DictConfig, run_dir: RunDir, callbacks: list[L.Callback], several: SeveralUpdates | None, step: int | None
+) -> L.Trainer:
+    """`several`: how updates are made, Lightning's way if None; `step`: of the checkpoint it resumes from."""
     loggers = [build(cfg, f"logger.{name}", **_purge(node, step)) for name, node in cfg.logger.items() if node]
     try:
         return build(
             cfg,
             "trainer",
             **({} if cfg.trainer.get("profiler") else {"profiler": NoProfile()}),
+            **({"precision": None} if several else {}),  # the plugin has it
             callbacks=callbacks,
             logger=loggers or False,
             enable_checkpointing=True,  # not Lightning's own, as `Stopping` is a Checkpoint too
             enable_progress_bar=any(isinstance(c, L.pytorch.callbacks.ProgressBar) for c in callbacks),
             default_root_dir=str(cfg.run_dir),
-            plugins=[WholeCheckpointIO(run_dir)],
+            plugins=[WholeCheckpointIO(run_dir), *([several] if several else [])],
         )
     except Exception as error:
         cause: BaseException = error

@@ -17,6 +17,17 @@ def generator(purpose: str, *seeds: int, device: str | torch.device = "cpu") -> 
     return torch.Generator(device).manual_seed(int(state) >> 1)  # manual_seed takes 63 bits
 
 
+def seed_batch(seed: int, batch: int, device: str, rank: int = 0) -> None:
+    """Set torch's random numbers (dropout, noise) for a batch, a function of (seed, number of the batch in the run,
+    process), on the CPU and on a device of that type."""
+    number = batch_seed(seed, batch, rank)
+    torch.default_generator.manual_seed(number)
+    if device == "cuda":
+        torch.cuda.manual_seed(number)
+    elif device == "mps":
+        torch.mps.manual_seed(number)
+
+
 def batch_seed(seed: int, batch: int, rank: int = 0) -> int:
     """64 well-mixed bits for the random numbers of one batch: two rounds of splitmix64 (Steele, Lea and Flood 2014).
 

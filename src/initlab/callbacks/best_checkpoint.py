@@ -19,6 +19,9 @@ class BestCheckpoint(ModelCheckpoint):
     def __init__(self, dirpath: str | Path, monitor: str, mode: str) -> None:
         super().__init__(dirpath, "best", monitor=monitor, mode=mode, enable_version_counter=False)
 
+    def looks_at(self, step: int) -> bool:
+        return False  # only after a validation
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         old, new = str(state_dict["dirpath"]), str(self.dirpath)
         moved = _moved(state_dict, old, new)

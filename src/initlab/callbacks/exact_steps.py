@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import lightning as L
-import torch
 
-from initlab.seeds import batch_seed
+from initlab.errors import UserError
+from initlab.seeds import seed_batch
+from initlab.training import Stretch, batches_of
 
 
 class ExactSteps(L.Callback):
@@ -26,7 +27,11 @@ class ExactSteps(L.Callback):
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._state: dict[str, int] | None = None
+        self._steps: int | None = None  # of the checkpoint
         self._hidden: int | None = None  # max_steps
+
+    def looks_at(self, step: int) -> bool:
+        return False  # the random numbers of a stretch's batches are set within it
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._hidden is not None:
@@ -35,7 +40,13 @@ class ExactSteps(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._hidden is not None:
             trainer.fit_loop.epoch_loop.max_steps, self._hidden = self._hidden, None
-        self._loader: Any = getattr(trainer.train_dataloader, "batches", trainer.train_dataloader)
+        if self._steps is not None and self._steps != trainer.global_step:
+            raise UserError(
+                f"the checkpoint was made after {self._steps} steps, which are counted as {trainer.global_step} here: "
+                "this run began with a version, a model or data that make updates in another way; start it anew"
+            )
+        self._steps = None
+        self._loader: Any = batches_of(trainer)
         if self._state is not None:  # no batch has been asked for yet
             self._loader.load_state_dict(self._state)
             self._state = None
@@ -52,18 +63,13 @@ class ExactSteps(L.Callback):
             number = self._loader.epoch * self._num_batches + self._loader.done
         else:
             number = trainer.fit_loop.total_batch_idx
-        seed = batch_seed(self.seed, number, self._rank)
-        torch.default_generator.manual_seed(seed)
-        if self._device == "cuda":
-            torch.cuda.manual_seed(seed)
-        elif self._device == "mps":
-            torch.mps.manual_seed(seed)
+        seed_batch(self.seed, number, self._device, self._rank)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._knows_its_place:
-            self._loader.done += 1
+            self._loader.done += len(batch) if isinstance(batch, Stretch) else 1
         if trainer.global_step == trainer.max_steps:
             trainer.should_stop = True
 
@@ -77,5 +83,5 @@ class ExactSteps(L.Callback):
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn == "fit":
-            self._state = checkpoint.get("batches")
+            self._state, self._steps = checkpoint.get("batches"), checkpoint["global_step"]
             self._hidden = trainer.max_steps if checkpoint["global_step"] < trainer.max_steps else None

@@ -25,8 +25,7 @@ class LastCheckpoint(Checkpoint):
     an epoch the checkpoints are set aside, to train further from there.
 
     Args:
-        every_n_steps: updates; a save that falls on a batch as above is made after the next one, and one within an
-            execution of several updates at its end.
+        every_n_steps: updates; a save that falls on a batch as above is made after the next one.
     """
 
     def __init__(self, dirpath: str | Path, every_n_steps: int) -> None:
@@ -37,6 +36,9 @@ class LastCheckpoint(Checkpoint):
         self._due = False
         self._earlier = 0.0  # seconds, of parts of the run before this process
         self._began = time.perf_counter()
+
+    def looks_at(self, step: int) -> bool:
+        return (step + 1) % self.every_n_steps == 0
 
     def save(self, trainer: L.Trainer) -> None:
         trainer.save_checkpoint(self.path)
@@ -87,7 +89,7 @@ class LastCheckpoint(Checkpoint):
 
 def between_updates(trainer: L.Trainer, batch_idx: int) -> bool:
     """Whether after this batch, at whose end an update was made, the next batch follows at once."""
-    if batch_idx + 1 >= trainer.num_training_batches or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+    if batch_idx + 1 >= trainer.num_training_batches or trainer.is_last_batch:
         return False
     within_epoch = trainer.check_val_every_n_epoch is not None
     seen = batch_idx + 1 if within_epoch else trainer.fit_loop.total_batch_idx + 1

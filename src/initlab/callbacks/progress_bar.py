@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import ProgressBar as LightningProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from initlab.console import CONSOLE
+from initlab.training import batches_of
 
 REFRESH_EVERY = 16  # batches; a refresh takes about a millisecond
 
@@ -39,16 +40,16 @@ class ProgressBar(LightningProgressBar):
             description = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             self._progress.reset(self._task, total=self._num_batches(trainer), description=description)
 
-    def sees(self, step: int) -> bool:
-        return False  # enough where Lightning itself calls
+    def looks_at(self, step: int) -> bool:
+        return False  # each stretch is enough
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._progress is None:
             return
-        done = getattr(_batches(trainer), "done", None) or batch_idx + 1
-        if done - self._shown >= REFRESH_EVERY or batch_idx + 1 == self.total_train_batches:
+        done = getattr(batches_of(trainer), "done", None) or batch_idx + 1
+        if done - self._shown >= REFRESH_EVERY or trainer.is_last_batch:
             self._progress.update(self._task, completed=done)
             self._shown = done
 
@@ -62,15 +63,10 @@ class ProgressBar(LightningProgressBar):
         """Lightning asks all processes but the first; only the first draws anyway."""
 
     def _num_batches(self, trainer: L.Trainer) -> int | float:
-        batches = _batches(trainer)
+        batches = batches_of(trainer)
         return self.total_train_batches if batches is trainer.train_dataloader else len(batches)
 
     def _stop(self) -> None:
         if self._progress:
             self._progress.stop()
             self._progress = None
-
-
-def _batches(trainer: L.Trainer) -> Any:
-    """The loader, or what it puts together: several batches to an execution."""
-    return getattr(trainer.train_dataloader, "batches", trainer.train_dataloader)

@@ -266,9 +266,9 @@ class SignalMonitor(L.Callback):
 
     # a step
 
-    def sees(self, step: int) -> bool:
-        """Whether this step must not go by without a call; it may where several updates are made in one go."""
-        return self._fit is not None and self._fit.sees(step)
+    def looks_at(self, step: int) -> bool:
+        """Whether this step must be made with all hooks, and not as one of several in a call of training_step."""
+        return self._fit is not None and self._fit.looks_at(step)
 
     @guarded
     def on_train_batch_start(

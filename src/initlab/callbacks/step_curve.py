@@ -20,7 +20,7 @@ class StepCurve(L.Callback):
         check("callbacks.step_curve.every_n_steps", every_n_steps)
         self.every_n_steps = every_n_steps
 
-    def sees(self, step: int) -> bool:
+    def looks_at(self, step: int) -> bool:
         return step % self.every_n_steps == 0
 
     def on_train_batch_start(

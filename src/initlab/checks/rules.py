@@ -116,7 +116,6 @@ RULES: dict[str, Rule] = {
         "all cores",
     ),
     "steps_per_execution": whole(1),
-    "cuda_graph": TRUTH,
     "matmul_precision": Rule(
         lambda v: v in MATMUL_PRECISIONS, "highest, high (TF32 on a GPU that has it) or medium", MATMUL_PRECISIONS
     ),

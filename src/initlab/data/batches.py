@@ -55,6 +55,11 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return map(self.take, self.rows())
 
+    @property
+    def number(self) -> int:
+        """Of the batch handed out last, counted from the start of the run."""
+        return self.epoch * len(self) + self._handed_out - 1
+
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The batch of these row numbers, int64 [batch]."""
         X = self.X.index_select(0, rows)

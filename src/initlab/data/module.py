@@ -7,8 +7,8 @@ from lightning import LightningDataModule
 from torch import Tensor
 
 from initlab.data.batches import Batches
-from initlab.data.executions import Executions
 from initlab.errors import UserError
+from initlab.training import Stretch, Stretches, in_stretches
 
 EVAL_BATCH_SIZE = 1024  # rows; metrics are exact sums over rows, so only speed and memory depend on it
 
@@ -32,7 +32,6 @@ class TensorDataModule(LightningDataModule):
     task: Literal["classification", "regression"]
     num_inputs: int
     num_outputs: int
-    steps_per_execution: int = 1  # batches that a model gets in one training_step
 
     def __init__(self, *, batch_size: int, seed: int) -> None:
         super().__init__()
@@ -71,9 +70,8 @@ class TensorDataModule(LightningDataModule):
         process, num_processes = self._process
         return Batches(*self.splits.train, self.batch_size, self.seed, self.transform, process, num_processes)
 
-    def train_dataloader(self) -> Batches | Executions:
-        batches = self.train_batches()
-        return batches if self.steps_per_execution == 1 else Executions(batches, self.steps_per_execution)
+    def train_dataloader(self) -> Batches | Stretches:
+        return in_stretches(self.train_batches(), self.trainer)
 
     def val_dataloader(self) -> Batches:
         return self._evaluated(*self.splits.val)
@@ -95,9 +93,12 @@ class TensorDataModule(LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def transfer_batch_to_device(
-        self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int
-    ) -> tuple[Tensor, Tensor]:
-        X, y = batch  # of an execution, all of which lies on the device
+        self, batch: tuple[Tensor, Tensor] | Stretch, device: torch.device, dataloader_idx: int
+    ) -> tuple[Tensor, Tensor] | Stretch:
+        """A stretch of one is the batch."""
+        if isinstance(batch, Stretch):
+            return batch.take(batch.rows[0]) if len(batch) == 1 else batch
+        X, y = batch
         return batch if X.device == device else (X.to(device), y.to(device))
 
 

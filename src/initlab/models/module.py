@@ -7,25 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-import lightning as L
 import torch
 from torch import Tensor
 
 from initlab import nn
 from initlab.checks.rules import check, check_by_hand
-from initlab.data.executions import Executions
 from initlab.errors import UserError
-from initlab.models.execution import StepsOfExecution
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
 from initlab.runs.checkpoint_io import load_model
+from initlab.training import Output, Stretches, Updating
 
 Batch = tuple[Tensor, Tensor]
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 SchedulerFactory = Callable[..., torch.optim.lr_scheduler.LRScheduler]
 
 
-class Module(L.LightningModule):
+class Module(Updating):
     """A network with a loss.
 
     Subclasses give `forward`, `loss` and, if they have more than the loss to report, `figures`.
@@ -40,7 +38,6 @@ class Module(L.LightningModule):
     """
 
     task: ClassVar[str]
-    cuda_graph: bool = False  # of several updates a call those that nobody looks at are replayed
     activation: str = "identity"  # between the layers; the gain of an initialisation follows it
 
     def __init__(
@@ -82,13 +79,6 @@ class Module(L.LightningModule):
         """Names of what is reported each epoch for train, val and test."""
         return ("loss",)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | dict[str, Tensor]:
-        if not self.automatic_optimization:
-            return self._steps.run(batch, batch_idx)
-        y_hat, loss = self.try_on(batch)
-        self.count("train", len(y_hat), self.summed(loss.detach() * len(y_hat), y_hat.detach(), batch[1]))
-        return loss
-
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate("val", batch)
 
@@ -105,7 +95,7 @@ class Module(L.LightningModule):
         y_hat = self(X)
         return y_hat, self.loss(y_hat, y)
 
-    def try_on(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward_and_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """As `predict`, with what `backward` needs kept: in autograd's graph or, by hand, in the chain."""
         if self._chain is None:
             return self.predict(batch)
@@ -116,7 +106,7 @@ class Module(L.LightningModule):
         return y_hat, loss
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Put the gradients of the loss that `try_on` gave into `.grad`."""
+        """Put the gradients of the loss that `forward_and_loss` gave into `.grad`."""
         if self._chain is None:
             super().backward(loss, *args, **kwargs)
         else:
@@ -133,6 +123,12 @@ class Module(L.LightningModule):
         """What batches add to an epoch, by name: the summed loss of each, of any shape, and the figures of all."""
         return {"loss": losses, **self.figures(y_hat, y)}
 
+    def count_outputs(self, outputs: Sequence[Output]) -> None:
+        losses, y_hats, ys = zip(*outputs, strict=True)
+        summed = torch.stack([loss * len(y) for loss, y in zip(losses, ys, strict=True)])
+        y = torch.cat(ys)
+        self.count("train", len(y), self.summed(summed, torch.cat(y_hats), y))
+
     def count(self, split: str, num_examples: int, sums: dict[str, Tensor]) -> None:
         """Add to the epoch's sums."""
         self._sums[split].add(num_examples, **sums)
@@ -141,14 +137,6 @@ class Module(L.LightningModule):
         if stage == "fit" and self._by_hand:
             check_by_hand(self.trainer.world_size, self.trainer.precision, self.hparams["layers"])
             self._chain = nn.Chain(self.chain())
-
-    def on_fit_start(self) -> None:
-        if not self.automatic_optimization:
-            self._steps = StepsOfExecution(self, self.trainer, self.cuda_graph)
-
-    def on_fit_end(self) -> None:
-        if not self.automatic_optimization:
-            self._steps.end()
 
     def on_train_epoch_start(self) -> None:
         self._sums["train"] = Sums()
@@ -165,8 +153,6 @@ class Module(L.LightningModule):
         self._report("val")
 
     def on_train_epoch_end(self) -> None:
-        if not self.automatic_optimization:
-            self._steps.end_epoch()
         self._report("train")
         self._row |= self.epoch_figures() | {"lr": self.trainer.optimizers[0].param_groups[0]["lr"]}
         self.latest |= self._row
@@ -209,11 +195,12 @@ class Module(L.LightningModule):
         if self.make_scheduler is None:
             return optimizer
         num_steps = self.trainer.estimated_stepping_batches
-        steps_per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
-        if isinstance(self.trainer.train_dataloader, Executions):
-            steps_per_epoch = len(self.trainer.train_dataloader.batches)
-            limits = steps_per_epoch * (self.trainer.max_epochs or -1), self.trainer.max_steps
+        num_batches, loader = self.trainer.num_training_batches, self.trainer.train_dataloader
+        if isinstance(loader, Stretches):
+            num_batches = len(loader.batches)
+            limits = num_batches * (self.trainer.max_epochs or -1), self.trainer.max_steps
             num_steps = min((limit for limit in limits if limit > 0), default=math.inf)
+        steps_per_epoch = math.ceil(num_batches / self.trainer.accumulate_grad_batches)
         if math.isinf(num_steps):
             raise UserError("trainer.max_epochs=-1: a scheduler plans for the whole run; set it, or trainer.max_steps")
         scheduler = self.make_scheduler(optimizer, num_steps=int(num_steps), steps_per_epoch=steps_per_epoch)

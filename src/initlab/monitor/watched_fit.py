@@ -113,7 +113,7 @@ class WatchedFit:
 
     # a batch
 
-    def sees(self, step: int) -> bool:
+    def looks_at(self, step: int) -> bool:
         return self._stop_on_nonfinite or self._sample is not None or self.cadence.looks_at(step + self.offset)
 
     def begin_batch(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from initlab.errors import UserError
 from initlab.runs.reading import check_yaml, read_text
-from initlab.runs.renamed import with_present_names
+from initlab.runs.renamed import of_today
 
 FILE = "config.yaml"
 REQUIRED = ("data", "model", "init", "optimizer", "trainer")
@@ -45,7 +45,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{file}: not a config: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(config, DictConfig) or not plain:
         raise UserError(f"{file}: not a config, but empty or a list")
-    plain = with_present_names(plain)
+    plain = of_today(plain)
     _check(plain, file)
     for name in ("monitor", "activation_stats"):  # a run from before there was the key
         if (plain.get("callbacks") or {}).get(name):

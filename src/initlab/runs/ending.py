@@ -11,6 +11,8 @@ import lightning as L
 from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
+from initlab.training import batches_of
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -107,6 +109,6 @@ def _has_stopped(early: EarlyStopping) -> bool:
 
 def _steps_per_epoch(trainer: L.Trainer) -> int:
     """Updates; 0 where it is not known."""
-    batches: Any = getattr(trainer.train_dataloader, "batches", None)
-    count = trainer.num_training_batches if batches is None else len(batches)
+    batches = batches_of(trainer)
+    count = trainer.num_training_batches if batches is trainer.train_dataloader else len(batches)
     return math.ceil(count / trainer.accumulate_grad_batches) if math.isfinite(count) else 0

@@ -1,4 +1,4 @@
-"""Names that classes had when older runs wrote them into their configs."""
+"""What older runs wrote into their configs: names that classes had, keys that nothing reads any more."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ NOW = {
     "initlab.monitor.EpochLines": "initlab.callbacks.EpochLines",
     "initlab.sweeps.prune.PruneTrial": "initlab.callbacks.prune.PruneTrial",
 }
+
+GONE = ("cuda_graph",)  # the same updates, launched in another way
+
+
+def of_today(config: dict[str, Any]) -> dict[str, Any]:
+    """A config of plain values with present names, without the keys that are gone."""
+    return {key: with_present_names(value) for key, value in config.items() if key not in GONE}
 
 
 def with_present_names(node: Any) -> Any:

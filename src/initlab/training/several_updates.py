@@ -1,0 +1,105 @@
+"""The trainer's permission to make several updates in a call of training_step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.plugins import MixedPrecision, Precision
+from torch.optim import Optimizer
+from torch.optim import optimizer as torch_optimizer
+
+from initlab.nn import SGD
+from initlab.training.overrides import overrides
+
+FULL, MIXED = (None, 32, "32", "32-true"), ("bf16", "bf16-mixed")  # Lightning's names
+TRANSFER = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
+STEP = (
+    "training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step", "configure_optimizers",
+    "configure_callbacks",
+)  # fmt: skip
+
+
+class SeveralUpdates(Precision):
+    """A plugin of the trainer, given to its constructor: `L.Trainer(plugins=[SeveralUpdates(longest=16, seed=0)])`.
+
+    With it a model of `initlab.models` makes its updates itself (Lightning's manual optimisation) and a data module of
+    `initlab.data` hands out stretches of up to `longest` batches. A precision plugin, as that is who makes an
+    optimiser's step: `optimizer.step(unwatched=True)` is the step without the calls to callbacks around it, which take
+    0.06 ms, 8 % of a step of softmax regression. Lightning counts it all the same.
+
+    Args:
+        longest: stretch, in updates.
+        seed: of the random numbers of each batch.
+    """
+
+    def __init__(self, longest: int, seed: int) -> None:
+        self.longest, self.seed = longest, seed
+
+    def train_step_context(self) -> AbstractContextManager[None]:
+        return nullcontext()  # each forward pass is in `forward_context`, as with automatic optimisation
+
+    def optimizer_step(
+        self, optimizer: Any, model: Any, closure: Callable[[], Any], unwatched: bool = False, **more: Any
+    ) -> Any:
+        if unwatched:
+            return shortest_step(optimizer)()
+        return super().optimizer_step(optimizer, model=model, closure=closure, **more)
+
+
+class SeveralMixedUpdates(SeveralUpdates, MixedPrecision):
+    """The same in bfloat16, as `trainer.precision=bf16-mixed`."""
+
+    def __init__(self, longest: int, seed: int) -> None:
+        SeveralUpdates.__init__(self, longest, seed)
+        MixedPrecision.__init__(self, "bf16-mixed", "cpu")
+
+    def connect(self, model: Any, optimizers: Any, lr_schedulers: Any) -> Any:
+        self.device = model.device.type
+        return super().connect(model, optimizers, lr_schedulers)
+
+
+def several_updates(precision: Any, longest: int, seed: int) -> SeveralUpdates:
+    """The plugin for `trainer.precision`."""
+    kind = SeveralMixedUpdates if precision in MIXED else SeveralUpdates
+    return kind(longest, seed)
+
+
+def can_make_several(settings: Mapping[str, Any], model: L.LightningModule, data: Any, ours: tuple[type, type]) -> bool:
+    """Whether a trainer with these arguments, and the methods that the model and the data bring along and `ours`, their
+    bases, do not have, ask for nothing that Lightning does for one update a call only."""
+    fits: dict[str, Callable[[Any], bool]] = {
+        "devices": lambda value: value in (None, 1),
+        "precision": lambda value: value in (*FULL, *MIXED),
+        "accumulate_grad_batches": lambda value: value in (None, 1),
+        "gradient_clip_val": lambda value: not value,
+        "limit_train_batches": _all_of_them,
+        "overfit_batches": lambda value: not value,
+        "fast_dev_run": lambda value: not value,
+        "val_check_interval": _all_of_them,
+    }
+    asked = [(data, ours[1], name) for name in TRANSFER] + [(model, ours[0], name) for name in TRANSFER + STEP]
+    return all(fit(settings.get(key)) for key, fit in fits.items()) and not any(overrides(*each) for each in asked)
+
+
+def _all_of_them(share: Any) -> bool:
+    """The whole number 1 is one batch."""
+    return share is None or (isinstance(share, float) and share == 1.0)
+
+
+def shortest_step(optimizer: Optimizer) -> Callable[[], Any]:
+    """`update` of our SGD, where nobody has put hooks around `step`: what torch puts there takes 20 us, 3 % of a step
+    of softmax regression. A scheduler wants to see `step` called, and wraps it."""
+    if type(optimizer) is SGD and "step" not in vars(optimizer) and not _hooked(optimizer):
+        return optimizer.update
+    return optimizer.step
+
+
+def _hooked(optimizer: Optimizer) -> bool:
+    """Whether there are hooks around its step. torch does not say so in public: where a later one keeps them elsewhere
+    the answer is yes, and the step takes longer."""
+    hooks: list[tuple[Any, str]] = [(optimizer, f"_optimizer_step_{when}_hooks") for when in ("pre", "post")]
+    hooks += [(torch_optimizer, f"_global_optimizer_{when}_hooks") for when in ("pre", "post")]
+    return any(getattr(owner, name, True) for owner, name in hooks)
