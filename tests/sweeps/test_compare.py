@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from initlab.run_lines import how_to_compare
+from initlab.run.lines import how_to_compare
 from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide
 from initlab.sweeps.compared_figure import Monitored, epoch_compared
 

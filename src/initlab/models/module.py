@@ -13,6 +13,7 @@ from torch import Tensor
 from initlab import nn
 from initlab.checks.rules import check, check_by_hand
 from initlab.errors import UserError
+from initlab.init import Scheme, with_step_sizes
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
 from initlab.runs.checkpoint_io import load_model
@@ -189,6 +190,11 @@ class Module(Updating):
         self.latest |= means
         self._row |= means
         self.log_dict(means, logger=False, sync_dist=True)  # for the choice of the best; equal in all processes
+
+    def use_step_sizes(self, scheme: Scheme, batch: Callable[[], Tensor] | None = None) -> None:
+        """Step as `scheme` asks (`init.MuP` does): a parameter group for each factor on the optimiser's lr. `batch`
+        gives inputs, for the order of the layers."""
+        self.make_optimizer = with_step_sizes(self.make_optimizer, self, scheme, batch)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameters())

@@ -15,24 +15,34 @@ from initlab.footprint import Footprint
 
 
 class Starting:
-    """`with Starting(cfg) as start: ...; start.over = trainer.global_step > 0` turns an error into a `UserError` that
-    names the key of the config whose object failed, and takes away what the run had written.
+    """`with Starting(cfg) as start:` turns an error into a `UserError` that names the key of the config whose object
+    failed, and takes away what the run had written.
 
     An error that passes through code of the user's stays as it is, with its traceback. So does every error from the
-    first update on.
+    first update on, which `trains` lets it see.
     """
 
     def __init__(self, cfg: DictConfig) -> None:
         self.cfg = cfg
-        self.trainer: L.Trainer | None = None
-        self.step = 0  # that the run begins at
-        self.taken = False  # whether the folder is this run's, and new
-        self.fitted = False
+        self._trainer: L.Trainer | None = None
+        self._step = 0  # that the run begins at
+        self._writes = self._trained = False
         self._footprint = Footprint(Path(cfg.run_dir))
+
+    def trains(self, trainer: L.Trainer, from_step: int) -> None:
+        """From now on this trainer may make updates."""
+        self._trainer, self._step = trainer, from_step
+
+    def writes(self) -> None:
+        """The folder is this run's, and new."""
+        self._writes = True
+
+    def has_trained(self) -> None:
+        self._trained = True
 
     @property
     def over(self) -> bool:
-        return self.fitted or (self.trainer is not None and self.trainer.global_step > self.step)
+        return self._trained or (self._trainer is not None and self._trainer.global_step > self._step)
 
     def __enter__(self) -> Starting:
         return self
@@ -43,7 +53,7 @@ class Starting:
         if error is None or self.over:
             return
         sentence = blame(error, self.cfg) if isinstance(error, Exception) else None
-        if self.taken and (sentence is not None or isinstance(error, Stopped)):
+        if self._writes and (sentence is not None or isinstance(error, Stopped)):
             self._footprint.erase()
         if sentence is not None and not isinstance(error, UserError):
             raise UserError(sentence) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
@@ -13,20 +12,19 @@ from rich.box import ROUNDED
 from rich.table import Table
 
 from initlab.console import CONSOLE, HEAD, TAIL, from_here
-from initlab.init import Scheme, gain_of
-from initlab.init.scheme import Dense
-from initlab.result import Result
+from initlab.init import gain_of
+from initlab.run.network import Network
+from initlab.run.result import Result
 from initlab.runs import RunDir
 from initlab.runs.ending import Ending
 from initlab.runs.resume import how_to_resume, nothing_left
 from initlab.sweeps.compare import seeds_to_decide
 
 
-def show_model(
-    model: L.LightningModule, layers: Sequence[tuple[str, Dense]], scheme: Scheme, trainer: L.Trainer, seed: int
-) -> None:
-    """A line a layer, in the order that `scheme` counts them in: its shape, its parameters, and the std that its
+def show_model(network: Network, trainer: L.Trainer, seed: int) -> None:
+    """A line a layer, in the order that the scheme counts them in: its shape, its parameters, and the std that its
     weights were promised and have."""
+    model, scheme, layers = network.model, network.scheme, network.layers
     device = trainer.strategy.root_device
     where = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
     CONSOLE.print(f"[bold]{type(model).__name__}[/], init {scheme}, seed {seed}, {where}", highlight=False)
@@ -52,11 +50,11 @@ def show_model(
 
 
 def show_resumption(saved: dict[str, Any] | None) -> None:
-    """Where the run goes on."""
+    """Where the run resumes."""
     where = (
         f"epoch {saved['epoch'] + 1}, after {saved['global_step']} steps" if saved else "step 0: it had saved nothing"
     )
-    CONSOLE.print(f"goes on from {where}", highlight=False)
+    CONSOLE.print(f"resumes from {where}", highlight=False)
 
 
 def show_ending(ended: Ending, nothing: bool, cfg: DictConfig) -> None:
@@ -67,7 +65,7 @@ def show_ending(ended: Ending, nothing: bool, cfg: DictConfig) -> None:
 
 
 def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:
-    """Where it stopped and how to go on."""
+    """Where it stopped and how to resume."""
     where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
     kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it begins anew"
     CONSOLE.print(f"{where}; {kept}", highlight=False, soft_wrap=True)

@@ -1,0 +1,138 @@
+"""The folder that a run writes to: a new one, or that of the run that it resumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import lightning as L
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import DictConfig, OmegaConf
+
+from initlab.errors import UserError
+from initlab.runs import RunDir
+from initlab.runs.checkpoint_io import read_checkpoint
+from initlab.runs.config_file import read_config
+from initlab.runs.resumable import check_fits, check_resumable
+from initlab.runs.resume import LIMITS, WITHOUT
+from initlab.runs.run_dir import RUN_ID, new_id
+from initlab.runs.set_aside import before_the_end, put_back
+
+
+@dataclass(frozen=True)
+class Claim:
+    """saved: the checkpoint that the run resumes from, None where there is none; further: whether a run that has ended
+    gets other limits or other callbacks than it had."""
+
+    cfg: DictConfig
+    folder: RunDir
+    saved: dict[str, Any] | None = None
+    further: bool = False
+
+    @property
+    def resumes(self) -> bool:
+        return bool(self.cfg.get("resume"))
+
+    @property
+    def step(self) -> int:
+        """Updates made before."""
+        return self.saved["global_step"] if self.saved else 0
+
+    @property
+    def seconds(self) -> float:
+        """Trained before."""
+        return self.saved["run"]["seconds"] if self.saved else 0.0
+
+    @property
+    def checkpoint(self) -> Path | None:
+        return self.folder.last_checkpoint if self.saved else None
+
+    def release(self) -> None:
+        """Let other processes have the folder."""
+        self.folder.let_go()
+
+    def check(self, trainer: L.Trainer, model: L.LightningModule) -> None:
+        """Raise UserError where the checkpoint is of another model or trainer."""
+        if self.saved is not None:
+            check_fits(self.saved, trainer, model, self.folder.last_checkpoint)
+
+    def take(self) -> None:
+        """Write to the folder for the first time: only now, when everything is known to work."""
+        if not self.resumes:
+            self.folder.begin(OmegaConf.to_yaml(self.cfg, resolve=True))
+            return
+        own = cast("DictConfig", OmegaConf.create(OmegaConf.to_container(self.cfg, resolve=True)))
+        own.resume = None
+        if self.further:
+            put_back(self.folder.last_checkpoint.parent)
+        if self.saved is None:
+            self.folder.go_on(OmegaConf.to_yaml(own), {}, 0, run_id=new_id())
+        else:
+            table = self.saved.get("epochs", {}).get("rows", {}).get("csv", {}).get("table")
+            lengths = self.saved["run"]["lengths"]
+            self.folder.go_on(OmegaConf.to_yaml(own), lengths, self.step, table, self.saved.get(RUN_ID))
+
+
+def claim_folder(cfg: DictConfig) -> Claim:
+    """Nothing is written yet; the folder of a run that resumes is locked, and its checkpoint read and found sound.
+
+    Raises:
+        UserError: the run cannot be resumed.
+    """
+    folder = RunDir(cfg.run_dir)
+    if not cfg.get("resume"):
+        return Claim(cfg, folder)
+    try:
+        return _resumption(cfg, folder)
+    except BaseException:
+        folder.let_go()
+        raise
+
+
+def _resumption(cfg: DictConfig, folder: RunDir) -> Claim:
+    if rank_zero_only.rank == 0:  # the others of several processes have no lock, and look when the first has begun
+        folder.hold()  # first: the process that held it before may have trained on since the command was read
+    folder.check()
+    finished = (folder.path / "summary.json").exists()
+    further = finished and _asked_to_train_further(folder, cfg)
+    if finished and not further:
+        raise UserError(f"resume={folder.path}: another process has finished this run in the meantime")
+    path = before_the_end(folder.last_checkpoint) if further else folder.last_checkpoint
+    return Claim(cfg, folder, _sound(cfg, folder, path) if path.exists() else None, further and path.exists())
+
+
+def _sound(cfg: DictConfig, folder: RunDir, path: Path) -> dict[str, Any]:
+    """The checkpoint, and the one of the best epoch is sound too."""
+    best = path.with_name("best.ckpt")  # that the end of the run tests, where no later epoch is better
+    why_not_best = _why_not(folder, best)
+    try:
+        saved = read_checkpoint(path, run=folder)
+        check_resumable(saved, path)
+    except UserError as error:
+        instead = f"put {best} in its place to go on from there, or " if why_not_best is None else ""
+        raise UserError(f"{error}; {instead}delete it to start this run from step 0") from None
+    if why_not_best is not None and best.exists():
+        raise UserError(f"{why_not_best}; delete it to go on without the best epoch so far")
+    if saved["epoch"] > cfg.trainer.max_epochs >= 0:
+        raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has trained {saved['epoch']} already")
+    return saved
+
+
+def _why_not(run_dir: RunDir, path: Path) -> UserError | None:
+    """What keeps a checkpoint from being one of the run's; None: it is one."""
+    try:
+        read_checkpoint(path, run=run_dir)
+    except UserError as error:
+        return error
+    return None
+
+
+def _asked_to_train_further(run_dir: RunDir, cfg: DictConfig) -> bool:
+    own = read_config(run_dir.path) | {"run_dir": str(cfg.run_dir)}
+    before, now = (_ending_keys(config) for config in (own, OmegaConf.to_container(cfg, resolve=True)))
+    return before != now
+
+
+def _ending_keys(plain: Any) -> dict[str, Any]:
+    return {key: plain["trainer"].get(key, WITHOUT[key]) for key in LIMITS} | {"callbacks": plain["callbacks"]}

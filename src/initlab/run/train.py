@@ -1,0 +1,149 @@
+"""The steps of a run, in order."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Sequence
+
+import lightning as L
+from lightning.pytorch.callbacks import ModelCheckpoint
+from omegaconf import DictConfig
+
+from initlab.build import build
+from initlab.callbacks.stopping import Stopped, Stopping
+from initlab.checks.arguments import check_arguments
+from initlab.console import CONSOLE
+from initlab.forecasting.in_run import forecast_before
+from initlab.process.settings import prepare_process, process_left_as_it_was
+from initlab.run import lines
+from initlab.run.claim import Claim, claim_folder
+from initlab.run.network import Network, build_network
+from initlab.run.result import Result
+from initlab.run.starting import Starting
+from initlab.run.trainer import build_callbacks, build_trainer
+from initlab.runs.ending import Ending, ending_of
+
+
+def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line: bool = False) -> Result:
+    """Train and test what `cfg` describes, and leave a run folder behind.
+
+    A plain function: `train(compose("model=mlp", run_dir="outputs/notebook"))`. The test uses the checkpoint that was
+    best by `cfg.monitor`, where checkpoints are kept, else the last weights. `callbacks` come before the config's.
+    Where `cfg.resume` is set, the run that `cfg.run_dir` holds resumes from its last checkpoint, from step 0 if it has
+    none.
+
+    What is global in the process (threads, seeds, dtype, warnings, signals) is afterwards as it was. Ctrl-C finishes
+    the update and saves; the second one ends at once: with the process, where it is the `command_line`'s.
+
+    Raises:
+        UserError: with one sentence, for a setting that cannot work here.
+        KeyboardInterrupt: Ctrl-C stopped it; on the command line SystemExit, status 130.
+        SystemExit: status 143, SIGTERM stopped it.
+    """
+    try:
+        with process_left_as_it_was(), contextlib.ExitStack() as at_the_end:
+            return _train(cfg, callbacks, Stopping(kill_at_second=command_line), at_the_end)
+    except Stopped as stopped:
+        if command_line or stopped.number != signal.SIGINT:
+            raise
+        raise KeyboardInterrupt from None
+
+
+def _train(
+    cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping, at_the_end: contextlib.ExitStack
+) -> Result:
+    started = time.perf_counter()
+    with Starting(cfg) as start, stopping:
+        check_arguments(cfg)
+        prepare_process(cfg)
+        data = build(cfg, "data")
+        data.prepare_data()
+        network = build_network(cfg, data)
+        claim = claim_folder(cfg)
+        at_the_end.callback(claim.release)
+        callbacks = build_callbacks(cfg, network.model, callbacks, claim.further)
+        trainer = build_trainer(cfg, network.model, data, [*callbacks, stopping], claim)
+        start.trains(trainer, claim.step)
+        claim.check(trainer, network.model)
+        if trainer.is_global_zero:
+            claim.take()
+            if not claim.resumes:
+                start.writes()
+        else:
+            CONSOLE.quiet = True  # of several processes one prints, and keeps the folder
+        _announce(cfg, network, trainer, claim)
+        try:
+            trainer.fit(network.model, datamodule=data, ckpt_path=claim.checkpoint)
+            start.has_trained()
+            stopping.now(trainer)
+            ended = ending_of(trainer, claim.folder.path, cfg.trainer.get("max_time"))
+            lines.show_ending(ended, nothing=claim.saved is not None and claim.step == ended.steps, cfg=cfg)
+            result = _test_best(cfg, trainer, network.model, data, claim, stopping)
+        except Stopped:
+            if start.over or claim.resumes:
+                lines.show_interruption(trainer, claim.folder)
+            if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
+                raise SystemExit(0) from None
+            raise
+
+    seconds = time.perf_counter() - started + claim.seconds
+    if trainer.is_global_zero:
+        _write_summary(cfg, claim, result, ended, seconds)
+    lines.show_result(result, seconds)
+    return result
+
+
+def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Claim) -> None:
+    """The layers, what is to be said of the draw, and the forecast."""
+    lines.show_model(network, trainer, cfg.seed)
+    if claim.saved is None:
+        for note in network.notes:
+            CONSOLE.print(note, highlight=False, soft_wrap=True)
+    if claim.resumes:
+        lines.show_resumption(claim.saved)
+    if claim.saved is None and trainer.is_global_zero:
+        forecast_before(cfg, claim.folder.path)
+
+
+def _test_best(
+    cfg: DictConfig,
+    trainer: L.Trainer,
+    model: L.LightningModule,
+    data: L.LightningDataModule,
+    claim: Claim,
+    stopping: Stopping,
+) -> Result:
+    """Test the best epoch's weights, where they were kept, and put all metrics together."""
+    metrics = latest_metrics(model, trainer)
+    kept = (c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
+    best = next((c for c in kept if c.best_model_path and c.monitor), None)
+    score = float(best.best_model_score) if best else metrics.get(cfg.monitor, float("nan"))
+    if data.test_dataloader() is not None:
+        trainer.test(model, datamodule=data, ckpt_path=best.best_model_path if best else None, verbose=False)
+        stopping.now(trainer)
+        tested = {name: v for name, v in latest_metrics(model, trainer).items() if name.startswith("test/")}
+        metrics |= tested
+        for logger in trainer.loggers:
+            logger.log_metrics(tested, step=trainer.global_step)
+    for logger in trainer.loggers:
+        logger.finalize("success")
+    return Result(metrics, score, claim.folder.path, model, data, tested_best=best is not None)
+
+
+def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending, seconds: float) -> None:
+    claim.folder.finish(
+        {
+            "metrics": result.metrics,
+            "score": result.score,
+            "monitor": cfg.monitor,
+            "ended": ended.record(),
+            "seconds": round(seconds, 2),
+        }
+    )
+
+
+def latest_metrics(model: L.LightningModule, trainer: L.Trainer) -> dict[str, float]:
+    """In full precision from a model of ours, as Lightning has them (float32) from any other."""
+    return dict(getattr(model, "latest", None) or {name: float(v) for name, v in trainer.callback_metrics.items()})

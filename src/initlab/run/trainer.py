@@ -1,0 +1,121 @@
+"""The trainer of a run, with its callbacks and loggers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import lightning as L
+import torch
+from hydra.utils import get_object
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from initlab.build import build
+from initlab.callbacks import TensorBoardPage
+from initlab.callbacks.epoch_rows import EpochRows
+from initlab.callbacks.exact_steps import ExactSteps
+from initlab.checks.rules import did_you_mean
+from initlab.data import TensorDataModule
+from initlab.errors import UserError
+from initlab.models import Module
+from initlab.process.no_profile import NoProfile
+from initlab.run.claim import Claim
+from initlab.runs.checkpoint_io import WholeCheckpointIO
+from initlab.runs.ending import StopAgain
+from initlab.training import SeveralUpdates, can_make_several, several_updates
+
+SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
+
+
+def build_callbacks(
+    cfg: DictConfig, model: L.LightningModule, own: Sequence[L.Callback], further: bool
+) -> list[L.Callback]:
+    """Those that every run has, the caller's `own`, then the config's."""
+    callbacks = [ExactSteps(cfg.seed), StopAgain(further), EpochRows(), *own]
+    for name, node in cfg.callbacks.items():
+        if node:
+            kind = get_object(node._target_)
+            page = isinstance(kind, type) and issubclass(kind, TensorBoardPage)
+            callbacks.append(build(cfg, f"callbacks.{name}", **({"hparams": hyper_parameters(cfg)} if page else {})))
+    _check_monitors(cfg, model, callbacks)
+    return callbacks
+
+
+def build_trainer(
+    cfg: DictConfig, model: L.LightningModule, data: L.LightningDataModule, callbacks: list[L.Callback], claim: Claim
+) -> L.Trainer:
+    several = _several_updates(cfg, model, data)
+    step = claim.step if claim.saved else None
+    loggers = [build(cfg, f"logger.{name}", **_purge(node, step)) for name, node in cfg.logger.items() if node]
+    try:
+        return build(
+            cfg,
+            "trainer",
+            **({} if cfg.trainer.get("profiler") else {"profiler": NoProfile()}),
+            **({"precision": None} if several else {}),  # the plugin has it
+            callbacks=callbacks,
+            logger=loggers or False,
+            enable_checkpointing=True,  # not Lightning's own, as `Stopping` is a Checkpoint too
+            enable_progress_bar=any(isinstance(c, L.pytorch.callbacks.ProgressBar) for c in callbacks),
+            default_root_dir=str(cfg.run_dir),
+            plugins=[WholeCheckpointIO(claim.folder), *([several] if several else [])],
+        )
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # Hydra's and ours around Lightning's
+            cause = cause.__cause__
+        if cfg.trainer.accelerator not in ("auto", "cpu") and isinstance(cause, MisconfigurationException):
+            raise UserError(
+                f"trainer.accelerator={cfg.trainer.accelerator}: torch {torch.__version__} sees no such device here; "
+                "take trainer=cpu or trainer=auto"
+            ) from None
+        raise
+
+
+def _purge(node: DictConfig, step: int | None) -> dict[str, int]:
+    """A TensorBoard that is open forgets what it has shown of later steps; the files no longer hold them."""
+    return {"purge_step": step + 1} if step is not None and node._target_.endswith("TensorBoardLogger") else {}
+
+
+def _several_updates(cfg: DictConfig, model: L.LightningModule, data: L.LightningDataModule) -> SeveralUpdates | None:
+    """Where it can be done; a run from before there was the key goes on as it began."""
+    longest = cfg.get("steps_per_execution", 1)
+    if longest == 1 or not (isinstance(model, Module) and isinstance(data, TensorDataModule)):
+        return None
+    settings = cast("dict[str, Any]", OmegaConf.to_container(cfg.trainer, resolve=True))
+    if not can_make_several(settings, model, data, (Module, TensorDataModule)):
+        return None
+    return several_updates(settings.get("precision"), longest, cfg.seed)
+
+
+def _check_monitors(cfg: DictConfig, model: L.LightningModule, callbacks: Sequence[L.Callback]) -> None:
+    """The monitored metrics are ones that the model reports; those of a user-defined model or callback are trusted."""
+    known = [f"{split}/{name}" for split in ("val", "train") for name in getattr(model, "metrics", ())]
+    monitored = {"monitor": cfg.monitor}
+    if not any(_of_a_user(type(callback)) for callback in callbacks):
+        nodes = {f"callbacks.{name}.monitor": node.get("monitor") for name, node in cfg.callbacks.items() if node}
+        monitored |= {key: value for key, value in nodes.items() if isinstance(value, str)}
+    for key, monitor in monitored.items():
+        if known and monitor not in known:
+            hint = did_you_mean(monitor, known)
+            says = f"{key}={monitor}: {type(model).__name__} reports no such metric{hint} ({', '.join(known)})"
+            raise UserError(says)
+
+
+def _of_a_user(kind: type) -> bool:
+    return kind.__module__.split(".")[0] not in ("initlab", "lightning", "pytorch_lightning")
+
+
+def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
+    """Flat names and plain values for the HParams tab, which sorts by name and shows five: init, lr, model, optimizer,
+    seed; then the details, `with/init.sigma`."""
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(plain, dict)
+    chosen = {name: plain[group]["_target_"].rsplit(".", 1)[-1] for name, group in SHOWN.items() if plain[group]}
+    chosen |= {"lr": plain["lr"], "seed": plain["seed"], "with/max_epochs": plain["trainer"]["max_epochs"]}
+    for group in SHOWN.values():
+        for name, value in (plain[group] or {}).items():
+            if name not in ("_target_", "_partial_", "task", "seed", "root", "lr") and value is not None:
+                chosen[f"with/{group}.{name}"] = value if isinstance(value, (int, float, str, bool)) else str(value)
+    return chosen
