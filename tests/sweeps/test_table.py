@@ -17,14 +17,14 @@ from initlab.sweeps.conclusions import conclusions
 from initlab.sweeps.summary import summarize
 from initlab.sweeps.table import show, write_csv
 
-Made = Callable[[dict[str, list[Any]]], SweepFolder]
+Made = Callable[[dict[str, list[Any]]], Path]
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
     """A sweep over init and seed; each init is given the scores of its seeds: a number, "nan", "failed" or "killed"."""
 
-    def make(scores: dict[str, list[Any]]) -> SweepFolder:
+    def make(scores: dict[str, list[Any]]) -> Path:
         axes = {"init": list(scores), "seed": ["0", "1", "2"]}
         sweep = SweepFolder(tmp_path)
         sweep.begin({"command": [], "overrides": [], "axes": axes, "monitor": "val/acc", "mode": "max"}, [])
@@ -44,7 +44,7 @@ def made(tmp_path: Path) -> Made:
                     (folder / "summary.json").write_text(json.dumps(summary))
                     found = [{"kind": "dead layer"}, {"kind": "dead layer"}] if init == "zeros" else []
                     (folder / "findings.json").write_text(json.dumps(found))
-        return SweepFolder.read(tmp_path)
+        return tmp_path
 
     return make
 
@@ -89,7 +89,7 @@ def test_the_best_of_many_epochs_is_not_what_is_compared(made: Made, tmp_path: P
     """Two settings of the same mean, one with four times the noise: its highest of 50 epochs is always higher."""
     sweep = made({"quiet": [0.5] * 6, "noisy": [0.5] * 6})
     numbers = np.random.default_rng(0)
-    for job in sweep.jobs:
+    for job in SweepFolder.read(sweep).jobs:
         epochs = 0.5 + numbers.normal(0, 0.02 if job.overrides["init"] == "noisy" else 0.005, 50)
         file = tmp_path / job.folder / "summary.json"
         file.write_text(json.dumps({"score": epochs.max(), "seconds": 1.0, "metrics": {"val/acc": epochs[-1]}}))
@@ -101,10 +101,11 @@ def test_the_best_of_many_epochs_is_not_what_is_compared(made: Made, tmp_path: P
 
 def test_runs_that_were_stopped_early_are_compared_at_the_same_epoch(made: Made, tmp_path: Path) -> None:
     sweep = made({"a": [0.9], "b": [0.8]})
-    for job, curve, by in zip(sweep.jobs, ([0.5, 0.6, 0.9], [0.7, 0.8]), ("max_epochs", "early_stopping"), strict=True):
+    ends = ([0.5, 0.6, 0.9], "max_epochs"), ([0.7, 0.8], "early_stopping")
+    for job, (curve, by) in zip(SweepFolder.read(sweep).jobs, ends, strict=True):
         folder = tmp_path / job.folder
-        lines = [f"{epoch},{value}" for epoch, value in enumerate(curve)]
-        (folder / "metrics.csv").write_text("\n".join(["epoch,val/acc", *lines]))
+        lines = [f"{epoch},{value}\n" for epoch, value in enumerate(curve)]
+        (folder / "metrics.csv").write_text("".join(["epoch,val/acc\n", *lines]))
         summary = {"score": max(curve), "metrics": {"val/acc": curve[-1]}, "ended": {"by": by}}
         (folder / "summary.json").write_text(json.dumps(summary))
     summary = summarize(sweep)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide
-from initlab.sweeps.compared_figure import words_of
 from initlab.sweeps.summary import Row, Summary
 
 
 def conclusions(summary: Summary) -> list[str]:
     """What the seeds allow to say, no more."""
+    if not summary.rows:
+        return []
     best, *others = summary.rows
     said = []
     if best.score.n > 1 or any(row.score.n > 1 for row in others):
         said.append("± is one standard deviation over the seeds.")
-    compared = [row for row in others if row.to_best]
-    if best.score.n and compared:
-        said += _decided(best, compared, summary) + _open(best, compared, summary)
+    if best.score.n:
+        said += _decided(best, summary) + _open(best, summary)
     if others and best.score.n and all(row.score.n <= 1 for row in summary.rows):
         said.append(
             f"One run a row: one seed decides nothing, {seeds_to_decide(2)} can decide between two rows; "
@@ -29,34 +29,24 @@ def conclusions(summary: Summary) -> list[str]:
     return said
 
 
-def _decided(best: Row, compared: list[Row], summary: Summary) -> list[str]:
-    """Which row beats which; of seeds that not all rows share the best mean may be the worse one."""
-    beaten: list[Row] = []
-    winners: list[Row] = []
-    for row in compared:
-        if row.to_best and row.to_best.decided:
-            (beaten if (row.to_best.mean > 0) == (summary.mode == "min") else winners).append(row)
+def _decided(best: Row, summary: Summary) -> list[str]:
+    """Which row beats which."""
     sure, test = _confidence(summary)
-    how = f"{words_of(summary.monitor, summary.epoch)}, paired over seeds, {sure} ({test})"
+    how = f"{summary.score_words}, paired over seeds, {sure} ({test})"
+    beaten = summary.beaten
     said = [f"{best.name} beats {_list(row.name for row in beaten)}: {how}."] if beaten else []
-    return said + [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in winners]
+    return said + [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in summary.winners]
 
 
-def _open(best: Row, compared: list[Row], summary: Summary) -> list[str]:
+def _open(best: Row, summary: Summary) -> list[str]:
     """Which rows these seeds do not tell from the best one, how the seeds went, and how many could tell."""
-    undecided = [row for row in compared if row.to_best and not row.to_best.decided]
+    undecided = summary.undecided
     if not undecided:
         return []
-    better = "lower" if summary.mode == "min" else "higher"
-    counts = []
-    for row in undecided:
-        assert row.to_best
-        times = row.to_best.higher if summary.mode == "min" else row.to_best.lower
-        counts.append(f"{row.name} ({better} in {times} of {row.to_best.n} seeds)")
     fewest, most = seeds_to_decide(len(summary.rows)), max(row.to_best.n for row in undecided if row.to_best)
     sure, test = _confidence(summary)
     why = f"{most} seeds cannot decide with {sure}, {fewest} can" if most < fewest else f"not decided with {sure}"
-    return [f"{best.name} against {_list(counts)}: {why} ({test})."]
+    return [f"{best.name} against {_list(f'{row.name} ({summary.wins(row)})' for row in undecided)}: {why} ({test})."]
 
 
 def _confidence(summary: Summary) -> tuple[str, str]:

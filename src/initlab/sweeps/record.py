@@ -15,6 +15,7 @@ from initlab.runs.reading import READ
 
 NAME = "sweep.json"
 OWN_FILES = ("sweep.json", "sweep.csv", "report.html", "optuna.db", "earlier", "submitit")  # of a sweep, not of a job
+SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # repeat a setting, are none themselves
 LARGEST = 64 * 2**20  # bytes; 10,000 jobs take 2 MB
 
 

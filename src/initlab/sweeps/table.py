@@ -16,9 +16,8 @@ from rich.table import Table
 from initlab.console import CONSOLE
 from initlab.runs.atomic import whole_file
 from initlab.sweeps.compare import Difference
-from initlab.sweeps.compared_figure import words_of
 from initlab.sweeps.conclusions import conclusions
-from initlab.sweeps.summary import Figure, Row, Summary
+from initlab.sweeps.summary import Row, Spread, Summary
 
 ROWS = 40  # shown in the terminal
 FIRST = ("test/acc", "val/acc", "test/loss", "val/loss")  # shown in the terminal while there is room
@@ -31,14 +30,14 @@ def write_csv(summary: Summary, path: Path) -> None:
     forecast = ["forecast"] if any(row.forecasts for row in summary.rows) else []
     table = csv.writer(text)
     table.writerow(
-        [*summary.axes, "n", "failed", "unfinished", "pruned", "not_a_number"]
+        [*summary.swept, "n", "failed", "unfinished", "pruned", "not_a_number"]
         + [f"{name} {what}" for name in ("compared", "best epoch", *metrics, "seconds") for what in ("mean", "std")]
         + ["findings", "kinds", *forecast, "to the best row", "low", "high", "pairs", "higher in", "lower in"]
     )
     for row in summary.rows:
         cells: list[Any] = [*row.setting.values(), row.score.n, row.failed, row.unfinished, row.pruned, row.score.nan]
-        for figure in (row.score, row.best, *(row.metrics.get(name, Figure()) for name in metrics), row.seconds):
-            cells += ["" if math.isnan(number) else repr(number) for number in (figure.mean, figure.std)]
+        for spread in (row.score, row.best, *(row.metrics.get(name, Spread()) for name in metrics), row.seconds):
+            cells += ["" if math.isnan(number) else repr(number) for number in (spread.mean, spread.std)]
         cells += [row.findings.total(), _kinds(row.findings), *([_kinds(row.forecasts)] if forecast else [])]
         d = row.to_best
         cells += [repr(d.mean), repr(d.low), repr(d.high), d.n, d.higher, d.lower] if d else [""] * 6
@@ -51,14 +50,14 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
     """The table, as wide as the terminal, and what may be concluded from it."""
     rows = summary.rows[:ROWS]
     fixed: list[tuple[str, list[str], bool]] = [
-        (key, [_word(r.setting[key]) for r in rows], False) for key in summary.axes
+        (key, [_word(r.setting[key]) for r in rows], False) for key in summary.swept
     ]
-    fixed.append((words_of(summary.monitor, summary.epoch), [_shown(r.score) for r in rows], True))
+    fixed.append((summary.score_words, [_shown(r.score) for r in rows], True))
     fixed.append(("n", [_runs(r) for r in rows], True))
     if any(row.to_best for row in rows):
         interval = any(row.to_best and math.isfinite(row.to_best.low) for row in rows)
         fixed.append(("to the best row" + " [95%]" * interval, [_interval(r.to_best) for r in rows], True))
-    optional = [(name, [_shown(r.metrics.get(name, Figure())) for r in rows], True) for name in _by_interest(summary)]
+    optional = [(name, [_shown(r.metrics.get(name, Spread())) for r in rows], True) for name in _by_interest(summary)]
     if any(row.best.values != row.score.values for row in rows):
         first = f"{'lowest' if summary.mode == 'min' else 'highest'} {summary.monitor}"
         optional.insert(0, (first, [_shown(r.best) for r in rows], True))
@@ -105,10 +104,10 @@ def _by_interest(summary: Summary) -> list[str]:
     return [*(name for name in FIRST if name in known), *(name for name in known if name not in FIRST)]
 
 
-def _shown(figure: Figure) -> str:
-    if not figure.n:
-        return "nan" if figure.nan else ""
-    return f"{figure.mean:.4g}" + (f" ± {figure.std:.2g}" if figure.n > 1 else "")
+def _shown(spread: Spread) -> str:
+    if not spread.n:
+        return "nan" if spread.nan else ""
+    return f"{spread.mean:.4g}" + (f" ± {spread.std:.2g}" if spread.n > 1 else "")
 
 
 def _runs(row: Row) -> str:
