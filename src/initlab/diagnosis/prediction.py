@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from initlab.runs import Run
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Foretold:
 def read_foretold(folder: str | Path) -> list[Foretold]:
     """In order, the output layer last; [] where there is no forecast or it is not one."""
     try:
-        layers = json.loads((Path(folder) / "forecast.json").read_text())["layers"]
+        layers = Run.lenient(Path(folder)).forecast["layers"]
         return [Foretold(**{field: layer[field] for field in Foretold.__dataclass_fields__}) for layer in layers]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return []

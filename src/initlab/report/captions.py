@@ -7,9 +7,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from initlab.errors import UserError
 from initlab.runs import Run
 from initlab.runs.config_file import short_class
-from initlab.runs.reader import Reader
+from initlab.sweeps.record import read_record
 
 CAPTIONS = {  # how to read each picture; data attributes of the page
     "data-std": "The middle of the scale is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
@@ -157,11 +158,11 @@ def command_line(words: list[str], run: Run | None) -> str:
 def _overrides_in_sweep(folder: Path) -> dict[str, str]:
     """What sets a run apart in the sweep around it, where a sweep.json says so."""
     folder = folder.resolve()
-    jobs = (Reader(folder.parent, lenient=True).json("sweep.json", dict) or {}).get("jobs")
-    for item in jobs if isinstance(jobs, list) else []:
-        if isinstance(item, dict) and item.get("folder") == folder.name and isinstance(item.get("overrides"), dict):
-            return {str(key): str(value) for key, value in item["overrides"].items()}
-    return {}
+    try:
+        _, jobs = read_record(folder.parent)
+    except UserError:
+        return {}
+    return next((dict(job.overrides) for job in jobs if job.folder == folder.name), {})
 
 
 def _telling(key: str, value: Any) -> bool:

@@ -65,7 +65,7 @@ def sweep_page(sweep: Summary) -> str:
         captions=captions.CAPTIONS,
         thin_words=thin_words,
         command=captions.command_line(sweep.command, some),
-        to_best=bool(sweep.compared),
+        to_best=sweep.compared,
         config_text=members[0].run.config_text if members else "",
         environment=environment,
         packages=packages,
@@ -174,18 +174,18 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
 
 def _against_the_best(sweep: Summary) -> list[str]:
     """What may be said of the best row and the others, no more."""
-    compared = [row.to_best.n for row in sweep.rows if row.to_best]
-    if not compared:
+    if not sweep.compared:
         best = sweep.rows[0].score
         near = [row_label(sweep, row) for row in sweep.rows[1:] if abs(row.score.mean - best.mean) <= best.std]
         return [f"Within one standard deviation of it: {shortened(near)}."] if near else []
-    beaten, winners = (shortened(row_label(sweep, row) for row in rows) for rows in (sweep.beaten, sweep.winners))
-    fewest, most = seeds_to_decide(len(sweep.rows)), max(compared)
+    rows = sweep.against_best()
+    beaten, winners = (shortened(row_label(sweep, row) for row in there) for there in rows[:2])
+    others = shortened(f"{row_label(sweep, row)} ({sweep.wins(row)})" for row in rows[2])
+    fewest, most = seeds_to_decide(len(sweep.rows)), max(row.to_best.n for row in sweep.rows if row.to_best)
     how = f"paired over the seeds, {CONFIDENCE * 100:.0f} % confidence for all pairs together"
     said = [f"It beats {beaten} ({how})."] if beaten else []
     said += [f"On the seeds they share it is beaten by {winners} ({how})."] if winners else []
     why = f"{most} seeds cannot decide at {CONFIDENCE * 100:.0f} % confidence, {fewest} can" if most < fewest else ""
-    others = shortened(f"{row_label(sweep, row)} ({sweep.wins(row)})" for row in sweep.undecided)
     return [*said, f"Against {others}: {why or 'not decided by these seeds'}."] if others else said
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 from initlab.errors import UserError
 from initlab.runs.allowed import check_allowed, class_named
 from initlab.runs.config_file import FILE, read_config
-from initlab.runs.epoch_table import FIRST, read_epochs
 from initlab.runs.find import find_run
 from initlab.runs.reader import Reader, number
 
@@ -154,14 +153,12 @@ class Run:
     def curves(self) -> dict[str, dict[int, float]]:
         """Each metric by epoch, without the epochs that have none, as they were not validated; nan is a number here."""
         found: dict[str, dict[int, float]] = {}
-        with suppress(UserError):  # `metrics` says that
-            names, *rows = read_epochs(self.path / "metrics.csv") or [[]]
-            for cells in (dict(zip(names, row, strict=True)) for row in rows):
-                with suppress(ValueError, KeyError):
-                    epoch = int(cells["epoch"])
-                    for name, cell in cells.items():
-                        if cell and name not in FIRST:
-                            found.setdefault(name, {})[epoch] = float(cell)
+        for cells in self._files.epochs("metrics.csv"):
+            with suppress(ValueError, KeyError):
+                epoch = int(cells.pop("epoch"))
+                for name, cell in cells.items():
+                    if cell and name != "step":
+                        found.setdefault(name, {})[epoch] = float(cell)
         return found
 
     @cached_property

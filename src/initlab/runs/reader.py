@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlab.errors import UserError
+from initlab.runs.epoch_table import read_epochs
 from initlab.runs.reading import MOST_ROWS, check_yaml, read_file, read_json, read_text
 
 if TYPE_CHECKING:
@@ -62,6 +63,15 @@ class Reader:
             what = error if isinstance(error, UserError) else f"{path}: not whole YAML, it was cut off or altered"
             self._refuse(what)
             return {}
+
+    def epochs(self, name: str) -> list[dict[str, str]]:
+        """The cells of each whole line of metrics.csv, as they were written."""
+        try:
+            names, *lines = read_epochs(self.folder / name) or [[]]
+        except UserError as error:
+            self._refuse(error)
+            return []
+        return [dict(zip(names, cells, strict=True)) for cells in lines]
 
     def table(self, name: str, types: Mapping[str, str], others: bool = False) -> pd.DataFrame:
         """The whole lines of a CSV file, every float as it was written; a last line that was cut off is left out.

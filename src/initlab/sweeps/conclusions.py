@@ -16,8 +16,7 @@ def conclusions(summary: Summary) -> list[str]:
     said = []
     if best.score.n > 1 or any(row.score.n > 1 for row in others):
         said.append("± is one standard deviation over the seeds.")
-    if best.score.n:
-        said += _decided(best, summary) + _open(best, summary)
+    said += _against_best(best, summary)
     if others and best.score.n and all(row.score.n <= 1 for row in summary.rows):
         said.append(
             f"One run a row: one seed decides nothing, {seeds_to_decide(2)} can decide between two rows; "
@@ -29,24 +28,20 @@ def conclusions(summary: Summary) -> list[str]:
     return said
 
 
-def _decided(best: Row, summary: Summary) -> list[str]:
-    """Which row beats which."""
+def _against_best(best: Row, summary: Summary) -> list[str]:
+    """Which row beats which; which rows these seeds do not tell from the best one, how the seeds went, and how many
+    could tell."""
+    beaten, winners, undecided = summary.against_best()
     sure, test = _confidence(summary)
     how = f"{summary.score_words}, paired over seeds, {sure} ({test})"
-    beaten = summary.beaten
     said = [f"{best.name} beats {_list(row.name for row in beaten)}: {how}."] if beaten else []
-    return said + [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in summary.winners]
-
-
-def _open(best: Row, summary: Summary) -> list[str]:
-    """Which rows these seeds do not tell from the best one, how the seeds went, and how many could tell."""
-    undecided = summary.undecided
-    if not undecided:
-        return []
-    fewest, most = seeds_to_decide(len(summary.rows)), max(row.to_best.n for row in undecided if row.to_best)
-    sure, test = _confidence(summary)
-    why = f"{most} seeds cannot decide with {sure}, {fewest} can" if most < fewest else f"not decided with {sure}"
-    return [f"{best.name} against {_list(f'{row.name} ({summary.wins(row)})' for row in undecided)}: {why} ({test})."]
+    said += [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in winners]
+    if undecided:
+        fewest, most = seeds_to_decide(len(summary.rows)), max(row.to_best.n for row in undecided if row.to_best)
+        why = f"{most} seeds cannot decide with {sure}, {fewest} can" if most < fewest else f"not decided with {sure}"
+        others = _list(f"{row.name} ({summary.wins(row)})" for row in undecided)
+        said.append(f"{best.name} against {others}: {why} ({test}).")
+    return said
 
 
 def _confidence(summary: Summary) -> tuple[str, str]:

@@ -148,37 +148,27 @@ class Summary:
         return score_words(self.monitor, self.epoch)
 
     @property
-    def compared(self) -> list[Row]:
-        """The rows of which a difference to the best is known."""
-        return [row for row in self.rows if row.to_best]
+    def compared(self) -> bool:
+        """Whether of any row a difference to the best is known."""
+        return any(row.to_best for row in self.rows)
 
-    @property
-    def beaten(self) -> list[Row]:
-        """By the best row, as far as the seeds decide."""
-        return [
-            row for row in self.compared if row.to_best and row.to_best.decided and self._is_worse(row.to_best.mean)
-        ]
-
-    @property
-    def winners(self) -> list[Row]:
-        """Of seeds that not all rows share the best mean may be the worse one: those that beat the best row."""
-        return [
-            row for row in self.compared if row.to_best and row.to_best.decided and not self._is_worse(row.to_best.mean)
-        ]
-
-    @property
-    def undecided(self) -> list[Row]:
-        """Those that these seeds do not tell from the best row."""
-        return [row for row in self.compared if row.to_best and not row.to_best.decided]
+    def against_best(self) -> tuple[list[Row], list[Row], list[Row]]:
+        """The rows that the best one beats; those that beat it on the seeds they share, as of seeds that not all rows
+        share the best mean may be the worse one; those that these seeds do not tell from it."""
+        beaten: list[Row] = []
+        winners: list[Row] = []
+        undecided: list[Row] = []
+        for row in self.rows:
+            if it := row.to_best:
+                worse = (it.mean > 0) == (self.mode == "min")
+                (undecided if not it.decided else beaten if worse else winners).append(row)
+        return beaten, winners, undecided
 
     def wins(self, row: Row) -> str:
         """`lower in 4 of 6 seeds`: how often the best row was better than this one."""
         assert row.to_best
         word, times = ("lower", row.to_best.higher) if self.mode == "min" else ("higher", row.to_best.lower)
         return f"{word} in {times} of {row.to_best.n} seeds"
-
-    def _is_worse(self, difference: float) -> bool:
-        return (difference > 0) == (self.mode == "min")
 
 
 def is_sweep(folder: Path) -> bool:
