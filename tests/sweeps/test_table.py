@@ -140,6 +140,49 @@ def test_an_unfinished_sweep_has_a_table_too(made: Made) -> None:
     assert (row.score.n, row.unfinished, row.failed) == (1, 1, 0)
 
 
+def test_a_run_whose_summary_cannot_be_read_is_unfinished(made: Made, tmp_path: Path) -> None:
+    folder = made({"a": [0.9, 0.8, 0.7], "b": [0.5, 0.5, 0.5]})
+    (folder / "0_a" / "summary.json").write_text('{"score": ')
+    (folder / "4_b" / "findings.json").write_text("[3, {}")
+    one, two = summarize(folder).rows
+    assert (one.name, two.name, two.score.n, two.unfinished) == ("init=b", "init=a", 2, 1)
+
+
+def test_findings_stand_in_the_order_of_the_runs_causes_first(made: Made) -> None:
+    """Whatever the order of Python's sets."""
+    folder = made({"a": [0.9, 0.8]})
+    kinds = [
+        "vanishing signal",
+        "vanishing gradient",
+        "dead layer",
+        "update too small",
+        "loss not moving",
+        "left its band",
+    ]
+    for name in ("0_a", "1_a"):
+        (folder / name / "findings.json").write_text(json.dumps([{"kind": kind} for kind in [*kinds, kinds[0]]]))
+    (row,) = summarize(folder).rows
+    assert row.findings.most_common() == [(kind, 2) for kind in kinds]
+
+
+def test_a_folder_of_runs_has_a_table_without_a_record(made: Made) -> None:
+    """What was swept is what differs between the configs; what is compared is what they monitor."""
+    folder = made({"a": [0.9, 0.8, "failed"], "b": [0.5, 0.6, 0.7]})
+    with_record = summarize(folder)
+    (folder / "sweep.json").unlink()
+    for job in folder.iterdir():
+        num, init = job.name.split("_")
+        target = f"initlab.init.{init.upper()}"
+        config = {"init": {"_target_": target}, "seed": int(num) % 3, "monitor": "val/acc", "mode": "max"}
+        (job / "config.yaml").write_text(json.dumps(config))
+    without = summarize(folder)
+    assert len(without.troubles) == 1
+    assert without.axes == {"init": ["a", "b"], "seed": ["0", "1", "2"]}
+    for one, two in zip(with_record.rows, without.rows, strict=True):
+        assert (one.setting, one.failed, one.to_best) == (two.setting, two.failed, two.to_best)
+        assert list(one.score.values.values()) == list(two.score.values.values())
+
+
 @pytest.mark.parametrize("width", [60, 100, 160])
 def test_the_terminal_is_not_overrun(made: Made, width: int) -> None:
     summary = summarize(made({"zeros": [0.1, 0.1, 0.1], "kaiming": [0.85, "failed", 0.865]}))
