@@ -102,21 +102,21 @@ def _learning(run: Run) -> tuple[str, str]:
             f"The training loss is not a number at {until}"
             + (f", {start:.4g} at {since}." if math.isfinite(start) else ".")
         )
-    figures = ", ".join(
+    metrics = ", ".join(
         f"{name} {run.last[name]:.4f}" for name in ("test/acc", "val/acc", "val/loss") if name in run.last
     )
     end_or_now = "At the end" if run.state == "finished" else "So far"
-    figures = f" {end_or_now}: {figures}." if figures else ""
+    metrics = f" {end_or_now}: {metrics}." if metrics else ""
     fall = f"from {start:.4g} at {since} to {end:.4g} at {until}."
     classes = guessing(end, run.last.get("train/acc", math.nan))
     if classes:
         chance = f"Its loss, {end:.4f} at {until}, is log {classes} = {math.log(classes):.4f}"
-        return "flat", f"{chance}, that of guessing among {classes} classes.{figures}"
+        return "flat", f"{chance}, that of guessing among {classes} classes.{metrics}"
     if not since or not math.isfinite(start):
-        return "unknown", f"The training loss is {end:.4g} at {until}, and no earlier one is known.{figures}"
+        return "unknown", f"The training loss is {end:.4g} at {until}, and no earlier one is known.{metrics}"
     if any(finding.get("kind") == "loss not moving" for finding in run.findings) or end > start * (1 - LEAST_FALL):
-        return "flat", f"The training loss went {fall}{figures}"
-    return "trained", f"The training loss fell {fall}{figures}"
+        return "flat", f"The training loss went {fall}{metrics}"
+    return "trained", f"The training loss fell {fall}{metrics}"
 
 
 def _how_far(run: Run) -> str:
