@@ -87,16 +87,16 @@ def finish(page: Page, ran: list[Any], write: bool) -> list[str]:
     from initlab.textbook.record import record
     from initlab.textbook.record import write as keep
 
-    verdicts = check_page(page, ran)
+    checks = check_page(page, ran)
     seconds = sum(one.seconds for one in ran)
-    holding = sum(verdict.holds for verdict in verdicts)
-    print(f"{page.name:24}{holding:>3} of {len(verdicts)} claims hold, {len(ran)} runs, {seconds:.0f} s", flush=True)
+    holding = sum(check.holds for check in checks)
+    print(f"{page.name:24}{holding:>3} of {len(checks)} claims hold, {len(ran)} runs, {seconds:.0f} s", flush=True)
     if write:
         PAGES.mkdir(parents=True, exist_ok=True)
-        keep(record(page, ran, verdicts), PAGES / f"{page.name}.json")
+        keep(record(page, ran, checks), PAGES / f"{page.name}.json")
         if page.picture and any(not one.error for one in ran):
             draw_page(page, ran, PAGES / f"{page.name}.png")
-    return [f"{page.name}: {verdict.sentence}" for verdict in verdicts if not verdict.holds]
+    return [f"{page.name}: {check.sentence}" for check in checks if not check.holds]
 
 
 if __name__ == "__main__":

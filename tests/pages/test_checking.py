@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from folders import write_run
 
-from initlab.textbook.checking import Verdict, check_page
+from initlab.textbook.checking import Check, check_page
 from initlab.textbook.claim import read_claims
 from initlab.textbook.page import Header, Page
 from initlab.textbook.running import Ran
@@ -18,7 +18,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-def verdicts(tmp_path: Path, *claims: dict[str, Any]) -> list[Verdict]:
+def checks(tmp_path: Path, *claims: dict[str, Any]) -> list[Check]:
     """Of a page with two settings of two seeds each: kaiming learns, zeros does not."""
     ran = []
     for seed, (loss, acc) in enumerate([(0.4, 0.80), (0.5, 0.90)]):
@@ -57,7 +57,7 @@ KAIMING = {"where": {"init": "kaiming"}}
     ],
 )
 def test_a_figure_is_the_mean_over_the_seeds(tmp_path: Path, claim: dict[str, Any], value: float) -> None:
-    (one,) = verdicts(tmp_path, claim)
+    (one,) = checks(tmp_path, claim)
     assert one.trouble == ""
     assert (one.n, one.mean) == (2, pytest.approx(value))
     assert one.holds
@@ -85,8 +85,8 @@ def test_a_figure_is_the_mean_over_the_seeds(tmp_path: Path, claim: dict[str, An
     ],
 )
 def test_a_claim_holds_and_its_opposite_does_not(tmp_path: Path, claim: dict[str, Any], false: dict[str, Any]) -> None:
-    assert [one.holds for one in verdicts(tmp_path / "true", KAIMING | claim)] == [True]
-    assert not all(one.holds for one in verdicts(tmp_path / "false", KAIMING | claim | false))
+    assert [one.holds for one in checks(tmp_path / "true", KAIMING | claim)] == [True]
+    assert not all(one.holds for one in checks(tmp_path / "false", KAIMING | claim | false))
 
 
 def test_a_finding_must_be_in_every_seed(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_finding_must_be_in_every_seed(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     said = [
         one.got
-        for one in verdicts(
+        for one in checks(
             tmp_path,
             KAIMING | {"figure": "val/bcc", "above": 0},
             KAIMING | {"figure": "layers.0/std@6", "above": 0},

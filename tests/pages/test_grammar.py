@@ -16,7 +16,7 @@ from initlab.errors import UserError
 from initlab.explain import explain
 from initlab.shipped import CONFIGS
 from initlab.textbook import page as page_module
-from initlab.textbook.claim import FINDINGS, KEYS, Claim, Figure, read_claims, read_figure
+from initlab.textbook.claim import FINDINGS, KEYS, Claim, Metric, read_claims, read_metric
 from initlab.textbook.page import read_header, read_page
 from initlab.textbook.picture import read_picture
 
@@ -33,22 +33,22 @@ def test_a_claim_is_read_as_it_is_written() -> None:
         ]
     )  # fmt: skip
     assert claim == Claim(
-        figure=Figure("layers.2/std", 0), over=Figure("layers.0/std", 0), where={"init.sigma": "0.01", "bias": "true"},
+        figure=Metric("layers.2/std", 0), over=Metric("layers.0/std", 0), where={"init.sigma": "0.01", "bias": "true"},
         value=1.0, within=0.5, below={"init": "xavier"}, published="0.9", why="so",
     )  # fmt: skip
     assert claim.figure is not None
     assert claim.figure.of_layer == ("layers.2", "std")
     assert claim.subject == "layers.2/std@0 / layers.0/std@0"
     assert claim.expected == "1 ± 0.5 below that of init=xavier"
-    assert read_figure("", "val/acc") == Figure("val/acc", "last")
-    assert read_figure("", "val/acc").of_layer is None
-    assert read_figure("", "loss/loss@3").of_layer == ("loss", "loss")  # the loss of a batch, not train/loss
+    assert read_metric("", "val/acc") == Metric("val/acc", "last")
+    assert read_metric("", "val/acc").of_layer is None
+    assert read_metric("", "loss/loss@3").of_layer == ("loss", "loss")  # the loss of a batch, not train/loss
 
 
 def test_the_tolerance_shrinks_as_a_mean_of_n_runs_does() -> None:
-    claim = Claim(figure=Figure("x"), value=0.0, spread=0.5)
+    claim = Claim(figure=Metric("x"), value=0.0, spread=0.5)
     assert [claim.tolerance(n) for n in (1, 4, 100)] == [2.0, 1.0, 0.2]
-    assert Claim(figure=Figure("x"), value=0.0, within=0.5).tolerance(100) == 0.5
+    assert Claim(figure=Metric("x"), value=0.0, within=0.5).tolerance(100) == 0.5
 
 
 def test_the_findings_are_those_of_the_monitor() -> None:

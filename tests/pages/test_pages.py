@@ -13,7 +13,7 @@ import torch
 from initlab.composition import compose
 from initlab.run import train
 from initlab.shipped import CONFIGS
-from initlab.sweeps.folder import SEEDS
+from initlab.sweeps.record import SEEDS
 from initlab.textbook.checking import check_page
 from initlab.textbook.drawing import draw_page
 from initlab.textbook.gallery import DOCS, PAGES, render

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from run_folders import make_run
 
-from initlab.report import figures
-from initlab.report.run_files import read_run
+from initlab.report import captions, figures
+from initlab.runs import Run
 
 
 def test_the_first_hundred_steps_stay_whole_and_the_later_ones_lie_evenly() -> None:
@@ -38,7 +38,7 @@ def test_what_has_no_logarithm_has_a_code_of_its_own() -> None:
 
 
 def test_layers_are_those_between_the_functions_in_the_order_of_the_network(tmp_path: Path) -> None:
-    run = read_run(make_run(tmp_path / "run", depth=11))  # layers.10 comes after layers.2, not before
+    run = Run.lenient(make_run(tmp_path / "run", depth=11))  # layers.10 comes after layers.2, not before
     packed = figures.pictures(run, figures.Blob(), later=20)
     assert packed["std"]["layers"] == [f"layers.{i}" for i in range(12)]
     assert packed["dead"]["layers"] == [f"phi.{i}" for i in range(11)]
@@ -53,11 +53,11 @@ def test_the_forecast_stands_beside_what_the_first_step_showed(tmp_path: Path) -
         for i in range(4)
     ]
     (folder / "forecast.json").write_text(json.dumps({"verdict": "will not train", "layers": [*layers, 7]}))
-    run = read_run(folder)
+    run = Run.lenient(folder)
     panels = figures.forecast(run)
     assert panels["std"]["value"] == pytest.approx([0.1**i for i in range(4)])
     assert panels["std"]["high"] == [None] * 4
     assert panels["grad"]["layers"] == ["layers.0", "layers.1", "layers.2"]  # hidden ones
     assert panels["grad"]["measured"] == pytest.approx([0.01, 0.1, 1.0])  # over the last of them
     assert panels["grad"]["low"] == [None] * 3
-    assert run.forecast_verdict == "will not train"
+    assert captions.forecast_line(run) == "will not train"

@@ -7,32 +7,32 @@ from pathlib import Path
 import pytest
 from run_folders import make_run, make_sweep
 
-from initlab.report.ranking import ranked
-from initlab.report.run_files import read_run
-from initlab.report.sweep_files import differences, read_sweep
-from initlab.report.verdict import blame, guessing, verdict
+from initlab.runs import Run
+from initlab.runs.outcome import blame, guessing, outcome
+from initlab.sweeps.from_configs import what_differs
+from initlab.sweeps.summary import summarize
 
 
 def test_trained_flat_diverged(tmp_path: Path) -> None:
-    assert verdict(read_run(make_run(tmp_path / "good"))).word == "trained"
-    flat = read_run(make_run(tmp_path / "flat", init="normal", fades=0.1))
-    assert verdict(flat).word == "flat"
-    assert "guessing among 10 classes" in verdict(flat).because
+    assert outcome(Run.lenient(make_run(tmp_path / "good"))).word == "trained"
+    flat = Run.lenient(make_run(tmp_path / "flat", init="normal", fades=0.1))
+    assert outcome(flat).word == "flat"
+    assert "guessing among 10 classes" in outcome(flat).because
     assert "There at step 0, so the initialisation has it: vanishing signal" in blame(flat.findings)
     metrics = make_run(tmp_path / "nan") / "metrics.csv"
     lines = metrics.read_text().splitlines()
     metrics.write_text("\n".join([*lines[:-1], "2,900,0.1,nan,0.1,nan"]) + "\n")
-    assert verdict(read_run(tmp_path / "nan")).word == "diverged"
+    assert outcome(Run.lenient(tmp_path / "nan")).word == "diverged"
 
 
 def test_failed_and_unfinished(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "summary.json").unlink()
-    stopped = verdict(read_run(folder))
+    stopped = outcome(Run.lenient(folder))
     assert (stopped.word, stopped.says) == ("unfinished", "It did not finish.")
     assert "3 of 3 epochs" in stopped.because
     (folder / "failed.json").write_text(json.dumps({"error": "the disk is full", "traceback": "..."}))
-    assert verdict(read_run(folder)).because == "the disk is full."
+    assert outcome(Run.lenient(folder)).because == "the disk is full."
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_guessing_is_told_from_loss_and_accuracy_together(loss: float, accuracy:
 def test_the_ranking_has_numpys_means_and_deviations(tmp_path: Path) -> None:
     np = pytest.importorskip("numpy")
     folder = make_sweep(tmp_path / "sweep", {"init": ["normal", "kaiming"], "seed": ["0", "1", "2"]})
-    best, worst = ranked(read_sweep(folder))
-    assert [row.axes for row in (best, worst)] == [{"init": "kaiming"}, {"init": "normal"}]
+    best, worst = summarize(folder).rows
+    assert [row.setting for row in (best, worst)] == [{"init": "kaiming"}, {"init": "normal"}]
     runs = [json.loads((folder / f"{n}_init-kaiming_seed-{n - 3}/summary.json").read_text()) for n in (3, 4, 5)]
     scores = [run["metrics"]["val/loss"] for run in runs]
     assert best.score.mean == pytest.approx(np.mean(scores), rel=1e-12)
     assert best.score.std == pytest.approx(np.std(scores, ddof=1), rel=1e-9)
-    assert (best.score.n, worst.verdicts["flat"], worst.findings["vanishing signal"]) == (3, 3, 3)
+    assert (best.score.n, worst.outcomes["flat"], worst.findings["vanishing signal"]) == (3, 3, 3)
 
 
 def test_a_combination_with_a_seed_that_diverged_is_after_the_whole_ones(tmp_path: Path) -> None:
@@ -61,19 +61,19 @@ def test_a_combination_with_a_seed_that_diverged_is_after_the_whole_ones(tmp_pat
     content = json.loads(summary.read_text())
     content["metrics"]["val/loss"] = content["score"] = None  # nan, as JSON has it
     summary.write_text(json.dumps(content))
-    best, worst = ranked(read_sweep(folder))
-    assert (best.axes["init"], worst.axes["init"]) == ("normal", "kaiming")
-    assert (worst.score.n, worst.score.broken) == (1, 1)
+    best, worst = summarize(folder).rows
+    assert (best.setting["init"], worst.setting["init"]) == ("normal", "kaiming")
+    assert (worst.score.n, worst.score.nan) == (1, 1)
     assert worst.score.mean < best.score.mean
 
 
 def test_without_a_plan_the_axes_are_what_differs(tmp_path: Path) -> None:
     axes = {"init": ["normal", "kaiming"], "model.depth": ["2", "10"], "seed": ["0", "1"]}
-    sweep = read_sweep(make_sweep(tmp_path / "sweep", axes, plan=False))
+    sweep = summarize(make_sweep(tmp_path / "sweep", axes, plan=False))
     assert {axis: set(values) for axis, values in sweep.axes.items()} == {axis: set(v) for axis, v in axes.items()}
     assert sweep.axes["model.depth"] == ["2", "10"]
     assert [trouble for trouble in sweep.troubles if "sweep.json" in trouble]
-    planned = read_sweep(make_sweep(tmp_path / "planned", axes))
+    planned = summarize(make_sweep(tmp_path / "planned", axes))
     assert planned.axes == axes
     assert planned.troubles == []
 
@@ -81,7 +81,7 @@ def test_without_a_plan_the_axes_are_what_differs(tmp_path: Path) -> None:
 def test_what_follows_from_another_choice_is_no_axis() -> None:
     one = {"init": {"_target_": "initlab.init.Normal", "sigma": 0.01}, "seed": 0, "data": {"seed": 0}, "run_dir": "a"}
     two = {"init": {"_target_": "initlab.init.TorchDefault"}, "seed": 1, "data": {"seed": 1}, "run_dir": "b"}
-    assert differences([one, two]) == [{"init": "normal", "seed": "0"}, {"init": "torch_default", "seed": "1"}]
+    assert what_differs([one, two]) == [{"init": "normal", "seed": "0"}, {"init": "torch_default", "seed": "1"}]
 
 
 def test_an_epoch_without_validation_hides_no_figure_of_an_earlier_one(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_an_epoch_without_validation_hides_no_figure_of_an_earlier_one(tmp_path:
     (folder / "metrics.csv").write_text(
         'epoch,step,"a, quoted",train/loss,val/loss\r\n0,3,,2.0,\r\n1,6,0.5,1.0,1.5\r\n2,9,,nan,\r\n'
     )
-    run = read_run(folder)
+    run = Run.lenient(folder)
     assert not run.troubles
     assert run.last["val/loss"] == 1.5
     assert run.last["a, quoted"] == 0.5

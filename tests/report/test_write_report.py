@@ -1,5 +1,6 @@
 """One page from any folder, or one sentence."""
 
+import csv
 import json
 import os
 import subprocess
@@ -11,6 +12,11 @@ from run_folders import make_run, make_sweep
 
 from initlab.errors import UserError
 from initlab.report import write_report
+from initlab.report.sweep_page import sweep_page
+from initlab.runs import Run
+from initlab.sweeps import Job
+from initlab.sweeps.summary import Member, Row, Summary, summarize
+from initlab.sweeps.table import write_csv
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 6_000_000  # bytes
@@ -79,10 +85,10 @@ SENTENCES = {
     "signal.csv": ("signal.csv ends in mid-line", "There is no signal.csv"),
     "metrics.csv": ("metrics.csv ends in mid-line", "There is no metrics.csv"),
     "histograms.csv": ("histograms.csv ends in mid-line", ""),
-    "findings.json": ("findings.json is not whole JSON", ""),
-    "environment.json": ("environment.json is not whole JSON", ""),
-    "summary.json": ("summary.json is not whole JSON", "It did not finish"),
-    "config.yaml": ("config.yaml is not whole YAML", "There is no config.yaml"),
+    "findings.json": ("findings.json: not whole JSON, it was cut off or altered; it is left out", ""),
+    "environment.json": ("environment.json: not whole JSON", ""),
+    "summary.json": ("summary.json: not whole JSON", "It did not finish"),
+    "config.yaml": ("config.yaml: not whole YAML", "There is no config.yaml"),
 }
 
 
@@ -158,23 +164,30 @@ def test_a_sweep_says_what_failed_what_stopped_and_what_never_began(tmp_path: Pa
 
 
 def test_who_beats_whom_is_said_as_the_closing_table_has_it(tmp_path: Path) -> None:
-    folder = make_sweep(tmp_path / "sweep", {"init": ["normal", "kaiming"], "seed": ["0", "1"]}, steps=[0])
-    assert "It beats" not in write_report(folder).read_text()
-    scores = [json.loads((folder / f"{n}_init-kaiming_seed-{n - 2}/summary.json").read_text())["score"] for n in (2, 3)]
-    table = folder / "sweep.csv"
-    head = "init,n,compared mean,to the best row,low,high,pairs,higher in,lower in\r\n"
-    best = f"{head}kaiming,2,{sum(scores) / 2!r},,,,,,\r\n"
-    table.write_text(f"{best}normal,2,2.3526,1.66,1.5,1.82,2,2,0\r\n")
-    text = write_report(folder).read_text()
-    assert "It beats normal (paired over the seeds" in text
-    assert "+1.66" in text
-    assert "[1.5, 1.82]" in text
-    table.write_text(f"{best}normal,2,2.3526,1.66,-inf,inf,2,2,0\r\n")
+    """Six seeds of one sign decide between two settings, 2 / 2^6 < 5 %; two do not."""
+    seeds = [str(seed) for seed in range(6)]
+    text = write_report(make_sweep(tmp_path / "two", {"init": ["normal", "kaiming"], "seed": seeds[:2]}, steps=[0]))
     said = "Against normal (lower in 2 of 2 seeds): 2 seeds cannot decide at 95 % confidence, 6 can."
-    assert said in write_report(folder).read_text()
-    one = f"{head}kaiming,1,{scores[0]!r},,,,,,\r\n"
-    table.write_text(f"{one}normal,1,2.3526,1.66,1.5,1.82,2,2,0\r\n")  # before the other seed
-    assert "It beats" not in write_report(folder).read_text()
+    assert said in text.read_text()
+    assert "It beats" not in text.read_text()
+
+    folder = make_sweep(tmp_path / "six", {"init": ["normal", "kaiming"], "seed": seeds}, steps=[0])
+    differences = []
+    for seed in range(6):
+        losses = [
+            json.loads((folder / f"{num}_init-{init}_seed-{seed}/summary.json").read_text())["metrics"]["val/loss"]
+            for num, init in ((seed, "normal"), (6 + seed, "kaiming"))
+        ]
+        differences.append(losses[0] - losses[1])
+    page = write_report(folder).read_text()
+    assert "It beats normal (paired over the seeds" in page
+    assert f"{sum(differences) / 6:+.3g}" in page
+    assert f"[{min(differences):.3g}, {max(differences):.3g}]" in page  # the extreme order statistics
+    write_csv(summarize(folder), folder / "sweep.csv")
+    with open(folder / "sweep.csv", newline="") as file:
+        _, worse = csv.DictReader(file)
+    assert float(worse["to the best row"]) == pytest.approx(sum(differences) / 6, rel=1e-12)
+    assert (float(worse["low"]), float(worse["high"])) == pytest.approx((min(differences), max(differences)), rel=1e-12)
 
 
 def test_the_command_of_a_job_is_its_own(tmp_path: Path) -> None:
@@ -189,23 +202,22 @@ def test_the_command_of_a_job_is_its_own(tmp_path: Path) -> None:
 
 def test_fifty_long_runs_of_twenty_layers_fit(tmp_path: Path) -> None:
     """What does not compress is the noise of the figures, so each run has its own; read once, copied in memory."""
-    from initlab.report.run_files import read_run
-    from initlab.report.sweep_files import Job, Sweep
-    from initlab.report.sweep_page import sweep_page
-
-    steps = [*range(100), *range(100, 60_000, 100)]
-    run = read_run(make_run(tmp_path / "run", depth=20, epochs=200, steps=steps), pictures=False)
-    jobs = []
     import numpy as np
 
+    steps = [*range(100), *range(100, 60_000, 100)]
+    read = Run.lenient(make_run(tmp_path / "run", depth=20, epochs=200, steps=steps))
     rng = np.random.default_rng(0)
+    members, rows = [], [Row({"init": f"scheme-{i}"}) for i in range(10)]
+    _ = read.signal, read.metrics, read.summary, read.findings, read.failed, read.environment, read.config_text
     for num in range(50):
-        own = read_run(tmp_path / "run", pictures=False) if num == 0 else type(run)(**vars(run) | {})
-        assert run.signal is not None
-        own.signal = run.signal.assign(value=run.signal["value"] * rng.lognormal(0, 2, len(run.signal)))
-        own.folder = tmp_path / f"run-{num}"
-        jobs.append(Job(num, own.folder, {"init": f"scheme-{num // 5}", "seed": str(num % 5)}, own))
+        own = Run.lenient(tmp_path / f"run-{num}")
+        own.__dict__ |= {name: value for name, value in vars(read).items() if name not in ("path", "_files")}
+        own.signal = read.signal.assign(value=read.signal["value"] * rng.lognormal(0, 2, len(read.signal)))
+        job = Job(num, own.path.name, {"init": f"scheme-{num // 5}", "seed": str(num % 5)})
+        members.append(Member(job, own, str(num % 5)))
+        rows[num // 5].add(members[-1], 0.5)
     axes = {"init": [f"scheme-{i}" for i in range(10)], "seed": [str(i) for i in range(5)]}
-    page = sweep_page(Sweep(tmp_path, [], axes, "val/loss", "min", jobs))
+    page = sweep_page(Summary(tmp_path, members, rows, axes, "val/loss", "min"))
     assert len(page.encode()) < LIMIT
+    assert page.count("<td") > 50
     assert "are not among them" not in page  # every run has its pictures

@@ -13,7 +13,7 @@ from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.models import MLP, LinearRegression
 from initlab.run import Result, train
-from initlab.runs import find_run, open_run
+from initlab.runs import Run, find_run, open_run
 
 LINEAR = ["model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1"]
 
@@ -100,6 +100,53 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path, name: str, content: str,
     with pytest.raises(UserError, match=name) as caught:
         getattr(open_run(tmp_path), read)
     assert "\n" not in str(caught.value)
+
+
+BROKEN = [
+    ("config.yaml", b"a: [1,", "settings"), ("config.yaml", b"- 1\n", "settings"),
+    ("config.yaml", b"\xff", "config_text"),
+    ("summary.json", b'{"metrics": ', "summary"), ("failed.json", b"[]", "failed"),
+    ("findings.json", b"{}", "findings"),
+    ("environment.json", b"null", "environment"), ("forecast.json", b"[" * 100_000, "forecast"),
+    ("metrics.csv", b"epoch,val/loss\n0,1\n", "metrics"), ("signal.csv", b"a\n1\n", "rows"),
+    ("histograms.csv", b"step,layer\n0,a\n", "histograms"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "read"), BROKEN)
+def test_what_is_an_error_of_a_strict_run_is_a_sentence_of_a_lenient_one(
+    tmp_path: Path, name: str, content: bytes, read: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=name) as caught:
+        getattr(Run(tmp_path), read)
+    run = Run.lenient(tmp_path)
+    found = getattr(run, read)
+    assert found is None or len(found) == 0
+    (trouble,) = run.troubles
+    assert trouble == str(caught.value).removeprefix(f"{tmp_path}/") + "; it is left out"
+
+
+def test_lines_that_no_run_writes(tmp_path: Path) -> None:
+    """An error where a run goes on from them; a page is drawn of the others."""
+    lines = [
+        "step,layer,quantity,value",
+        "0,a,std,1",
+        "x,a,std,1",
+        "1,a,std,word",
+        "2,null,std,inf",
+        "3,a,std,nan",
+        "4,",
+    ]
+    (tmp_path / "signal.csv").write_text("\n".join(lines))
+    with pytest.raises(UserError, match=r"signal\.csv: not a table"):
+        _ = Run(tmp_path).rows
+    run = Run.lenient(tmp_path)
+    assert run.rows["step"].tolist() == [0, 2, 3]
+    assert run.rows["layer"].tolist() == ["a", "null", "a"]  # a name, not a number that is missing
+    assert run.series("a", "std")["value"].isna().tolist() == [False, True]
+    assert [trouble.split(":")[0] for trouble in run.troubles] == ["signal.csv ends in mid-line", "signal.csv"]
+    assert "2 lines cannot be read" in run.troubles[1]
 
 
 def test_a_checkpoint_alone_makes_a_model(tmp_path: Path) -> None:

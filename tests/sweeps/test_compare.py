@@ -1,17 +1,20 @@
 """Paired comparisons: against SciPy's permutation test, tables, and what they promise."""
 
 import itertools
+import json
 import math
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from initlab.run.lines import how_to_compare
+from initlab.runs import Run
 from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide
-from initlab.sweeps.compared_figure import Monitored, epoch_compared
+from initlab.sweeps.score import epoch_compared, score_of
 
 SLEEP = (  # extra hours under two drugs, ten patients (Student 1908)
     [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0],
@@ -133,14 +136,34 @@ def test_a_clear_difference_is_found() -> None:
     assert sum(found) > 190
 
 
-def test_runs_that_stop_by_their_own_losses_are_compared_at_an_epoch_of_all() -> None:
-    long = Monitored(0.3, "max_epochs", {0: 0.5, 1: 0.4, 2: 0.3})
-    short = Monitored(0.6, "early_stopping", {0: 0.5, 1: 0.6})
-    assert epoch_compared([long, Monitored(0.9, "max_epochs", {0: 0.9})]) is None  # as long as their settings ask
-    assert epoch_compared([long, short]) == 1
-    assert (long.at(1), short.at(1), long.at(None)) == (0.4, 0.6, 0.3)
-    assert epoch_compared([long, Monitored(0.6, "pruned", {0: 0.6})]) is None
-    assert epoch_compared([long, Monitored(0.6, "early_stopping")]) is None  # no metrics.csv
+def left(folder: Path, end: float, by: str, curve: Mapping[int, object]) -> Run:
+    """A run that ended by `by`; curve: cells of its metrics.csv, "" where it was not validated."""
+    folder.mkdir()
+    (folder / "summary.json").write_text(json.dumps({"metrics": {"val/loss": end}, "ended": {"by": by}}))
+    if curve:
+        lines = [f"{epoch},{10 * epoch},{cell}\r\n" for epoch, cell in curve.items()]
+        (folder / "metrics.csv").write_text("".join(["epoch,step,val/loss\r\n", *lines]), newline="")
+    return Run.lenient(folder)
+
+
+def test_runs_that_stop_by_their_own_losses_are_compared_at_an_epoch_of_all(tmp_path: Path) -> None:
+    long = left(tmp_path / "long", 0.3, "max_epochs", {0: 0.5, 1: 0.4, 2: 0.3})
+    short = left(tmp_path / "short", 0.6, "early_stopping", {0: 0.5, 1: 0.6, 2: ""})
+    other = left(tmp_path / "other", 0.9, "max_epochs", {0: 0.9})
+    assert epoch_compared([long, other], "val/loss") is None  # as long as their settings ask
+    assert epoch_compared([long, short], "val/loss") == 1
+    assert [score_of(run, "val/loss", epoch) for run, epoch in ((long, 1), (short, 1), (long, None))] == [0.4, 0.6, 0.3]
+    pruned = left(tmp_path / "pruned", 0.6, "pruned", {0: 0.6})
+    assert epoch_compared([long, pruned], "val/loss") is None
+    assert epoch_compared([long, left(tmp_path / "none", 0.6, "early_stopping", {})], "val/loss") is None
+
+
+def test_a_loss_that_is_no_number_was_measured(tmp_path: Path) -> None:
+    """Unlike an empty cell: a run that was stopped by it is compared there, and is not taken an epoch before."""
+    long = left(tmp_path / "long", 0.3, "max_epochs", {0: 0.5, 1: 0.4, 2: 0.3})
+    broken = left(tmp_path / "broken", math.nan, "early_stopping", {0: 0.5, 1: "nan"})
+    assert epoch_compared([long, broken], "val/loss") == 1
+    assert math.isnan(score_of(broken, "val/loss", 1))
 
 
 def test_the_sweep_that_a_run_proposes_can_decide() -> None:

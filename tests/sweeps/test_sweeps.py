@@ -13,6 +13,7 @@ import pytest
 import yaml
 from children import PATIENCE, Program, answered, command, wait_for
 
+from initlab.runs import Run
 from initlab.sweeps import SweepFolder
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,8 @@ def stopped(*words: str, cwd: Path, number: int, at: Path, job: int) -> tuple[in
 
 
 def scores(sweep: SweepFolder) -> dict[str, float]:
-    return {str(job): sweep.content(job, "summary.json")["score"] for job in sweep.jobs if sweep.state(job) == "done"}
+    done = {str(job): Run.lenient(sweep.path / job.folder).summary for job in sweep.jobs if sweep.state(job) == "done"}
+    return {job: summary["score"] for job, summary in done.items() if summary}
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -127,7 +129,7 @@ def test_a_launcher_runs_jobs_and_survives_one_that_takes_its_process_down(
     folder = tmp_path / "outputs/sweeps/latest"
     sweep = SweepFolder.read(folder)
     assert scores(sweep) == {"seed=1": 0.01, "seed=2": 0.02}
-    assert "process died" in sweep.content(sweep.jobs[1], "failed.json")["error"]
+    assert "process died" in str(Run.lenient(sweep.path / sweep.jobs[1].folder).error)
     assert "error: 1 of 3 jobs failed: 1_seed-666;" in err
     assert all(f"job {n} of 3: seed=" in out for n in (1, 2, 3))
     threads = {"joblib": max(1, len(os.sched_getaffinity(0)) // 2), "ray": 1, "slurm_local": 3}[launcher]

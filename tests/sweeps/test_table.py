@@ -13,18 +13,17 @@ from rich.console import Console
 
 from initlab.errors import UserError
 from initlab.sweeps import Job, SweepFolder
-from initlab.sweeps.conclusions import conclusions
 from initlab.sweeps.summary import summarize
-from initlab.sweeps.table import show, write_csv
+from initlab.sweeps.table import conclusions, show, write_csv
 
-Made = Callable[[dict[str, list[Any]]], SweepFolder]
+Made = Callable[[dict[str, list[Any]]], Path]
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
     """A sweep over init and seed; each init is given the scores of its seeds: a number, "nan", "failed" or "killed"."""
 
-    def make(scores: dict[str, list[Any]]) -> SweepFolder:
+    def make(scores: dict[str, list[Any]]) -> Path:
         axes = {"init": list(scores), "seed": ["0", "1", "2"]}
         sweep = SweepFolder(tmp_path)
         sweep.begin({"command": [], "overrides": [], "axes": axes, "monitor": "val/acc", "mode": "max"}, [])
@@ -44,7 +43,7 @@ def made(tmp_path: Path) -> Made:
                     (folder / "summary.json").write_text(json.dumps(summary))
                     found = [{"kind": "dead layer"}, {"kind": "dead layer"}] if init == "zeros" else []
                     (folder / "findings.json").write_text(json.dumps(found))
-        return SweepFolder.read(tmp_path)
+        return tmp_path
 
     return make
 
@@ -89,7 +88,7 @@ def test_the_best_of_many_epochs_is_not_what_is_compared(made: Made, tmp_path: P
     """Two settings of the same mean, one with four times the noise: its highest of 50 epochs is always higher."""
     sweep = made({"quiet": [0.5] * 6, "noisy": [0.5] * 6})
     numbers = np.random.default_rng(0)
-    for job in sweep.jobs:
+    for job in SweepFolder.read(sweep).jobs:
         epochs = 0.5 + numbers.normal(0, 0.02 if job.overrides["init"] == "noisy" else 0.005, 50)
         file = tmp_path / job.folder / "summary.json"
         file.write_text(json.dumps({"score": epochs.max(), "seconds": 1.0, "metrics": {"val/acc": epochs[-1]}}))
@@ -101,10 +100,11 @@ def test_the_best_of_many_epochs_is_not_what_is_compared(made: Made, tmp_path: P
 
 def test_runs_that_were_stopped_early_are_compared_at_the_same_epoch(made: Made, tmp_path: Path) -> None:
     sweep = made({"a": [0.9], "b": [0.8]})
-    for job, curve, by in zip(sweep.jobs, ([0.5, 0.6, 0.9], [0.7, 0.8]), ("max_epochs", "early_stopping"), strict=True):
+    ends = ([0.5, 0.6, 0.9], "max_epochs"), ([0.7, 0.8], "early_stopping")
+    for job, (curve, by) in zip(SweepFolder.read(sweep).jobs, ends, strict=True):
         folder = tmp_path / job.folder
-        lines = [f"{epoch},{value}" for epoch, value in enumerate(curve)]
-        (folder / "metrics.csv").write_text("\n".join(["epoch,val/acc", *lines]))
+        lines = [f"{epoch},{value}\n" for epoch, value in enumerate(curve)]
+        (folder / "metrics.csv").write_text("".join(["epoch,val/acc\n", *lines]))
         summary = {"score": max(curve), "metrics": {"val/acc": curve[-1]}, "ended": {"by": by}}
         (folder / "summary.json").write_text(json.dumps(summary))
     summary = summarize(sweep)
@@ -137,6 +137,49 @@ def test_rows_with_lost_runs_come_after_whole_ones(made: Made) -> None:
 def test_an_unfinished_sweep_has_a_table_too(made: Made) -> None:
     (row,) = summarize(made({"a": [0.9, "killed"]})).rows
     assert (row.score.n, row.unfinished, row.failed) == (1, 1, 0)
+
+
+def test_a_run_whose_summary_cannot_be_read_is_unfinished(made: Made, tmp_path: Path) -> None:
+    folder = made({"a": [0.9, 0.8, 0.7], "b": [0.5, 0.5, 0.5]})
+    (folder / "0_a" / "summary.json").write_text('{"score": ')
+    (folder / "4_b" / "findings.json").write_text("[3, {}")
+    one, two = summarize(folder).rows
+    assert (one.name, two.name, two.score.n, two.unfinished) == ("init=b", "init=a", 2, 1)
+
+
+def test_findings_stand_in_the_order_of_the_runs_causes_first(made: Made) -> None:
+    """Whatever the order of Python's sets."""
+    folder = made({"a": [0.9, 0.8]})
+    kinds = [
+        "vanishing signal",
+        "vanishing gradient",
+        "dead layer",
+        "update too small",
+        "loss not moving",
+        "left its band",
+    ]
+    for name in ("0_a", "1_a"):
+        (folder / name / "findings.json").write_text(json.dumps([{"kind": kind} for kind in [*kinds, kinds[0]]]))
+    (row,) = summarize(folder).rows
+    assert row.findings.most_common() == [(kind, 2) for kind in kinds]
+
+
+def test_a_folder_of_runs_has_a_table_without_a_record(made: Made) -> None:
+    """What was swept is what differs between the configs; what is compared is what they monitor."""
+    folder = made({"a": [0.9, 0.8, "failed"], "b": [0.5, 0.6, 0.7]})
+    with_record = summarize(folder)
+    (folder / "sweep.json").unlink()
+    for job in folder.iterdir():
+        num, init = job.name.split("_")
+        target = f"initlab.init.{init.upper()}"
+        config = {"init": {"_target_": target}, "seed": int(num) % 3, "monitor": "val/acc", "mode": "max"}
+        (job / "config.yaml").write_text(json.dumps(config))
+    without = summarize(folder)
+    assert len(without.troubles) == 1
+    assert without.axes == {"init": ["a", "b"], "seed": ["0", "1", "2"]}
+    for one, two in zip(with_record.rows, without.rows, strict=True):
+        assert (one.setting, one.failed, one.to_best) == (two.setting, two.failed, two.to_best)
+        assert list(one.score.values.values()) == list(two.score.values.values())
 
 
 @pytest.mark.parametrize("width", [60, 100, 160])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from initlab.runs import Run
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class PredictedLayer:
 def read_prediction(folder: str | Path) -> list[PredictedLayer]:
     """In order, the output layer last; [] where there is no forecast or it is not one."""
     try:
-        layers = json.loads((Path(folder) / "forecast.json").read_text())["layers"]
+        layers = Run.lenient(Path(folder)).forecast["layers"]
         return [
             PredictedLayer(**{field: layer[field] for field in PredictedLayer.__dataclass_fields__}) for layer in layers
         ]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return []

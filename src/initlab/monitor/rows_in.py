@@ -10,6 +10,7 @@ from pathlib import Path
 from initlab.errors import UserError
 from initlab.monitor.history import Histogram, History
 from initlab.monitor.observer import Row
+from initlab.runs.reading import MOST_ROWS, read_file
 
 
 def read_history(run: str | Path) -> History:
@@ -46,5 +47,8 @@ def read_histograms(path: Path) -> Iterator[Histogram]:
 
 def _whole_rows(path: Path) -> Iterator[dict[str, str]]:
     """None where there is no file; a last line that was cut off is left out."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        text = read_file(path, MOST_ROWS).decode()
+    except FileNotFoundError:
+        text = ""
     return csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from initlab.report.run_files import RunFiles, number
+from initlab.runs import Run
+from initlab.runs.reader import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +69,10 @@ def coded(values: np.ndarray, linear: bool) -> np.ndarray:
     return codes
 
 
-def pictures(run: RunFiles, blob: Blob, later: int) -> dict[str, Any]:
+def pictures(run: Run, blob: Blob, later: int) -> dict[str, Any]:
     """Of each quantity with rows: its layers in the order of the network, its steps, and where its codes
     [layers, steps] lie in the blob."""
     packed: dict[str, Any] = {}
-    if run.signal is None:
-        return packed
     functions = set(_layers(run.signal, "saturated"))
     for quantity in PICTURES:
         rows = run.signal[run.signal["quantity"] == quantity]
@@ -100,10 +99,8 @@ def pictures(run: RunFiles, blob: Blob, later: int) -> dict[str, Any]:
     return packed
 
 
-def weight_of_pictures(run: RunFiles, later: int) -> int:
+def weight_of_pictures(run: Run, later: int) -> int:
     """How many figures `pictures` would pack."""
-    if run.signal is None:
-        return 0
     total = 0
     for quantity in PICTURES:
         rows = run.signal[run.signal["quantity"] == quantity]
@@ -112,28 +109,26 @@ def weight_of_pictures(run: RunFiles, later: int) -> int:
     return total
 
 
-def loss_curve(run: RunFiles, later: int) -> dict[str, list[float | None]]:
+def loss_curve(run: Run, later: int) -> dict[str, list[float | None]]:
     """The loss of single batches."""
-    if run.signal is None:
-        return {"steps": [], "values": []}
     rows = run.series("loss", "loss")
     rows = rows.iloc[thinned(rows["step"].to_numpy(), later)]
     return {"steps": rows["step"].tolist(), "values": [short(v) for v in rows["value"]]}
 
 
-def epochs(run: RunFiles, most: int) -> dict[str, list[float | None]]:
+def epochs(run: Run, most: int) -> dict[str, list[float | None]]:
     """metrics.csv by column, of AT epochs, evenly."""
-    if run.metrics is None:
+    if run.metrics.empty:
         return {}
     rows = run.metrics.sort_values("epoch", kind="stable").drop_duplicates("epoch", keep="last")
     rows = rows.iloc[thinned(rows["epoch"].to_numpy(), most, dense=0)]
     return {str(name): [short(v) for v in rows[name]] for name in rows.columns if name != "step"}
 
 
-def histograms(run: RunFiles, blob: Blob, later: int, most: int) -> dict[str, Any]:
+def histograms(run: Run, blob: Blob, later: int, most: int) -> dict[str, Any]:
     """At most so many, by step and layer: the range of values, bars as sqrt(share / highest share) from 0 to 255."""
     rows = run.histograms
-    if rows is None or rows.empty:
+    if rows.empty:
         return {}
     steps = np.unique(rows["step"].to_numpy())
     layers = list(dict.fromkeys(rows["layer"]))
@@ -141,7 +136,7 @@ def histograms(run: RunFiles, blob: Blob, later: int, most: int) -> dict[str, An
         later //= 2
     steps = steps[thinned(steps, later)]
     rows = rows[rows["step"].isin(steps)]
-    functions = set() if run.signal is None else set(_layers(run.signal, "saturated"))
+    functions = set(_layers(run.signal, "saturated"))
     place = {name: i for i, name in enumerate(layers)}
     entries, bars = [], []
     for row in rows.itertuples(index=False):
@@ -165,16 +160,18 @@ def histograms(run: RunFiles, blob: Blob, later: int, most: int) -> dict[str, An
     }
 
 
-def forecast(run: RunFiles) -> dict[str, Any]:
+def forecast(run: Run) -> dict[str, Any]:
     """Prediction, band and what was measured at the first step, by layer; empty without a forecast or a signal.
 
     Gradients are over that of the last hidden layer, which is what a forecast can say of them.
     """
-    if not run.forecast or run.signal is None or run.signal.empty:
+    layers = run.forecast.get("layers")
+    predicted = [one for one in layers if isinstance(one, dict)] if isinstance(layers, list) else []
+    if not predicted or run.signal.empty:
         return {}
     first = run.signal[run.signal["step"] == run.signal["step"].min()]
-    hidden = run.forecast[:-1]
-    panels = {"std": _panel(run.forecast, ("std", "low", "high"), _by_layer(first, "std"))}
+    hidden = predicted[:-1]
+    panels = {"std": _panel(predicted, ("std", "low", "high"), _by_layer(first, "std"))}
     grads = _by_layer(first, "grad_std")
     last = grads.get(str(hidden[-1].get("name")), 0.0) if hidden else 0.0
     if last > 0:

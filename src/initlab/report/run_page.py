@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from initlab.report import figures, html, words
-from initlab.report.run_files import RunFiles, number
-from initlab.report.verdict import blame, sentence, verdict
+from initlab.report import captions, figures, html
+from initlab.runs import Run
+from initlab.runs.outcome import blame, outcome, sentence
+from initlab.runs.reader import number
 
 LATER_POINTS, LATER_HISTOGRAMS = 600, 80  # after the first 100 steps
 MOST_HISTOGRAMS = 12_000  # of all layers and steps together, 64 bytes each
@@ -15,7 +16,7 @@ MOST_FIGURES = 900_000  # of all pictures together, two bytes each
 FACTS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss")
 
 
-def run_page(run: RunFiles) -> str:
+def run_page(run: Run) -> str:
     blob = figures.Blob()
     later = LATER_POINTS
     while later > 20 and figures.weight_of_pictures(run, later) > MOST_FIGURES:
@@ -28,45 +29,43 @@ def run_page(run: RunFiles) -> str:
         "histograms": figures.histograms(run, blob, LATER_HISTOGRAMS, MOST_HISTOGRAMS),
         "forecast": figures.forecast(run),
     }
-    environment, packages = words.environment_rows(run)
+    how, predicted = outcome(run), captions.forecast_line(run)
+    environment, packages = captions.environment_rows(run)
     return html.render(
         "run.html",
         data,
         blob.content(),
-        title=words.run_title(run),
-        eyebrow=" · ".join(part for part in ("initlab run", words.when(run)) if part),
-        subtitle=words.run_subtitle(run),
-        folder=run.folder.name,
-        verdict=verdict(run),
+        title=captions.run_title(run),
+        eyebrow=" · ".join(part for part in ("initlab run", captions.when(run)) if part),
+        subtitle=captions.run_subtitle(run),
+        folder=run.path.name,
+        outcome=how,
         blame=blame(run.findings),
         facts=_facts(run),
-        troubles=run.troubles,
         findings=[_finding(item) for item in run.findings],
-        watched=run.signal is not None
-        and run.state == "finished"
-        and not run.findings
-        and verdict(run).word == "trained",
+        watched=not run.signal.empty and run.finished and not run.findings and how.word == "trained",
         has_epochs=bool(data["epochs"].get("epoch")),
         has_losses=bool(data["loss"]["steps"]),
         has_signal=bool(data["pictures"]),
         has_histograms=bool(data["histograms"]),
-        has_forecast=bool(data["forecast"] or run.forecast_verdict),
-        captions=words.CAPTIONS,
-        command=words.again(run),
-        forecast_verdict=run.forecast_verdict,
+        has_forecast=bool(data["forecast"] or predicted),
+        captions=captions.CAPTIONS,
+        command=captions.again(run),
+        forecast=predicted,
         config_text=run.config_text,
         environment=environment,
         packages=packages,
         failure=str(run.failed.get("traceback", "")),
+        troubles=captions.troubles(run),
     )
 
 
-def _facts(run: RunFiles) -> list[tuple[str, str]]:
+def _facts(run: Run) -> list[tuple[str, str]]:
     facts = [(name, f"{run.last[name]:.4f}") for name in FACTS if math.isfinite(run.last.get(name, math.nan))]
-    if run.metrics is not None and len(run.metrics):
+    if len(run.metrics):
         facts.append(("epochs", f"{int(run.metrics['epoch'].max()) + 1}"))
-    if run.summary:
-        facts.append(("time", words.duration(number(run.summary.get("seconds")))))
+    if run.summary is not None:
+        facts.append(("time", captions.duration(number(run.summary.get("seconds")))))
     return facts
 
 

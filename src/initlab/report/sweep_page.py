@@ -7,15 +7,22 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from initlab.report import figures, html, words
-from initlab.report.comparison import Difference, differences
-from initlab.report.ranking import Combination, Spread, compared_epoch, ranked
-from initlab.report.run_files import RunFiles, number
-from initlab.report.sweep_files import Job, Sweep
-from initlab.report.sweep_table import VERDICTS, columns, label, last_word, shortened, table
-from initlab.report.verdict import sentence
+from initlab.report import captions, figures, html
+from initlab.report.sweep_table import (
+    OUTCOMES,
+    columns,
+    label,
+    last_word,
+    row_label,
+    shortened,
+    shown_axes,
+    shown_metrics,
+    table,
+)
+from initlab.runs.outcome import sentence
+from initlab.runs.reader import number
 from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide
-from initlab.sweeps.compared_figure import words_of
+from initlab.sweeps.summary import Member, Row, Spread, Summary
 
 LATER_POINTS = 120  # of each picture after the first 100 steps; fewer where the page would be too large
 MOST_FIGURES = 900_000  # of all pictures together, two bytes each before they are packed
@@ -23,113 +30,103 @@ MOST_TROUBLES = 20
 MOST_EPOCHS = 300, 30_000  # of a learning curve, of all together
 
 
-def sweep_page(sweep: Sweep) -> str:
-    rows = ranked(sweep)
-    axes = {axis: sweep.axes[axis] for axis in sorted(sweep.swept, key=lambda axis: axis != "init")}
+def sweep_page(sweep: Summary) -> str:
+    rows, axes = sweep.rows, shown_axes(sweep)
     blob = figures.Blob()
     pictures, thin_words = _pictures(rows, blob)
-    jobs = [(job, job.run) for row in rows for job in row.jobs if job.run]
-    some = next((run for _, run in jobs if run.environment), None)
-    to_best = differences(sweep, rows)
-    environment, packages = words.environment_rows(some)
-    compared = words_of(sweep.monitor, compared_epoch(sweep))
-    says, tone, because = _verdict(sweep, rows, to_best, compared)
+    members = [member for row in rows for member in row.members if member.run.state != "not begun"]
+    some = next((run for _, run, _ in members if run.environment), None)
+    environment, packages = captions.environment_rows(some)
+    says, tone, because = _headline(sweep)
     better, first = ("more", "highest") if sweep.mode == "max" else ("less", "lowest")
-    colours = [last_word(axis) for axis in axes][:2]
     return html.render(
         "sweep.html",
-        _data(sweep, rows, axes, jobs, pictures),
+        _data(sweep, members, pictures),
         blob.content(),
-        title=_title(sweep, list(axes)),
-        eyebrow=" · ".join(part for part in ("initlab sweep", words.when(some)) if part),
-        subtitle=f"Ranked by {compared}, {first} first",
+        title=_title(sweep),
+        eyebrow=" · ".join(part for part in ("initlab sweep", captions.when(some)) if part),
+        subtitle=f"Ranked by {sweep.score_words}, {first} first",
         folder=sweep.folder.name,
         says=says,
         tone=tone,
         because=because,
-        facts=_facts(sweep, rows),
-        troubles=_troubles(sweep),
+        facts=_facts(sweep),
         failures=[
-            (_name(job), sentence(str(run.failed.get("error", "")))) for job, run in jobs if run.state == "failed"
+            (_name(member), sentence(member.run.error or "")) for member in members if member.run.state == "failed"
         ],
-        score_words=f"Compared is {compared}, {better} is better; the best of all epochs would favour a setting whose "
-        f"{sweep.monitor} jumps. The other figures are of the end of the run.",
-        columns=columns(sweep, rows, axes, to_best),
-        rows=table(sweep, rows, axes, to_best),
-        has_axes=any(len(values) > 1 for values in axes.values()),
-        has_curves=any(run.metrics is not None and len(run.metrics) for _, run in jobs),
+        score_words=f"Compared is {sweep.score_words}, {better} is better; the best of all epochs would favour a "
+        f"setting whose {sweep.monitor} jumps. The other figures are of the end of the run.",
+        columns=columns(sweep),
+        rows=table(sweep),
+        has_axes=any(len(sweep.axes[axis]) > 1 for axis in axes),
+        has_curves=any(len(run.metrics) for _, run, _ in members),
         has_signal=bool(pictures),
-        colour_words=", dashes are ".join(colours) or "the same",
-        captions=words.CAPTIONS,
+        colour_words=", dashes are ".join([last_word(axis) for axis in axes][:2]) or "the same",
+        captions=captions.CAPTIONS,
         thin_words=thin_words,
-        command=words.command_line(sweep.command, some),
-        to_best=bool(to_best),
-        config_text=jobs[0][1].config_text if jobs else "",
+        command=captions.command_line(sweep.command, some),
+        to_best=sweep.compared,
+        config_text=members[0].run.config_text if members else "",
         environment=environment,
         packages=packages,
+        troubles=_troubles(sweep),
     )
 
 
-def _data(
-    sweep: Sweep,
-    rows: list[Combination],
-    axes: dict[str, list[str]],
-    jobs: list[tuple[Job, RunFiles]],
-    pictures: dict[Path, Any],
-) -> dict[str, Any]:
+def _data(sweep: Summary, members: list[Member], pictures: dict[Path, Any]) -> dict[str, Any]:
     """What the page's script draws from."""
-    place = {job.folder: i for i, (job, _) in enumerate(jobs)}
-    combinations = []
-    for row in rows:
-        ended = [job.run for job in row.jobs if job.run and job.state == "finished"]
-        metrics = {
-            name: _packed(it, [run.last.get(name, math.nan) for run in ended]) for name, it in row.metrics.items()
+    place = {member.run.path: i for i, member in enumerate(members)}
+    axes = shown_axes(sweep)
+    combinations = [
+        {
+            "label": row_label(sweep, row) or "all",
+            "axes": {axis: value for axis, value in row.setting.items() if axis in axes},
+            "score": _packed(row.score),
+            "metrics": {name: _packed(it) for name, it in shown_metrics(row).items()},
+            "runs": [place[run.path] for _, run, _ in row.members if run.path in place],
         }
-        combinations.append(
-            {
-                "label": label(row.axes) or "all",
-                "axes": row.axes,
-                "score": _packed(row.score, row.scores),
-                "metrics": metrics,
-                "runs": [place[job.folder] for job in row.jobs if job.folder in place],
-            }
-        )
-    most = max(10, min(MOST_EPOCHS[0], MOST_EPOCHS[1] // max(1, len(jobs))))
+        for row in sweep.rows
+    ]
+    most = max(10, min(MOST_EPOCHS[0], MOST_EPOCHS[1] // max(1, len(members))))
     return {
         "kind": "sweep",
-        "axes": axes,
+        "axes": {axis: sweep.axes[axis] for axis in axes},
         "monitor": sweep.monitor,
         "mode": sweep.mode,
-        "score": words_of(sweep.monitor, compared_epoch(sweep)),
-        "metrics": list(dict.fromkeys(name for row in rows for name in row.metrics)),
+        "score": sweep.score_words,
+        "metrics": list(dict.fromkeys(name for row in sweep.rows for name in shown_metrics(row))),
         "combinations": combinations,
         "runs": [
-            {"label": _name(job), "epochs": figures.epochs(run, most), "pictures": pictures.get(job.folder, {})}
-            for job, run in jobs
+            {
+                "label": _name(member),
+                "epochs": figures.epochs(member.run, most),
+                "pictures": pictures.get(member.run.path, {}),
+            }
+            for member in members
         ],
     }
 
 
-def _packed(it: Spread, values: list[float]) -> dict[str, Any]:
-    known = [figures.short(value) for value in values if math.isfinite(value)]
+def _packed(it: Spread) -> dict[str, Any]:
+    known = [figures.short(value) for value in it.values.values()]
     return {"mean": figures.short(it.mean), "std": figures.short(it.std), "n": it.n, "values": known}
 
 
-def _pictures(rows: list[Combination], blob: figures.Blob) -> tuple[dict[Path, Any], str]:
+def _pictures(rows: list[Row], blob: figures.Blob) -> tuple[dict[Path, Any], str]:
     """Of each run as many points as the page has room for; where not even the first 100 steps of all fit, those of the
     first run of each combination, then of the second, as long as there is room."""
-    most = max((len(row.jobs) for row in rows), default=0)
-    order = [job for turn in range(most) for row in rows for job in row.jobs[turn : turn + 1]]
-    able = [(job.folder, job.run) for job in order if job.run and job.run.signal is not None]
+    most = max((len(row.members) for row in rows), default=0)
+    order = [run for turn in range(most) for row in rows for _, run, _ in row.members[turn : turn + 1]]
+    able = [run for run in order if not run.signal.empty]
     later = LATER_POINTS
-    while later > 10 and sum(figures.weight_of_pictures(run, later) for _, run in able) > MOST_FIGURES:
+    while later > 10 and sum(figures.weight_of_pictures(run, later) for run in able) > MOST_FIGURES:
         later //= 2
     packed: dict[Path, Any] = {}
     room = MOST_FIGURES
-    for folder, run in able:
+    for run in able:
         weight = figures.weight_of_pictures(run, later)
         if weight <= room and (pictures := figures.pictures(run, blob, later)):
-            packed[folder] = pictures
+            packed[run.path] = pictures
             room -= weight
     if len(packed) == len(able):
         return packed, ""
@@ -139,25 +136,25 @@ def _pictures(rows: list[Combination], blob: figures.Blob) -> tuple[dict[Path, A
     )
 
 
-def _name(job: Job) -> str:
-    return label(job.overrides) or job.folder.name
+def _name(member: Member) -> str:
+    return label(dict(member.job.overrides)) or member.job.folder
 
 
-def _title(sweep: Sweep, axes: list[str]) -> str:
+def _title(sweep: Summary) -> str:
+    axes = shown_axes(sweep)
     seeds = max((len(values) for axis, values in sweep.axes.items() if axis not in axes), default=1)
     repeated = f", {seeds} seeds each" if seeds > 1 else ""
-    runs = f"{len(sweep.jobs)} run{'s' * (len(sweep.jobs) != 1)}"
+    runs = f"{len(sweep.members)} run{'s' * (len(sweep.members) != 1)}"
     return f"{' × '.join(map(last_word, axes)) or sweep.folder.name}: {runs}{repeated}"
 
 
-def _verdict(
-    sweep: Sweep, rows: list[Combination], to_best: dict[int, Difference], compared: str
-) -> tuple[str, str, list[str]]:
-    """The headline, its tone, and what else the first screen has to say."""
-    counted: Counter[str] = sum((row.verdicts for row in rows), Counter())
-    ends = ", ".join(f"{counted[word]} {VERDICTS[word]}" for word in VERDICTS if counted[word])
-    because = [f"Of {len(sweep.jobs)} runs: {ends}."]
-    flat = [label(row.axes) for row in rows if row.verdicts["flat"] + row.verdicts["diverged"]]
+def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
+    """What came out, its tone, and what else the first screen has to say."""
+    rows = sweep.rows
+    counted: Counter[str] = sum((row.outcomes for row in rows), Counter())
+    ends = ", ".join(f"{counted[word]} {OUTCOMES[word]}" for word in OUTCOMES if counted[word])
+    because = [f"Of {len(sweep.members)} runs: {ends}."]
+    flat = [row_label(sweep, row) for row in rows if row.outcomes["flat"] + row.outcomes["diverged"]]
     if flat and counted["trained"]:
         because.append(f"Did not train or diverged: {shortened(flat)}.")
     kinds: Counter[str] = sum((row.findings for row in rows), Counter())
@@ -169,54 +166,46 @@ def _verdict(
         return "No run has a score yet.", "failed" if counted["failed"] else "unfinished", because
     if not counted["trained"]:
         return "None of the runs trained.", "flat", because
-    because[:0] = _against_the_best(rows, to_best, sweep.mode)
+    because[:0] = _against_the_best(sweep)
     spread = f" ± {best.score.std:.2g}" if best.score.n > 1 else ""
-    says = f"Best: {label(best.axes) or 'all'}, with {compared} {best.score.mean:.4g}{spread}."
-    return says, "trained" if counted["trained"] == len(sweep.jobs) else "mixed", because
+    says = f"Best: {row_label(sweep, best) or 'all'}, with {sweep.score_words} {best.score.mean:.4g}{spread}."
+    return says, "trained" if counted["trained"] == len(sweep.members) else "mixed", because
 
 
-def _against_the_best(rows: list[Combination], to_best: dict[int, Difference], mode: str) -> list[str]:
+def _against_the_best(sweep: Summary) -> list[str]:
     """What may be said of the best row and the others, no more."""
-    if not to_best:
-        best = rows[0].score
-        near = [label(row.axes) for row in rows[1:] if abs(row.score.mean - best.mean) <= best.std]
+    if not sweep.compared:
+        best = sweep.rows[0].score
+        near = [row_label(sweep, row) for row in sweep.rows[1:] if abs(row.score.mean - best.mean) <= best.std]
         return [f"Within one standard deviation of it: {shortened(near)}."] if near else []
-    beaten: list[str] = []
-    winners: list[str] = []
-    others: list[str] = []
-    better = "lower" if mode == "min" else "higher"
-    for index, it in to_best.items():
-        name = label(rows[index].axes)
-        if it.decided:
-            (beaten if (it.mean > 0) == (mode == "min") else winners).append(name)
-        else:
-            others.append(f"{name} ({better} in {it.higher if mode == 'min' else it.lower} of {it.n} seeds)")
-    fewest, most = seeds_to_decide(len(rows)), max(it.n for it in to_best.values())
+    rows = sweep.against_best()
+    beaten, winners = (shortened(row_label(sweep, row) for row in there) for there in rows[:2])
+    others = shortened(f"{row_label(sweep, row)} ({sweep.wins(row)})" for row in rows[2])
+    fewest, most = seeds_to_decide(len(sweep.rows)), max(row.to_best.n for row in sweep.rows if row.to_best)
     how = f"paired over the seeds, {CONFIDENCE * 100:.0f} % confidence for all pairs together"
-    said = [f"It beats {shortened(beaten)} ({how})."] if beaten else []
-    said += [f"On the seeds they share it is beaten by {shortened(winners)} ({how})."] if winners else []
+    said = [f"It beats {beaten} ({how})."] if beaten else []
+    said += [f"On the seeds they share it is beaten by {winners} ({how})."] if winners else []
     why = f"{most} seeds cannot decide at {CONFIDENCE * 100:.0f} % confidence, {fewest} can" if most < fewest else ""
-    open_ = f"Against {shortened(others)}: {why or 'not decided by these seeds'}."
-    return [*said, open_] if others else said
+    return [*said, f"Against {others}: {why or 'not decided by these seeds'}."] if others else said
 
 
-def _facts(sweep: Sweep, rows: list[Combination]) -> list[tuple[str, str]]:
-    states = Counter(job.state for job in sweep.jobs)
-    best = rows[0].metrics if rows else {}
+def _facts(sweep: Summary) -> list[tuple[str, str]]:
+    states = Counter(run.state for _, run, _ in sweep.members)
+    best = shown_metrics(sweep.rows[0]) if sweep.rows else {}
     facts = [(f"{name}, of the best", f"{it.mean:.4f}") for name, it in best.items() if math.isfinite(it.mean)][:2]
     facts += [(name, str(states[name])) for name in ("finished", "failed", "unfinished", "not begun") if states[name]]
-    seconds = [number(job.run.summary.get("seconds")) for job in sweep.jobs if job.run and job.run.summary]
-    return [*facts, ("time of all runs", words.duration(sum(seconds)))] if seconds else facts
+    seconds = [number(run.summary.get("seconds")) for _, run, _ in sweep.members if run.summary is not None]
+    return [*facts, ("time of all runs", captions.duration(sum(seconds)))] if seconds else facts
 
 
-def _troubles(sweep: Sweep) -> list[str]:
+def _troubles(sweep: Summary) -> list[str]:
     said = list(sweep.troubles)
     for state, what in (("unfinished", "did not finish, or still running"), ("not begun", "not begun")):
-        waiting = [_name(job) for job in sweep.jobs if job.state == state]
+        waiting = [_name(member) for member in sweep.members if member.run.state == state]
         if waiting:
             said.append(f"{shortened(waiting)}: {what}; not in the figures.")
-    for job in sweep.jobs:
-        if job.run and job.state == "finished":
-            said += [f"{_name(job)}: {trouble}" for trouble in job.run.troubles]
+    for member in sweep.members:
+        if member.run.finished:
+            said += [f"{_name(member)}: {trouble}" for trouble in captions.troubles(member.run)]
     more = len(said) - MOST_TROUBLES
     return said if more <= 0 else [*said[:MOST_TROUBLES], f"And {more} more of the kind."]

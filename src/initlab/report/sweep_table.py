@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from initlab.report.comparison import Difference
-from initlab.report.ranking import Combination, Spread
-from initlab.report.sweep_files import Sweep
-from initlab.sweeps.folder import SEEDS
+from initlab.sweeps.compare import Difference
+from initlab.sweeps.record import SEEDS
+from initlab.sweeps.summary import Row, Spread, Summary
 
 METRICS_SHOWN = 3  # beside the score
-VERDICTS = {"trained": "trained", "flat": "did not train", "diverged": "diverged", "failed": "failed",
+METRICS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss", "train/acc")  # in this order, then the others
+OUTCOMES = {"trained": "trained", "flat": "did not train", "diverged": "diverged", "failed": "failed",
             "unfinished": "unfinished", "unknown": "unclear", "not begun": "not begun"}  # fmt: skip
 
 
@@ -32,36 +32,51 @@ def shortened(words: Iterable[str], most: int = 6) -> str:
     return "; ".join(words[:most]) + (f"; and {len(words) - most} more" if len(words) > most else "")
 
 
-def columns(
-    sweep: Sweep, rows: list[Combination], axes: Iterable[str], to_best: dict[int, Difference]
-) -> list[dict[str, Any]]:
-    names = [last_word(axis) for axis in axes] or ["run"]
-    figures = [sweep.monitor, *_metrics(sweep, rows), *(["to the best"] if to_best else []), "n"]
+def shown_axes(sweep: Summary) -> list[str]:
+    """What tells the rows apart; all of a sweep in which nothing has two values. init first."""
+    several = [axis for axis, values in sweep.axes.items() if len(values) > 1] or sweep.axes
+    return sorted((axis for axis in sweep.swept if axis in several), key=lambda axis: axis != "init")
+
+
+def shown_metrics(row: Row) -> dict[str, Spread]:
+    """Those that tell most first."""
+    names = row.metrics.keys() - {"lr"}
+    return {
+        name: row.metrics[name] for name in [name for name in METRICS if name in names] + sorted(names - {*METRICS})
+    }
+
+
+def row_label(sweep: Summary, row: Row) -> str:
+    return label({axis: row.setting[axis] for axis in shown_axes(sweep)})
+
+
+def columns(sweep: Summary) -> list[dict[str, Any]]:
+    names = [last_word(axis) for axis in shown_axes(sweep)] or ["run"]
+    figures = [sweep.monitor, *_metrics(sweep), *(["to the best"] if sweep.compared else []), "n"]
     by = {sweep.monitor: "descending" if sweep.mode == "max" else "ascending"}
     heads = [(name, False) for name in names] + [(name, True) for name in figures]
     heads += [("verdict", False), ("findings", False)]
     return [{"name": name, "figure": figure, "sort": by.get(name, "none")} for name, figure in heads]
 
 
-def table(
-    sweep: Sweep, rows: list[Combination], axes: Iterable[str], to_best: dict[int, Difference]
-) -> list[dict[str, Any]]:
-    axes, metrics = list(axes), _metrics(sweep, rows)
+def table(sweep: Summary) -> list[dict[str, Any]]:
+    axes, metrics = shown_axes(sweep), _metrics(sweep)
     lines = []
-    for index, row in enumerate(rows):
-        cells = [_cell(row.axes[axis]) for axis in axes] or [_cell("all")]
+    for index, row in enumerate(sweep.rows):
+        cells = [_cell(row.setting[axis]) for axis in axes] or [_cell("all")]
         cells[0] |= {"swatch": True, "kind": "name"}
         cells += [_figure(row.score), *(_figure(row.metrics.get(name)) for name in metrics)]
-        if to_best:
-            cells.append(_difference(to_best.get(index)))
-        broken = f", {row.score.broken} nan" if row.score.broken else ""
-        cells += [_cell(f"{row.score.n}{broken}", kind="figure"), _verdicts(row), _cell(_findings(row), kind="words")]
+        if sweep.compared:
+            cells.append(_difference(row.to_best))
+        broken = f", {row.score.nan} nan" if row.score.nan else ""
+        cells += [_cell(f"{row.score.n}{broken}", kind="figure"), _outcomes(row), _cell(_findings(row), kind="words")]
         lines.append({"index": index, "cells": cells, "first": index == 0 and math.isfinite(row.score.mean)})
     return lines
 
 
-def _metrics(sweep: Sweep, rows: list[Combination]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row.metrics if name != sweep.monitor))[:METRICS_SHOWN]
+def _metrics(sweep: Summary) -> list[str]:
+    names = dict.fromkeys(name for row in sweep.rows for name in shown_metrics(row) if name != sweep.monitor)
+    return list(names)[:METRICS_SHOWN]
 
 
 def _cell(text: str, kind: str = "") -> dict[str, Any]:
@@ -70,7 +85,7 @@ def _cell(text: str, kind: str = "") -> dict[str, Any]:
 
 def _figure(it: Spread | None) -> dict[str, Any]:
     if it is None or not math.isfinite(it.mean):
-        return _cell("nan" if it and it.broken else "–", kind="figure") | {"sort": ""}
+        return _cell("nan" if it and it.nan else "–", kind="figure") | {"sort": ""}
     small = f"± {it.std:.4f}" if math.isfinite(it.std) else ""
     return _cell(f"{it.mean:.4f}", kind="figure") | {"sort": repr(it.mean), "small": small}
 
@@ -85,15 +100,15 @@ def _difference(it: Difference | None) -> dict[str, Any]:
     }
 
 
-def _verdicts(row: Combination) -> dict[str, Any]:
-    several = len(row.verdicts) > 1
+def _outcomes(row: Row) -> dict[str, Any]:
+    several = len(row.outcomes) > 1
     parts: list[tuple[str, str]] = []
-    for word in [word for word in VERDICTS if row.verdicts[word]]:
+    for word in [word for word in OUTCOMES if row.outcomes[word]]:
         parts += [("", ", ")] if parts else []
-        parts.append((word.replace(" ", "-"), VERDICTS[word] + (f" {row.verdicts[word]}" if several else "")))
+        parts.append((word.replace(" ", "-"), OUTCOMES[word] + (f" {row.outcomes[word]}" if several else "")))
     return _cell("", kind="name") | {"sort": parts[0][1] if parts else "", "parts": parts}
 
 
-def _findings(row: Combination) -> str:
-    runs = len(row.jobs)
+def _findings(row: Row) -> str:
+    runs = len(row.members)
     return ", ".join(kind + (f" ({n} of {runs})" if n < runs else "") for kind, n in row.findings.items())

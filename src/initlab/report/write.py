@@ -19,9 +19,10 @@ def write_report(folder: str | Path) -> Path:
     Raises:
         UserError: if the folder is none, holds neither a run nor a sweep, or cannot be written.
     """
-    from initlab.report.run_files import is_run, read_run
-    from initlab.report.sweep_files import is_sweep, read_sweep
+    from initlab.runs import Run
     from initlab.runs.atomic import whole_file
+    from initlab.runs.find import is_run
+    from initlab.sweeps.summary import is_sweep, summarize
 
     path = Path(folder)
     try:
@@ -32,11 +33,11 @@ def write_report(folder: str | Path) -> Path:
         if is_run(path):
             from initlab.report.run_page import run_page
 
-            page = run_page(read_run(path.resolve()))
+            page = run_page(Run.lenient(path.resolve()))
         elif is_sweep(path):
             from initlab.report.sweep_page import sweep_page
 
-            page = sweep_page(read_sweep(path.resolve()))
+            page = sweep_page(summarize(path.resolve()))
         else:
             empty = not any(path.iterdir())
             raise UserError(f"{folder}: {'an empty folder' if empty else 'no run and no sweep in it'}; {WHERE}")

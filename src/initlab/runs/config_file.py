@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,13 @@ def leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
     elif isinstance(node, list):
         for number, value in enumerate(node):
             yield from leaves(value, (*path, str(number)))
+
+
+def short_class(node: Any) -> str:
+    """`kaiming` for `{_target_: initlab.init.Kaiming}`, `torch_default` for TorchDefault; empty for none."""
+    target = node.get("_target_", "") if isinstance(node, dict) else ""
+    name = str(target).rsplit(".", 1)[-1]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _check(plain: dict[Any, Any], file: Path) -> None:

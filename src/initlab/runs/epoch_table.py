@@ -25,7 +25,7 @@ class EpochTable:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._rows = _read(self.path)
+        self._rows = read_epochs(self.path)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def cut_back_table(path: Path, state: Mapping[str, Any]) -> bool:
 
     Gives whether all that it held then was still there.
     """
-    rows = _read(path)
+    rows = read_epochs(path)
     if not state["rows"]:
         path.unlink(missing_ok=True)
         return True
@@ -88,7 +88,7 @@ def cut_back_table(path: Path, state: Mapping[str, Any]) -> bool:
     return len(kept) == 1 + state["rows"] and len(places) == len(state["columns"])
 
 
-def _read(path: Path) -> list[list[str]]:
+def read_epochs(path: Path) -> list[list[str]]:
     """The heading and the whole rows of a file; nothing where there is none."""
     try:
         text = read_file(path, MOST_ROWS).decode("utf-8", "replace")

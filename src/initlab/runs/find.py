@@ -9,6 +9,12 @@ from initlab.checks.rules import nearest
 from initlab.errors import UserError
 
 RUNS = Path("outputs/runs")
+MARKS = ("config.yaml", "summary.json", "failed.json", "metrics.csv", "signal.csv", "findings.json")  # each is a run's
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run has left anything in it."""
+    return any((folder / name).is_file() for name in MARKS)
 
 
 def find_run(word: str | Path, key: str = "run") -> Path:

@@ -1,10 +1,10 @@
-"""A past run, opened with its own config: for notebooks, the evaluation and the report."""
+"""A past run, opened with its own config: for notebooks, the evaluation, the report, sweeps and the textbook."""
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,7 @@ from initlab.errors import UserError
 from initlab.runs.allowed import check_allowed, class_named
 from initlab.runs.config_file import FILE, read_config
 from initlab.runs.find import find_run
-from initlab.runs.reading import MOST_ROWS, read_file, read_json
+from initlab.runs.reader import Reader, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,20 +47,31 @@ def open_checkpoint(path: str | Path, allow: Sequence[str] = ()) -> Run:
 
 
 class Run:
-    """A run's folder, read when asked: torch is imported for `model` and `data` alone.
+    """A run's folder, read when asked: torch is imported for `model` and `data` alone, pandas for the tables.
 
     A run that was killed, or goes on, is opened as well: what is not there yet is None or empty, and a row of a
-    table that was cut off in the middle is left out.
+    table that was cut off in the middle is left out. A broken file is a UserError in one sentence; of a `lenient` run,
+    such as a page is drawn of, it is left out, and the sentence joins `troubles` when the file is first asked for.
     """
 
-    def __init__(self, path: Path, weights: str = "best", allow: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, weights: str = "best", allow: Sequence[str] = (), lenient: bool = False) -> None:
         self.path = path
         self.weights = weights
         self.allow = tuple(allow)
+        self._files = Reader(path, lenient)
+
+    @classmethod
+    def lenient(cls, path: Path) -> Run:
+        return cls(path, lenient=True)
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else f"failed: {self.error}" if self.error else "not finished"
         return f"Run({str(self.path)!r}, {state})"
+
+    @property
+    def troubles(self) -> list[str]:
+        """A sentence for each file that was asked for so far and is broken; of a lenient run."""
+        return self._files.troubles
 
     @cached_property
     def config(self) -> DictConfig:
@@ -84,47 +95,116 @@ class Run:
         except UserError as error:
             raise UserError(f"{self.path / FILE}: {error}") from None
 
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The plain values of config.yaml as they stand there, to look at: nothing may be built from them."""
+        return self._files.yaml(FILE)
+
+    @cached_property
+    def config_text(self) -> str:
+        return self._files.text(FILE)
+
     @property
     def finished(self) -> bool:
         """Whether it ended well."""
         return self.summary is not None
 
+    @property
+    def state(self) -> str:
+        """finished, failed, unfinished or not begun."""
+        if self.finished or self.failed:
+            return "finished" if self.finished else "failed"
+        return "unfinished" if self.path.is_dir() else "not begun"
+
     @cached_property
     def summary(self) -> dict[str, Any] | None:
         """{"metrics": {...}, "score": ..., "monitor": ..., "seconds": ...}; None: it did not finish."""
-        return cast("dict[str, Any] | None", self._json("summary.json", dict))
+        return cast("dict[str, Any] | None", self._files.json("summary.json", dict))
 
     @cached_property
+    def failed(self) -> dict[str, Any]:
+        """{"error": ..., "traceback": ...}, where a sweep wrote down why it failed."""
+        return cast("dict[str, Any]", self._files.json("failed.json", dict) or {})
+
+    @property
     def error(self) -> str | None:
-        """Why it failed, where a sweep wrote that down."""
-        failed = self._json("failed.json", dict)
-        return str(failed.get("error", "")) if failed else None
+        """Why it failed, in one sentence."""
+        return str(self.failed.get("error", "")) if self.failed else None
+
+    @property
+    def pruned(self) -> bool:
+        """Whether a sampler stopped it as other trials were better."""
+        return (self.path / "pruned.json").exists()
+
+    @property
+    def ended_by(self) -> str:
+        """What ended it, as `initlab.runs.ending.Ending.by` has it; empty where that is not known."""
+        ended = (self.summary or {}).get("ended")
+        return str(ended.get("by", "")) if isinstance(ended, dict) else ""
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """Command, versions, processor, threads, commit."""
-        return cast("dict[str, Any]", self._json("environment.json", dict) or {})
+        return cast("dict[str, Any]", self._files.json("environment.json", dict) or {})
 
     @cached_property
     def findings(self) -> list[dict[str, Any]]:
         """What the monitor found, causes first; empty: nothing, or nobody looked."""
-        return cast("list[dict[str, Any]]", self._json("findings.json", list) or [])
+        return [found for found in self._files.json("findings.json", list) or [] if isinstance(found, dict)]
+
+    @cached_property
+    def forecast(self) -> dict[str, Any]:
+        """What was predicted before its first step, as forecast.json has it."""
+        return cast("dict[str, Any]", self._files.json("forecast.json", dict) or {})
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """A row an epoch: epoch, step, train/loss, val/loss, ..."""
-        return self._table("metrics.csv", ("epoch", "step"))
+        return self._files.table("metrics.csv", {"epoch": "int64", "step": "int64"}, others=True)
+
+    @cached_property
+    def curves(self) -> dict[str, dict[int, float]]:
+        """Each metric by epoch, without the epochs that have none, as they were not validated; nan is a number here."""
+        found: dict[str, dict[int, float]] = {}
+        for cells in self._files.epochs("metrics.csv"):
+            with suppress(ValueError, KeyError):
+                epoch = int(cells.pop("epoch"))
+                for name, cell in cells.items():
+                    if cell and name != "step":
+                        found.setdefault(name, {})[epoch] = float(cell)
+        return found
+
+    @cached_property
+    def last(self) -> dict[str, float]:
+        """The metrics at its end, by name: of the summary, else the last that were written."""
+        given = (self.summary or {}).get("metrics")
+        if isinstance(given, dict):
+            return {str(name): number(value) for name, value in given.items()}
+        return {name: list(curve.values())[-1] for name, curve in self.curves.items()}
+
+    @cached_property
+    def signal(self) -> pd.DataFrame:
+        """What the monitor recorded: step, layer, quantity, value; layer and quantity as categories, which are quick to
+        choose from."""
+        there = next((n for n in ("signal.csv", "activations.csv") if (self.path / n).exists()), "signal.csv")
+        types = {"step": "int64", "layer": "category", "quantity": "category", "value": "float64"}
+        return self._files.table(there, types)
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """What the monitor recorded: step, layer, quantity, value."""
-        there = next((n for n in ("signal.csv", "activations.csv") if (self.path / n).exists()), "signal.csv")
-        return self._table(there, ("step", "layer", "quantity", "value"))
+        """The same, with plain texts."""
+        return self.signal.astype({"layer": "str", "quantity": "str"})
 
     @cached_property
     def histograms(self) -> pd.DataFrame:
         """Of each layer's output: step, layer, low, high, counts (64 whole numbers in a text)."""
-        return self._table("histograms.csv", ("step", "layer", "low", "high", "counts"))
+        types = {"step": "int64", "layer": "str", "low": "float64", "high": "float64", "counts": "str"}
+        return self._files.table("histograms.csv", types)
+
+    def series(self, layer: str, quantity: str) -> pd.DataFrame:
+        """Rows of step and value, by step; of a step that was recorded twice the later."""
+        rows = self.signal[(self.signal["layer"] == layer) & (self.signal["quantity"] == quantity)]
+        return rows[["step", "value"]].drop_duplicates("step", keep="last").sort_values("step")
 
     @property
     def checkpoint(self) -> Path:
@@ -164,34 +244,6 @@ class Run:
             raise
         except Exception as error:
             raise UserError(f"{self.path / FILE}: no data can be made from it: {_line(error)}") from error
-
-    def _json(self, name: str, kind: type[Any]) -> Any:
-        """What a JSON file holds, None where there is none."""
-        try:
-            return read_json(self.path / name, kind)
-        except FileNotFoundError:
-            return None
-
-    def _table(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-        """Whole rows of a CSV file, every float as it was written; no rows where there is no file."""
-        import pandas as pd
-
-        path = self.path / name
-        try:
-            text = read_file(path, MOST_ROWS)
-        except FileNotFoundError:
-            text = b""
-        whole = text[: text.rfind(b"\n") + 1]
-        if not whole:
-            return pd.DataFrame(columns=list(columns))
-        try:
-            table = pd.read_csv(io.BytesIO(whole))
-        except (ValueError, OverflowError) as error:
-            raise UserError(f"{path}: not a table: {_line(error)}") from None
-        missing = [column for column in columns if column not in table]
-        if missing:
-            raise UserError(f"{path}: not the table that a run writes, it has no column {missing[0]}")
-        return table
 
 
 def _line(error: BaseException) -> str:

@@ -17,8 +17,6 @@ from initlab.runs.locks import hold
 from initlab.sweeps.job_folder import check_own
 from initlab.sweeps.record import NAME, Job, check_folders, read_record
 
-SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # repeat a setting, are none themselves
-
 
 class SweepFolder:
     """The folder of a sweep, and `sweep.json` in it.
@@ -112,13 +110,6 @@ class SweepFolder:
             if (folder / name).exists():
                 return state
         return "waiting"
-
-    def content(self, job: Job, name: str) -> Any:
-        """What a JSON file of a job's folder holds; None where it is missing or cannot be read."""
-        try:
-            return json.loads((self.path / job.folder / name).read_text())
-        except (OSError, ValueError):
-            return None
 
     def _hold(self) -> None:
         """Keep other processes out until `release`, or the process ends in whatever way."""

@@ -15,9 +15,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
+from initlab.runs import Run
 from initlab.runs.atomic import whole_file
 from initlab.runs.config_file import read_config
 from initlab.runs.locks import hold
+from initlab.runs.reader import number
 from initlab.sweeps import job_folder
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.lock import is_held
@@ -43,9 +45,9 @@ def run_job(
         if not _take(folder, mark, held):
             return None
         same = _same_config(cfg, folder)
-        score = _score(folder) if same else None
-        if score is not None:
-            return score
+        done = Run.lenient(folder).summary if same else None
+        if done is not None and "score" in done:
+            return number(done["score"])
         there = {path.name for path in folder.iterdir()} - {"run.log", job_folder.NAME}
         if same and not there & {"failed.json", "summary.json"}:
             cfg.resume = str(folder)  # a run that was interrupted resumes from its checkpoint
@@ -111,12 +113,3 @@ def _same_config(cfg: DictConfig, folder: Path) -> bool:
     asked = copy.deepcopy(cfg)
     asked.run_dir = stored["run_dir"]
     return bool(OmegaConf.to_container(asked, resolve=True) == stored)
-
-
-def _score(folder: Path) -> float | None:
-    """Of a run that is done; None where no summary can be read."""
-    try:
-        score = json.loads((folder / "summary.json").read_text())["score"]
-        return float("nan") if score is None else float(score)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None

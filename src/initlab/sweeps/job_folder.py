@@ -11,6 +11,7 @@ from typing import Any
 
 from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
+from initlab.runs.reader import Reader
 
 NAME = "job.json"
 EARLIER = "earlier"
@@ -22,11 +23,7 @@ def check_own(folder: Path, mark: Mapping[str, Any]) -> None:
         raise UserError(f"{folder}: is not a folder, so the job of this name cannot run there; move it away")
     if not folder.is_dir() or {path.name for path in folder.iterdir()} <= {"run.log"}:
         return
-    try:
-        found = json.loads((folder / NAME).read_text())
-    except (OSError, ValueError, RecursionError):
-        found = None
-    if found != mark:
+    if Reader(folder, lenient=True).json(NAME, dict) != mark:
         raise UserError(
             f"{folder}: this sweep did not make this folder (no {NAME} in it says so), so it does not replace it; "
             "move it away, and the job of this name runs"

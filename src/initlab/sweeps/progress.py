@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from initlab.console import CONSOLE
+from initlab.runs import Run
+from initlab.runs.reader import number
 from initlab.sweeps.folder import Job, SweepFolder
 
 EVERY = 0.5  # seconds between two looks at the folder
@@ -47,12 +49,12 @@ class Progress:
 
     def _line(self, job: Job, state: str, running: int) -> str:
         ended = len(self._said)
-        content = self.sweep.content(job, "summary.json" if state == "done" else "failed.json") or {}
+        run = Run.lenient(self.sweep.path / job.folder)
         if state == "done":
-            score = content.get("score")
-            how = f"{content.get('monitor')} {'nan' if score is None else f'{score:.4g}'}, {content.get('seconds')} s"
+            summary = run.summary or {}
+            how = f"{summary.get('monitor')} {number(summary.get('score')):.4g}, {summary.get('seconds')} s"
         else:
-            how = f"FAILED: {content.get('error')}"
+            how = f"FAILED: {run.error}"
         left = (time.monotonic() - self._started) / (ended - self._before) * (self.total - ended)
         more = [f"{running} running"] if running else []
         more += [f"{self._failed} failed"] if self._failed else []

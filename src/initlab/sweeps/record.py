@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from initlab.errors import UserError
-from initlab.runs.reading import READ
+from initlab.runs.reading import read_json
 
 NAME = "sweep.json"
 OWN_FILES = ("sweep.json", "sweep.csv", "report.html", "optuna.db", "earlier", "submitit")  # of a sweep, not of a job
-LARGEST = 64 * 2**20  # bytes; 10,000 jobs take 2 MB
+SEEDS = ("seed", "init_seed", "data.seed", "data.split_seed")  # repeat a setting, are none themselves
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,12 @@ def read_record(folder: Path) -> tuple[dict[str, Any], list[Job]]:
     Raises:
         UserError: there is none, or it is not what a sweep writes.
     """
+    file = folder / NAME
+    if not os.path.lexists(file):
+        raise UserError(f"{folder}: there is no sweep in this folder (no {NAME})")
     try:
-        content = json.loads(_bytes(folder / NAME))
-        jobs = [_job(item) for item in _typed(_typed(content, dict, "it").pop("jobs"), list, "jobs")]
+        content = read_json(file, dict)
+        jobs = [_job(item) for item in _typed(content.pop("jobs"), list, "jobs")]
         _typed(content["overrides"], list, "overrides", str)
         for key, values in _typed(content["axes"], dict, "axes").items():
             _typed(values, list, f"axes.{key}", str)
@@ -51,15 +52,10 @@ def read_record(folder: Path) -> tuple[dict[str, Any], list[Job]]:
             raise ValueError("a job's overrides are not of the sweep's axes")
         if len({job.num for job in jobs}) < len(jobs):
             raise ValueError("two jobs have one number")
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{folder}: there is no sweep in this folder (no {NAME})") from None
-    except OSError as error:
-        raise UserError(f"{folder / NAME}: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        why = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{folder / NAME}: cannot be read as the record of a sweep ({why}); begin a new sweep"
-        ) from None
+    except (ValueError, TypeError, KeyError) as error:
+        why = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        why = why.removeprefix(f"{file}: ")[:200]
+        raise UserError(f"{file}: cannot be read as the record of a sweep ({why}); begin a new sweep") from None
     return content, jobs
 
 
@@ -102,14 +98,3 @@ def _typed(value: Any, kind: Any, name: str, of: Any = None) -> Any:
     for item in value if of else ():
         _typed(item, of, f"what {name} holds")
     return value
-
-
-def _bytes(file: Path) -> bytes:
-    """Of an ordinary file of a size that a record can have; others never end, or have no end."""
-    with open(os.open(file, READ | getattr(os, "O_NOFOLLOW", 0)), "rb", closefd=True) as opened:
-        status = os.fstat(opened.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("not a file")
-        if status.st_size > LARGEST:
-            raise ValueError(f"{status.st_size} bytes")
-        return opened.read()

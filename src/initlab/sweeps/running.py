@@ -55,7 +55,7 @@ def close(sweep: SweepFolder, write_page: Callable[[Path], Path]) -> None:
     from initlab.sweeps.summary import summarize
     from initlab.sweeps.table import show, write_csv
 
-    table = summarize(sweep)
+    table = summarize(sweep.path)
     write_csv(table, sweep.path / "sweep.csv")
     show(table)
     here = from_here(sweep.path)

@@ -1,23 +1,35 @@
-"""What the runs of a sweep left, as a row for each setting: mean and spread over its seeds, best first."""
+"""What the runs of a sweep left, as a row for each setting: mean and spread over its seeds, best first.
+
+The table in the terminal, sweep.csv and the page are views of it.
+"""
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from initlab.errors import UserError
+from initlab.runs import Run
+from initlab.runs.outcome import outcome
+from initlab.runs.reader import number
 from initlab.sweeps.compare import Difference, paired_difference
-from initlab.sweeps.compared_figure import Monitored, epoch_compared, monitored
-from initlab.sweeps.folder import SEEDS, Job, SweepFolder
+from initlab.sweeps.from_configs import run_folders, what_differs
+from initlab.sweeps.record import NAME, SEEDS, Job, read_record
+from initlab.sweeps.score import epoch_compared, score_of, score_words
+
+UNPLANNED = "There is no sweep.json to read: what was swept is taken from what differs between the configs."
 
 
 @dataclass
-class Figure:
-    """One number of several runs: `values` by seed; a loss that is no number is not among them, but counted."""
+class Spread:
+    """One number of several runs: `values` by seed; one that is not finite is not among them, but counted."""
 
     values: dict[str, float] = field(default_factory=dict)
     nan: int = 0
@@ -35,26 +47,35 @@ class Figure:
         """Of the sample, with n - 1; nan for one value."""
         return statistics.stdev(self.values.values()) if self.n > 1 else math.nan
 
-    def add(self, seed: str, value: float | None) -> None:
-        if value is None or not math.isfinite(value):
-            self.nan += 1
-        else:
+    def add(self, seed: str, value: float) -> None:
+        if math.isfinite(value):
             self.values[seed] = value
+        else:
+            self.nan += 1
+
+
+class Member(NamedTuple):
+    """A job, what it left, and the seeds that it had; runs of one setting with the same seeds count once."""
+
+    job: Job
+    run: Run
+    seed: str
 
 
 @dataclass
 class Row:
     """A setting: all its runs, which differ in their seeds only.
 
-    score: the figure that is compared; best: of the run's best epoch; identical: runs whose seed changed nothing, which
-    are the same run again and not counted in any figure.
+    score: the number that is compared; best: of the run's best epoch; identical: runs whose seed changed nothing, which
+    are the same run again and not counted in any number.
     """
 
     setting: dict[str, str]
-    score: Figure = field(default_factory=Figure)
-    best: Figure = field(default_factory=Figure)
-    metrics: dict[str, Figure] = field(default_factory=dict)
-    seconds: Figure = field(default_factory=Figure)
+    members: list[Member] = field(default_factory=list)
+    score: Spread = field(default_factory=Spread)
+    best: Spread = field(default_factory=Spread)
+    metrics: dict[str, Spread] = field(default_factory=dict)
+    seconds: Spread = field(default_factory=Spread)
     findings: Counter[str] = field(default_factory=Counter)
     forecasts: Counter[str] = field(default_factory=Counter)
     failed: int = 0
@@ -62,6 +83,7 @@ class Row:
     unfinished: int = 0
     identical: int = 0
     to_best: Difference | None = None
+    _courses: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -72,100 +94,172 @@ class Row:
         """Runs without a score to average."""
         return self.failed + self.unfinished + self.score.nan
 
+    @cached_property
+    def outcomes(self) -> Counter[str]:
+        """How many runs trained, were flat, diverged, ...: words of `initlab.runs.outcome.Outcome`."""
+        return Counter(outcome(member.run).word for member in self.members)
+
+    def add(self, member: Member, score: float) -> None:
+        """`score`: of a run that ended well."""
+        _, run, seed = member
+        self.members.append(member)
+        if (course := course_of(run)) in self._courses:
+            self.identical += 1
+            return
+        self._courses |= {course} - {""}
+        self.findings.update([*dict.fromkeys(str(found.get("kind", "")) for found in run.findings)])
+        self.failed += run.state == "failed"
+        self.unfinished += run.state in ("unfinished", "not begun")
+        if run.summary is None:
+            return
+        self.score.add(seed, score)
+        self.best.add(seed, number(run.summary.get("score")))
+        self.seconds.add(seed, number(run.summary.get("seconds")))
+        self.pruned += run.pruned
+        for name, value in run.last.items():
+            self.metrics.setdefault(name, Spread()).add(seed, value)
+        if verdict := run.forecast.get("verdict"):
+            self.forecasts[str(verdict)] += 1
+
 
 @dataclass
 class Summary:
     """The rows, best first: those with a score from every run, then those with some, then those with none.
 
-    epoch: at which they are compared; None: at the end of each run.
+    axes:     what was swept, seeds too, with its values in the order in which they were asked for.
+    epoch:    at which they are compared; None: at the end of each run.
+    troubles: a sentence where the record of the sweep cannot be read.
     """
 
+    folder: Path
+    members: list[Member]
     rows: list[Row]
-    axes: list[str]
+    axes: dict[str, list[str]]
     monitor: str
     mode: str
     epoch: int | None = None
+    command: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def swept(self) -> list[str]:
+        """The axes without the seeds."""
+        return [axis for axis in self.axes if axis not in SEEDS]
 
     @property
     def metrics(self) -> list[str]:
         return list(dict.fromkeys(name for row in self.rows for name in row.metrics))
 
+    @property
+    def score_words(self) -> str:
+        """What is compared, in words."""
+        return score_words(self.monitor, self.epoch)
 
-def summarize(sweep: SweepFolder) -> Summary:
-    """Read what the runs of a sweep left."""
-    axes = [key for key in sweep.about["axes"] if key not in SEEDS]
-    monitor, mode = sweep.about["monitor"], sweep.about["mode"]
-    done = {job.num: summary for job in sweep.jobs if (summary := _summary(sweep, job)) is not None}
-    of_run = {job.num: _monitored(sweep, job, done[job.num], monitor) for job in sweep.jobs if job.num in done}
-    epoch = epoch_compared(of_run.values())
-    rows: dict[tuple[str, ...], Row] = {}
-    seen: dict[tuple[str, ...], set[str]] = {}
-    for job in sweep.jobs:
-        setting = {key: job.overrides[key] for key in axes}
-        row = rows.setdefault(tuple(setting.values()), Row(setting))
-        state = sweep.state(job)
-        row.failed += state == "failed"
-        row.unfinished += state in ("begun", "waiting")
-        if job.num in done:
-            course = _course(sweep, job, done[job.num])
-            if course in seen.setdefault(tuple(setting.values()), set()):
-                row.identical += 1
-                continue
-            seen[tuple(setting.values())] |= {course} - {""}
-            row.score.add(_seed(job), of_run[job.num].at(epoch))
-            _add(row, sweep, job, done[job.num])
-    ranked = sorted(rows.values(), key=lambda row: _rank(row, mode))
-    best = ranked[0]
-    for row in ranked[1:]:
-        if not (row.score.nan or best.score.nan or row.pruned or best.pruned):
-            row.to_best = paired_difference(row.score.values, best.score.values, len(ranked))
-    return Summary(ranked, axes, monitor, mode, epoch)
+    @property
+    def compared(self) -> bool:
+        """Whether of any row a difference to the best is known."""
+        return any(row.to_best for row in self.rows)
+
+    def against_best(self) -> tuple[list[Row], list[Row], list[Row]]:
+        """The rows that the best one beats; those that beat it on the seeds they share, as of seeds that not all rows
+        share the best mean may be the worse one; those that these seeds do not tell from it."""
+        beaten: list[Row] = []
+        winners: list[Row] = []
+        undecided: list[Row] = []
+        for row in self.rows:
+            if it := row.to_best:
+                worse = (it.mean > 0) == (self.mode == "min")
+                (undecided if not it.decided else beaten if worse else winners).append(row)
+        return beaten, winners, undecided
+
+    def wins(self, row: Row) -> str:
+        """`lower in 4 of 6 seeds`: how often the best row was better than this one."""
+        assert row.to_best
+        word, times = ("lower", row.to_best.higher) if self.mode == "min" else ("higher", row.to_best.lower)
+        return f"{word} in {times} of {row.to_best.n} seeds"
 
 
-def _summary(sweep: SweepFolder, job: Job) -> dict[str, Any] | None:
-    found = sweep.content(job, "summary.json") if sweep.state(job) == "done" else None
-    return found if isinstance(found, dict) else None
+def is_sweep(folder: Path) -> bool:
+    return (folder / NAME).is_file() or bool(run_folders(folder))
+
+
+def summarize(folder: Path) -> Summary:
+    """Read what the runs of a sweep left, whatever is missing or broken."""
+    about, members, troubles = _jobs(folder)
+    axes: dict[str, list[str]] = {key: list(values) for key, values in about.get("axes", {}).items()}
+    for job, *_ in members:  # of a sweeper that chooses as it goes, or without a record
+        for key, value in job.overrides.items():
+            if value not in axes.setdefault(key, []):
+                axes[key].append(value)
+    for values in axes.values():
+        if all(map(_is_number, values)):
+            values.sort(key=float)
+    some = next((run for _, run, _ in members if run.settings), None)
+    ended, settings = (some.summary or {}, some.settings) if some else ({}, {})
+    monitor = str(about.get("monitor") or ended.get("monitor") or settings.get("monitor") or "val/loss")
+    mode = about.get("mode") or settings.get("mode")
+    if mode not in ("min", "max"):
+        mode = "max" if monitor.endswith("acc") else "min"
+    command = about.get("command") or (some.environment.get("command") if some else None) or []
+    words = [str(word) for word in command] if isinstance(command, list) else str(command).split()
+    rows, epoch = _rows(members, [axis for axis in axes if axis not in SEEDS], monitor, mode)
+    return Summary(folder, members, rows, axes, monitor, mode, epoch, words, troubles)
+
+
+def course_of(run: Run) -> str:
+    """All that the run measured, by which two runs are one; "" where it kept no row of an epoch, or diverged."""
+    summary = run.summary or {}
+    known = summary.get("score") is not None and bool(run.curves)
+    return json.dumps([run.curves, summary["score"], summary.get("metrics")], sort_keys=True) if known else ""
+
+
+def _jobs(folder: Path) -> tuple[dict[str, Any], list[Member], list[str]]:
+    """What sweep.json says, the jobs, and why it was not to be read."""
+    try:
+        about, jobs = read_record(folder)
+        troubles = []
+    except UserError:
+        about, jobs, troubles = {}, [], [UNPLANNED]
+    if jobs:
+        return about, [Member(job, Run.lenient(folder / job.folder), _seed(job)) for job in jobs], troubles
+    runs = [Run.lenient(path) for path in run_folders(folder)]
+    seen: Counter[str] = Counter()
+    members = []
+    for num, (run, apart) in enumerate(zip(runs, what_differs([run.settings for run in runs]), strict=True)):
+        job = Job(num, run.path.name, apart)
+        repeated = seen[name := str(apart)]  # they may differ by a key that others lack
+        seen[name] += 1
+        members.append(Member(job, run, f"{_seed(job)} {repeated or ''}"))
+    return about, members, troubles
 
 
 def _seed(job: Job) -> str:
     return " ".join(job.overrides.get(key, "") for key in SEEDS)
 
 
-def _monitored(sweep: SweepFolder, job: Job, summary: dict[str, Any], monitor: str) -> Monitored:
-    curve: dict[int, float] = {}
-    try:
-        with open(sweep.path / job.folder / "metrics.csv", newline="") as file:
-            curve = {int(line["epoch"]): float(line[monitor]) for line in csv.DictReader(file) if line[monitor]}
-    except (OSError, ValueError, TypeError, KeyError, csv.Error):
-        pass  # a run without it is compared at its end
-    return monitored(summary, monitor, curve)
-
-
-def _course(sweep: SweepFolder, job: Job, summary: dict[str, Any]) -> str:
-    """All that the run measured, by which two runs are one; nothing where it kept no row of an epoch, or diverged."""
-    score, metrics = summary.get("score"), summary.get("metrics", {})
-    try:
-        rows = (sweep.path / job.folder / "metrics.csv").read_text()
-    except (OSError, ValueError):
-        return ""
-    known = score is not None and len(rows.splitlines()) > 1
-    return f"{rows}{json.dumps([score, metrics], sort_keys=True)}" if known else ""
-
-
-def _add(row: Row, sweep: SweepFolder, job: Job, summary: dict[str, Any]) -> None:
-    """What one run ended with."""
-    seed = _seed(job)
-    row.best.add(seed, summary.get("score"))
-    row.seconds.add(seed, summary.get("seconds"))
-    row.pruned += (sweep.path / job.folder / "pruned.json").exists()
-    for name, value in summary.get("metrics", {}).items():
-        row.metrics.setdefault(name, Figure()).add(seed, value)
-    row.findings.update({finding["kind"] for finding in sweep.content(job, "findings.json") or []})
-    verdict = (sweep.content(job, "forecast.json") or {}).get("verdict")
-    if verdict:
-        row.forecasts[str(verdict)] += 1
-
-
-def _rank(row: Row, mode: str) -> tuple[int, float]:
+def _rows(members: Sequence[Member], axes: Sequence[str], monitor: str, mode: str) -> tuple[list[Row], int | None]:
+    """Best first, and the epoch at which they are compared."""
+    epoch = epoch_compared((run for _, run, _ in members if run.finished), monitor)
+    rows: dict[tuple[str, ...], Row] = {}
+    for member in members:
+        setting = {axis: member.job.overrides.get(axis, "") for axis in axes}
+        row = rows.setdefault(tuple(setting.values()), Row(setting))
+        row.add(member, score_of(member.run, monitor, epoch))
     sign = -1 if mode == "max" else 1
-    return (2, 0.0) if not row.score.n else (int(row.lost > 0), sign * row.score.mean)
+
+    def rank(row: Row) -> tuple[int, float]:
+        return (2, 0.0) if not row.score.n else (int(row.lost > 0), sign * row.score.mean)
+
+    ranked = sorted(rows.values(), key=rank)
+    for row in ranked[1:]:
+        best = ranked[0]
+        if not (row.score.nan or best.score.nan or row.pruned or best.pruned):
+            row.to_best = paired_difference(row.score.values, best.score.values, len(ranked))
+    return ranked, epoch
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -1,18 +1,20 @@
-"""Claims held against what the runs left in their folders."""
+"""Claims compared with what the runs left in their folders."""
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from initlab.errors import UserError
 from initlab.runs import open_run
 from initlab.runs.open_run import Run
-from initlab.textbook.claim import Claim, Figure, words_of
+from initlab.runs.reader import number
+from initlab.sweeps.summary import Spread
+from initlab.textbook.claim import Claim, Metric, words_of
 from initlab.textbook.page import Page, same
 from initlab.textbook.running import Ran
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Check:
     """A claim in one setting.
 
     values:  the figure of each run, or 1.0 where it has the finding, 0.0 where not.
@@ -41,18 +43,21 @@ class Verdict:
 
     @property
     def mean(self) -> float:
-        return math.fsum(self.values) / self.n if self.n and all(map(math.isfinite, self.values)) else self._odd
-
-    @property
-    def _odd(self) -> float:
         """Of values that are not all finite: inf where they are all that, else nan."""
-        return self.values[0] if self.n and len(set(self.values)) == 1 else math.nan
+        odd = self.values[0] if len(set(self.values)) == 1 else math.nan
+        return odd if self._spread.nan else self._spread.mean
 
     @property
     def std(self) -> float:
-        """Of the sample, with n - 1; nan for one value."""
-        finite = self.n > 1 and all(map(math.isfinite, self.values))
-        return statistics.stdev(self.values) if finite else math.nan
+        """Of the sample, with n - 1; nan for one value, and where not all are finite."""
+        return math.nan if self._spread.nan else self._spread.std
+
+    @cached_property
+    def _spread(self) -> Spread:
+        found = Spread()
+        for place, value in enumerate(self.values):
+            found.add(str(place), value)
+        return found
 
     @property
     def holds(self) -> bool:
@@ -88,33 +93,33 @@ class Verdict:
     @property
     def sentence(self) -> str:
         where = f" where {words_of(self.setting)}" if self.setting else ""
-        verdict = "holds" if self.holds else "does NOT hold"
-        return f"{self.claim.subject}{where}: {self.got} (n = {self.n}), expected {self.expected}: {verdict}"
+        result = "holds" if self.holds else "does NOT hold"
+        return f"{self.claim.subject}{where}: {self.got} (n = {self.n}), expected {self.expected}: {result}"
 
 
-def check_page(page: Page, ran: Sequence[Ran]) -> list[Verdict]:
+def check_page(page: Page, ran: Sequence[Ran]) -> list[Check]:
     """Every claim in every setting that it is about."""
     runs = {id(one): open_run(one.folder) for one in ran if not one.error}
-    return [_verdict(claim, setting, ran, runs) for claim in page.claims for setting in _matching(page, claim)]
+    return [_check(claim, setting, ran, runs) for claim in page.claims for setting in _matching(page, claim)]
 
 
 def _matching(page: Page, claim: Claim) -> Iterable[dict[str, str]]:
     return (setting for setting in page.settings if same(claim.where, setting))
 
 
-def _verdict(claim: Claim, setting: Mapping[str, str], ran: Sequence[Ran], runs: Mapping[int, Run]) -> Verdict:
+def _check(claim: Claim, setting: Mapping[str, str], ran: Sequence[Ran], runs: Mapping[int, Run]) -> Check:
     try:
         values = _values(claim, setting, ran, runs)
         limits = {}
         for key in ("above", "below"):
             limit = getattr(claim, key)
             if isinstance(limit, Mapping):
-                limits[key] = Verdict(claim, {}, _values(claim, {**setting, **limit}, ran, runs)).mean
+                limits[key] = Check(claim, {}, _values(claim, {**setting, **limit}, ran, runs)).mean
             elif limit is not None:
                 limits[key] = limit
-        return Verdict(claim, setting, values, limits)
+        return Check(claim, setting, values, limits)
     except UserError as error:
-        return Verdict(claim, setting, trouble=str(error))
+        return Check(claim, setting, trouble=str(error))
 
 
 def _values(claim: Claim, setting: Mapping[str, str], ran: Sequence[Ran], runs: Mapping[int, Run]) -> list[float]:
@@ -135,60 +140,56 @@ def _value(claim: Claim, run: Run) -> float:
         kinds = {finding["kind"] for finding in run.findings}
         wanted = claim.finding or claim.no_finding
         return float(bool(kinds) if wanted == "any" else wanted in kinds)
-    value = figure_of(run, claim.figure)
+    value = metric_of(run, claim.figure)
     if claim.over is None:
         return value
-    under = figure_of(run, claim.over)
+    under = metric_of(run, claim.over)
     return value / under if under else math.nan
 
 
-def figure_of(run: Run, figure: Figure) -> float:
-    """The number of a run that the figure names.
+def metric_of(run: Run, metric: Metric) -> float:
+    """The number of a run that the metric names.
 
     Raises:
         UserError: the run has no such figure, or not then.
     """
-    if figure.name.startswith("test/"):
+    if metric.name.startswith("test/"):
         tested = (run.summary or {}).get("metrics", {})
-        if figure.name not in tested:
-            raise UserError(f"{figure}: the run has no such figure of the test set ({', '.join(tested)})")
-        return _number(tested[figure.name])
-    times, values = _layer_series(run, figure) if figure.of_layer else _metric_series(run, figure)
+        if metric.name not in tested:
+            raise UserError(f"{metric}: the run has no such figure of the test set ({', '.join(tested)})")
+        return number(tested[metric.name])
+    times, values = _layer_series(run, metric) if metric.of_layer else _metric_series(run, metric)
     if not len(values):
-        raise UserError(f"{figure}: nothing was recorded")
-    if isinstance(figure.when, int):
-        at = values[times == figure.when]
+        raise UserError(f"{metric}: nothing was recorded")
+    if isinstance(metric.when, int):
+        at = values[times == metric.when]
         if not len(at):
-            nearest = min(times, key=lambda t: abs(t - figure.when))
-            raise UserError(f"{figure}: nothing was recorded then; {figure.name}@{nearest} is nearest")
+            nearest = min(times, key=lambda t: abs(t - metric.when))
+            raise UserError(f"{metric}: nothing was recorded then; {metric.name}@{nearest} is nearest")
         return float(at.iloc[-1])
-    if figure.when in ("first", "last"):
-        return float(values.iloc[0 if figure.when == "first" else -1])
-    return float(getattr(values, figure.when)(skipna=False))
+    if metric.when in ("first", "last"):
+        return float(values.iloc[0 if metric.when == "first" else -1])
+    return float(getattr(values, metric.when)(skipna=False))
 
 
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _metric_series(run: Run, figure: Figure) -> tuple[pd.Series, pd.Series]:
+def _metric_series(run: Run, metric: Metric) -> tuple[pd.Series, pd.Series]:
     """Epochs and values."""
     known = [column for column in run.metrics.columns if column not in ("epoch", "step")]
-    if figure.name not in known:
-        raise UserError(f"{figure}: the run reports no such figure ({', '.join(known) or 'it has no metrics.csv'})")
-    return run.metrics["epoch"], run.metrics[figure.name]
+    if metric.name not in known:
+        raise UserError(f"{metric}: the run reports no such figure ({', '.join(known) or 'it has no metrics.csv'})")
+    return run.metrics["epoch"], run.metrics[metric.name]
 
 
-def _layer_series(run: Run, figure: Figure) -> tuple[pd.Series, pd.Series]:
+def _layer_series(run: Run, metric: Metric) -> tuple[pd.Series, pd.Series]:
     """Steps and values."""
-    assert figure.of_layer
-    layer, quantity = figure.of_layer
+    assert metric.of_layer
+    layer, quantity = metric.of_layer
     rows = run.rows
     of_quantity = rows[rows["quantity"] == quantity]
     one = of_quantity[of_quantity["layer"] == layer]
     if one.empty:
         known = list(dict.fromkeys(of_quantity["layer"]))
-        raise UserError(f"{figure}: {quantity} was recorded of {', '.join(map(str, known)) or 'nothing'}")
+        raise UserError(f"{metric}: {quantity} was recorded of {', '.join(map(str, known)) or 'nothing'}")
     return one["step"], one["value"]
 
 

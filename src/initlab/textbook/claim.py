@@ -27,7 +27,7 @@ OF_LAYERS = frozenset(QUANTITIES) - {"loss", "histogram"}
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     """A number of one run.
 
     name:  a column of metrics.csv such as val/acc, or <layer>/<quantity> of signal.csv; there `loss/loss` is the
@@ -59,8 +59,8 @@ class Claim:
     published:              what was printed elsewhere, shown next to ours.
     """
 
-    figure: Figure | None = None
-    over: Figure | None = None
+    figure: Metric | None = None
+    over: Metric | None = None
     finding: str = ""
     no_finding: str = ""
     where: Mapping[str, str] = field(default_factory=dict)
@@ -133,8 +133,8 @@ def _claim(at: str, entry: Any) -> Claim:
     if not numbers and not limits:
         raise UserError(f"{at}: a claim about a figure needs is, above or below")
     return Claim(
-        figure=read_figure(f"{at}.figure", entry["figure"]),
-        over=read_figure(f"{at}.over", entry["over"]) if "over" in entry else None,
+        figure=read_metric(f"{at}.figure", entry["figure"]),
+        over=read_metric(f"{at}.over", entry["over"]) if "over" in entry else None,
         where=where,
         value=numbers.get("is"),
         within=numbers.get("within"),
@@ -146,7 +146,7 @@ def _claim(at: str, entry: Any) -> Claim:
     )
 
 
-def read_figure(at: str, text: Any) -> Figure:
+def read_metric(at: str, text: Any) -> Metric:
     """`val/acc`, `layers.4/std@0`, `phi.0/saturated@max`."""
     if not isinstance(text, str) or not re.fullmatch(r"[^\s@]+(@[^\s@]+)?", text):
         raise UserError(f"{at}={text}: must be a figure such as val/acc or layers.4/std@0")
@@ -154,7 +154,7 @@ def read_figure(at: str, text: Any) -> Figure:
     if when and not when.isdigit() and when not in WHENS:
         hint = did_you_mean(when, WHENS)
         raise UserError(f"{at}={text}: after the @ stands an epoch or a step, or one of {', '.join(WHENS)}{hint}")
-    return Figure(name, int(when) if when.isdigit() else when or "last")
+    return Metric(name, int(when) if when.isdigit() else when or "last")
 
 
 def settings(at: str, given: Any) -> dict[str, str]:

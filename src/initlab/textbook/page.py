@@ -16,7 +16,7 @@ from initlab.checks.rules import did_you_mean
 from initlab.config import check_config
 from initlab.errors import UserError
 from initlab.shipped import CONFIGS
-from initlab.sweeps.folder import SEEDS
+from initlab.sweeps.record import SEEDS
 from initlab.textbook.claim import Claim, read_claims, word_of, words_of
 from initlab.textbook.picture import Picture, read_picture
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from initlab.runs.atomic import whole_file
-from initlab.textbook.checking import Verdict
+from initlab.textbook.checking import Check
 from initlab.textbook.page import Page
 from initlab.textbook.running import Ran
 
 
-def record(page: Page, ran: Sequence[Ran], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def record(page: Page, ran: Sequence[Ran], checks: Sequence[Check]) -> dict[str, Any]:
     """Plain values; a number that is nan or inf stands as text."""
     import torch
 
@@ -30,18 +30,18 @@ def record(page: Page, ran: Sequence[Ran], verdicts: Sequence[Verdict]) -> dict[
         "seconds": round(sum(one.seconds for one in ran), 1),  # wall time, of one thread, without imports
         "claims": [
             {
-                "about": verdict.claim.subject,
-                "setting": dict(verdict.setting),
-                "expected": verdict.expected,
-                "published": verdict.claim.published,
-                "why": verdict.claim.why,
-                "got": verdict.got,
-                "mean": _plain(verdict.mean),
-                "std": _plain(verdict.std),
-                "n": verdict.n,
-                "holds": verdict.holds,
+                "about": check.claim.subject,
+                "setting": dict(check.setting),
+                "expected": check.expected,
+                "published": check.claim.published,
+                "why": check.claim.why,
+                "got": check.got,
+                "mean": _plain(check.mean),
+                "std": _plain(check.std),
+                "n": check.n,
+                "holds": check.holds,
             }
-            for verdict in verdicts
+            for check in checks
         ],
     }
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from initlab.composition import compose
 from initlab.explain import explain
-from initlab.sweeps.folder import SEEDS
 from initlab.sweeps.job import record_failure
+from initlab.sweeps.record import SEEDS
 from initlab.textbook.page import Page
 
 

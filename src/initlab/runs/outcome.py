@@ -6,40 +6,44 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from initlab.report.run_files import RunFiles, number
+from initlab.runs.open_run import Run
+from initlab.runs.reader import number
 
 LEAST_FALL = 0.01  # of the loss at the start, the same as the finding "loss not moving" asks for
 NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """word: trained, flat, diverged, failed, unfinished or unknown; says: the headline; because: its evidence."""
+class Outcome:
+    """word: trained, flat, diverged, failed, unfinished, not begun or unknown; says: the headline; because: its
+    evidence."""
 
     word: str
     says: str
     because: str
 
 
-def verdict(run: RunFiles) -> Verdict:
+def outcome(run: Run) -> Outcome:
+    if run.state == "not begun":
+        return Outcome("not begun", "It has not begun.", "")
     word, because = _learning(run)
     if run.state == "failed":
-        return Verdict("failed", "It failed.", sentence(str(run.failed.get("error") or "without a word")))
+        return Outcome("failed", "It failed.", sentence(str(run.failed.get("error") or "without a word")))
     if run.state == "unfinished":
-        return Verdict("unfinished", "It did not finish.", f"{_how_far(run)} {because}")
+        return Outcome("unfinished", "It did not finish.", f"{_how_far(run)} {because}")
     headline = {
         "trained": "It trained.",
         "flat": "It did not train.",
         "diverged": "It diverged.",
         "unknown": "It ended; whether it trained cannot be told.",
     }[word]
-    ended = run.summary.get("ended")
+    ended = (run.summary or {}).get("ended")
     if isinstance(ended, dict) and ended.get("says"):
         says = str(ended["says"])
         because += f" {sentence(says[:1].upper() + says[1:])}"
     if word == "trained" and run.findings:
         headline = f"It trained, with {len(run.findings)} finding{'s' * (len(run.findings) > 1)}."
-    return Verdict(word, headline, because)
+    return Outcome(word, headline, because)
 
 
 def blame(findings: list[dict[str, Any]]) -> str:
@@ -61,16 +65,15 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def losses(run: RunFiles) -> tuple[float, str, float, str]:
+def losses(run: Run) -> tuple[float, str, float, str]:
     """The training loss at the start and at the end, each with when that was; nan where there is none."""
     start = end = math.nan
     since, until = "", ""
-    if run.signal is not None:
-        rows = run.series("loss", "loss")
-        if len(rows):
-            start, since = float(rows["value"].iloc[0]), f"step {int(rows['step'].iloc[0]):,}"
-            end, until = float(rows["value"].iloc[-4:].median(skipna=False)), f"step {int(rows['step'].iloc[-1]):,}"
-    if run.metrics is not None and "train/loss" in run.metrics and len(run.metrics):
+    rows = run.series("loss", "loss")
+    if len(rows):
+        start, since = float(rows["value"].iloc[0]), f"step {int(rows['step'].iloc[0]):,}"
+        end, until = float(rows["value"].iloc[-4:].median(skipna=False)), f"step {int(rows['step'].iloc[-1]):,}"
+    if "train/loss" in run.metrics and len(run.metrics):
         epochs, values = run.metrics["epoch"], run.metrics["train/loss"]
         if not since and len(run.metrics) > 1:
             start, since = float(values.iloc[0]), f"epoch {int(epochs.iloc[0]) + 1}"
@@ -90,7 +93,7 @@ def guessing(loss: float, accuracy: float) -> int | None:
     return classes if alike else None
 
 
-def _learning(run: RunFiles) -> tuple[str, str]:
+def _learning(run: Run) -> tuple[str, str]:
     start, since, end, until = losses(run)
     if not until:
         return "unknown", "No loss was recorded."
@@ -99,29 +102,29 @@ def _learning(run: RunFiles) -> tuple[str, str]:
             f"The training loss is not a number at {until}"
             + (f", {start:.4g} at {since}." if math.isfinite(start) else ".")
         )
-    figures = ", ".join(
+    metrics = ", ".join(
         f"{name} {run.last[name]:.4f}" for name in ("test/acc", "val/acc", "val/loss") if name in run.last
     )
     end_or_now = "At the end" if run.state == "finished" else "So far"
-    figures = f" {end_or_now}: {figures}." if figures else ""
+    metrics = f" {end_or_now}: {metrics}." if metrics else ""
     fall = f"from {start:.4g} at {since} to {end:.4g} at {until}."
     classes = guessing(end, run.last.get("train/acc", math.nan))
     if classes:
         chance = f"Its loss, {end:.4f} at {until}, is log {classes} = {math.log(classes):.4f}"
-        return "flat", f"{chance}, that of guessing among {classes} classes.{figures}"
+        return "flat", f"{chance}, that of guessing among {classes} classes.{metrics}"
     if not since or not math.isfinite(start):
-        return "unknown", f"The training loss is {end:.4g} at {until}, and no earlier one is known.{figures}"
+        return "unknown", f"The training loss is {end:.4g} at {until}, and no earlier one is known.{metrics}"
     if any(finding.get("kind") == "loss not moving" for finding in run.findings) or end > start * (1 - LEAST_FALL):
-        return "flat", f"The training loss went {fall}{figures}"
-    return "trained", f"The training loss fell {fall}{figures}"
+        return "flat", f"The training loss went {fall}{metrics}"
+    return "trained", f"The training loss fell {fall}{metrics}"
 
 
-def _how_far(run: RunFiles) -> str:
-    trainer = run.config.get("trainer")
+def _how_far(run: Run) -> str:
+    trainer = run.settings.get("trainer")
     asked = number(trainer.get("max_epochs")) if isinstance(trainer, dict) else math.nan
     of = f" of {asked:.0f}" if asked > 0 else ""
-    epochs = 0 if run.metrics is None or run.metrics.empty else int(run.metrics["epoch"].max()) + 1
-    steps = -1 if run.signal is None or run.signal.empty else int(run.signal["step"].max())
+    epochs = 0 if run.metrics.empty else int(run.metrics["epoch"].max()) + 1
+    steps = -1 if run.signal.empty else int(run.signal["step"].max())
     if not epochs and steps < 0:
         return "It wrote no figures: it was stopped before its first epoch ended, or still runs."
     until = f", rows up to step {steps:,}" if steps >= 0 else ""

@@ -7,8 +7,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from initlab.report.run_files import RunFiles, short_class
-from initlab.report.trouble import Reader
+from initlab.errors import UserError
+from initlab.runs import Run
+from initlab.runs.config_file import short_class
+from initlab.sweeps.record import read_record
 
 CAPTIONS = {  # how to read each picture; data attributes of the page
     "data-std": "The middle of the scale is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
@@ -30,12 +32,12 @@ def named(node: Any) -> str:
     return f"{name} ({', '.join(values)})" if values else name
 
 
-def run_title(run: RunFiles) -> str:
+def run_title(run: Run) -> str:
     """`MLP, 5 hidden layers of 256, relu, from init normal`; the folder's name where the config is not known."""
-    model = run.config.get("model")
+    model = run.settings.get("model")
     name = short_class(model)
     if not name or not isinstance(model, dict):
-        return run.folder.name
+        return run.path.name
     parts = [{"mlp": "MLP"}.get(name, name.replace("_", " ").capitalize())]
     if isinstance(model.get("num_hiddens"), list):
         parts.append("hidden layers " + "-".join(map(str, model["num_hiddens"])))
@@ -44,23 +46,41 @@ def run_title(run: RunFiles) -> str:
         parts.append(f"{model['depth']} {layers} of {model.get('width')}")
     if model.get("activation"):
         parts.append(str(model["activation"]))
-    init = short_class(run.config.get("init"))
+    init = short_class(run.settings.get("init"))
     return ", ".join(parts) + (f", from init {init}" if init else "")
 
 
-def run_subtitle(run: RunFiles) -> str:
-    if not run.config:
+def run_subtitle(run: Run) -> str:
+    if not run.settings:
         return ""
-    data = run.config.get("data")
+    data = run.settings.get("data")
     batch = data.get("batch_size") if isinstance(data, dict) else None
-    parts = [f"{group} {named(run.config[group])}" for group in ("init", "optimizer") if run.config.get(group)]
+    parts = [f"{group} {named(run.settings[group])}" for group in ("init", "optimizer") if run.settings.get(group)]
     if short_class(data):
         parts.append(f"data {short_class(data)}" + (f", batches of {batch}" if batch else ""))
-    parts += [f"seed {run.config['seed']}"] if "seed" in run.config else []
+    parts += [f"seed {run.settings['seed']}"] if "seed" in run.settings else []
     return " · ".join(parts)
 
 
-def when(run: RunFiles | None) -> str:
+def forecast_line(run: Run) -> str:
+    """What was predicted, in one line; empty where nothing was."""
+    found = run.forecast
+    return str(found.get("says") or "") or ": ".join(str(found[key]) for key in ("verdict", "why") if found.get(key))
+
+
+def troubles(run: Run) -> list[str]:
+    """Which files are not there or broken, of those that were asked for, and what the page cannot show without them."""
+    said = [*run.troubles]
+    if not run.config_text:
+        said.append("There is no config.yaml: what was run is not known.")
+    if run.finished and not (run.path / "metrics.csv").exists():
+        said.append("There is no metrics.csv: no learning curves (a run with logger=none keeps none).")
+    if run.finished and not any((run.path / name).exists() for name in ("signal.csv", "activations.csv")):
+        said.append("There is no signal.csv: no pictures of the layers (a run with callbacks=none keeps none).")
+    return said
+
+
+def when(run: Run | None) -> str:
     """`2026-11-21 12:48`, empty where it is not known."""
     return str(run.environment.get("started", ""))[:16].replace("T", " ") if run else ""
 
@@ -73,7 +93,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.3g} min" if seconds < 5400 else f"{seconds / 3600:.3g} h"
 
 
-def environment_rows(run: RunFiles | None) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+def environment_rows(run: Run | None) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """What it ran on and with, in short, and every package."""
     if run is None or not run.environment:
         return [], []
@@ -101,7 +121,7 @@ def environment_rows(run: RunFiles | None) -> tuple[list[tuple[str, str]], list[
     return rows, [(str(name), str(version)) for name, version in packages.items()]
 
 
-def again(run: RunFiles) -> str:
+def again(run: Run) -> str:
     """The command that reproduces a run; empty where it is not known.
 
     A job of a sweep gets a command of its own: the words of the sweep, its own value in place of each swept one's.
@@ -112,7 +132,7 @@ def again(run: RunFiles) -> str:
     words = [str(word) for word in words]
     many = {"-m", "--multirun"} & set(words)
     if many:
-        overrides = _overrides_in_sweep(run.folder)
+        overrides = _overrides_in_sweep(run.path)
         words = [w for w in words if w not in many and w.split("=", 1)[0].lstrip("+~") not in overrides]
         words += [f"{key}={value}" for key, value in overrides.items()]
         if not overrides:
@@ -120,7 +140,7 @@ def again(run: RunFiles) -> str:
     return command_line(words, run)
 
 
-def command_line(words: list[str], run: RunFiles | None) -> str:
+def command_line(words: list[str], run: Run | None) -> str:
     """What to type, from the commit that the run was made with."""
     if not words:
         return ""
@@ -138,11 +158,11 @@ def command_line(words: list[str], run: RunFiles | None) -> str:
 def _overrides_in_sweep(folder: Path) -> dict[str, str]:
     """What sets a run apart in the sweep around it, where a sweep.json says so."""
     folder = folder.resolve()
-    jobs = Reader(folder.parent).json("sweep.json", dict).get("jobs")
-    for item in jobs if isinstance(jobs, list) else []:
-        if isinstance(item, dict) and item.get("folder") == folder.name and isinstance(item.get("overrides"), dict):
-            return {str(key): str(value) for key, value in item["overrides"].items()}
-    return {}
+    try:
+        _, jobs = read_record(folder.parent)
+    except UserError:
+        return {}
+    return next((dict(job.overrides) for job in jobs if job.folder == folder.name), {})
 
 
 def _telling(key: str, value: Any) -> bool:
