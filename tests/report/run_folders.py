@@ -37,7 +37,7 @@ def make_run(
         "git": {"commit": "abc", "branch": "main", "clean": True},
     }  # fmt: skip
     (folder / "environment.json").write_text(json.dumps(environment))
-    losses = [2.3026 if flat else 2.0 / (1 + e) + 0.01 * rng.random() for e in range(epochs)]
+    losses = [2.3026 + 1e-6 * rng.random() if flat else 2.0 / (1 + e) + 0.01 * rng.random() for e in range(epochs)]
     lines = ["epoch,step,train/acc,train/loss,val/acc,val/loss"]
     for epoch, loss in enumerate(losses):
         acc = 0.1 if flat else 0.9 - loss / 5

@@ -200,12 +200,12 @@ def test_a_folder_without_a_sweep_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_runs_that_a_seed_does_not_change_count_once(made: Made, tmp_path: Path) -> None:
-    sweep = made({"zeros": [0.1] * 6, "kaiming": [0.85] * 6, "xavier": [0.5] * 6})
+    folder = made({"zeros": [0.1] * 6, "kaiming": [0.85] * 6, "xavier": [0.5] * 6})
     curves = {"zeros": lambda seed: 0.1, "kaiming": lambda seed: 0.3 + seed / 10, "xavier": lambda seed: 0.5}
-    for job in sweep.jobs:  # kaiming ends at the same accuracy, by another way each time
+    for job in SweepFolder.read(folder).jobs:  # kaiming ends at the same accuracy, by another way each time
         value = curves[job.overrides["init"]](int(job.overrides["seed"]))
-        (tmp_path / job.folder / "metrics.csv").write_text(f"epoch,step,val/acc\n0,1,{value}\n")
-    summary = summarize(sweep)
+        (folder / job.folder / "metrics.csv").write_text(f"epoch,step,val/acc\n0,1,{value}\n")
+    summary = summarize(folder)
     rows = {row.setting["init"]: row for row in summary.rows}
     assert {init: (row.score.n, row.identical) for init, row in rows.items()} == {
         "kaiming": (6, 0), "zeros": (1, 5), "xavier": (1, 5)

@@ -103,15 +103,15 @@ class Row:
         """`score`: of a run that ended well."""
         _, run, seed = member
         self.members.append(member)
-        if (course := course_of(run)) in self._courses:
-            self.identical += 1
-            return
-        self._courses |= {course} - {""}
         self.findings.update([*dict.fromkeys(str(found.get("kind", "")) for found in run.findings)])
         self.failed += run.state == "failed"
         self.unfinished += run.state in ("unfinished", "not begun")
         if run.summary is None:
             return
+        if (course := course_of(run)) in self._courses:
+            self.identical += 1
+            return
+        self._courses |= {course} - {""}
         self.score.add(seed, score)
         self.best.add(seed, number(run.summary.get("score")))
         self.seconds.add(seed, number(run.summary.get("seconds")))
