@@ -171,7 +171,7 @@ def test_a_resumed_run_keeps_its_precision_and_one_from_before_there_was_the_key
 
 @pytest.mark.parametrize("experiment", ["forecast_evidence", "fifty_layers", "d2l_zero_init", "house_prices"])
 def test_experiments_run_with_all_that_watches(tmp_path: Path, experiment: str) -> None:
-    """Also where everything is 0, overflows or holds but four rows; all pages are run, more barely, in tests/pages."""
+    """Also where everything is 0, overflows or holds but four rows; all pages run, more barely, in tests/textbook."""
     page = compose(f"experiment={experiment}", run_dir="x")
     where = [DATA] if "root" in page.data else []
     result = run(tmp_path, f"experiment={experiment}", "debug=fast", "threads=1", *where)

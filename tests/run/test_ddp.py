@@ -28,7 +28,7 @@ def rows(path: Path, key: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, st
 
 
 def start(words: list[str], cwd: Path) -> subprocess.Popen[bytes]:
-    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(cwd / "said", "ab") as said:
         return command(TRAIN, *words, cwd=cwd, stdout=said, stderr=said, env=os.environ | {"PYTHONPATH": paths})
 

@@ -1,0 +1,3 @@
+from guarded import notes
+
+__all__ = ["notes"]
