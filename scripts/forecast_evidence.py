@@ -52,7 +52,7 @@ def run(csv: Path, only: list[str], steps: int, width: int, momentum: float, see
     import torch
     from evidence.population import train_population
 
-    from initlab.data.sources import load_fashion_mnist
+    from initlab.data.fashion_mnist.sources import load_fashion_mnist
     from initlab.nn import SGD
     from initlab.runs.rows import RowWriter
 

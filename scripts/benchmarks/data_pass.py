@@ -59,7 +59,7 @@ def torchvision_pass(batch_size: int, workers: int) -> Turn:
 
 def reading(caches: str | None = None) -> Turn:
     """caches: a folder in which each turn gets an empty cache of its own; None: with what the one before has left."""
-    from initlab.data.sources import load_fashion_mnist
+    from initlab.data.fashion_mnist.sources import load_fashion_mnist
 
     def run() -> float:
         before = os.environ.get("XDG_CACHE_HOME")

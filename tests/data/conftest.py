@@ -6,8 +6,8 @@ from pathlib import Path
 import fake_fashion
 import pytest
 
-from initlab.data import sources
-from initlab.data.fashion_mnist_files import FILES, Arrays
+from initlab.data.fashion_mnist import sources
+from initlab.data.fashion_mnist.files import FILES, Arrays
 from initlab.errors import UserError
 
 

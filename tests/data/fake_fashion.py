@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from initlab.data.fashion_mnist_files import FILES, Content
+from initlab.data.fashion_mnist.files import FILES, Content
 
 _rng = np.random.default_rng(0)
 ARRAYS = {

@@ -14,7 +14,7 @@ from typing import Any
 
 import fake_fashion
 
-from initlab.data import sources
+from initlab.data.fashion_mnist import sources
 
 root, kill_at, num_twins = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 num_events = 0

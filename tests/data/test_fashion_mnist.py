@@ -9,8 +9,8 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from initlab.data import FashionMNIST
-from initlab.data.fashion_mnist import PIXEL_MEAN, PIXEL_STD
-from initlab.data.fashion_mnist_files import Arrays
+from initlab.data.fashion_mnist.files import Arrays
+from initlab.data.fashion_mnist.module import PIXEL_MEAN, PIXEL_STD
 from initlab.data.grid import picture_grid
 from initlab.errors import UserError
 

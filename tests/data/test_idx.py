@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from initlab.data.idx import CorruptFileError, read_idx
+from initlab.data.fashion_mnist.idx import CorruptFileError, read_idx
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (5, 28, 28), dtype=np.uint8)
 PLAIN = fake_fashion.idx_bytes(IMAGES)

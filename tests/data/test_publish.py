@@ -8,16 +8,16 @@ import fake_fashion
 import pytest
 from children import PATIENCE, command
 
-from initlab.data import sources
-from initlab.data.fashion_mnist_files import missing, read_folder
-from initlab.data.publish import staging
+from initlab.data.fashion_mnist import sources
+from initlab.data.fashion_mnist.files import missing, read_folder
+from initlab.data.fashion_mnist.publish import staging
 
 HERE = Path(__file__).parent
 NUM_EVENTS = 16  # see publishing_child.py
 
 
 def start(root: Path, kill_at: int = 0, num_twins: int = 1) -> subprocess.Popen[str]:
-    source = Path(sources.__file__).parents[2]
+    source = Path(sources.__file__).parents[3]
     environment = os.environ | {"PYTHONPATH": f"{source}{os.pathsep}{HERE}"}
     words = (HERE / "publishing_child.py", root, str(kill_at), str(num_twins))
     return command(*words, env=environment, text=True, stdout=subprocess.PIPE)

@@ -14,9 +14,9 @@ import fake_fashion
 import numpy as np
 import pytest
 
-from initlab.data import debian_package, sources
-from initlab.data.fashion_mnist_files import FILES, Arrays, missing
-from initlab.data.sources import download_by_torchvision, load_fashion_mnist, package_cache
+from initlab.data.fashion_mnist import debian_package, sources
+from initlab.data.fashion_mnist.files import FILES, Arrays, missing
+from initlab.data.fashion_mnist.sources import download_by_torchvision, load_fashion_mnist, package_cache
 from initlab.errors import UserError
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -223,5 +223,5 @@ def test_the_real_data_set(real_arrays: Arrays) -> None:
 
 
 def test_finding_the_data_needs_neither_torch_nor_lightning() -> None:
-    code = "import sys, initlab.data.sources; sys.exit(bool({'torch', 'lightning'} & set(sys.modules)))"
+    code = "import sys, initlab.data.fashion_mnist.sources; sys.exit(bool({'torch', 'lightning'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

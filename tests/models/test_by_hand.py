@@ -33,8 +33,8 @@ COMMON = ("trainer=cpu", "trainer.max_epochs=2", "callbacks.monitor.max_overhead
 def _few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
-    from initlab.data import fashion_mnist
-    from initlab.data.fashion_mnist_files import Arrays
+    from initlab.data.fashion_mnist import module as fashion_mnist
+    from initlab.data.fashion_mnist.files import Arrays
 
     rng = np.random.default_rng(0)
     images = lambda n: rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)  # noqa: E731

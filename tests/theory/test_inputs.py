@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from initlab.data.sources import load_fashion_mnist
+from initlab.data.fashion_mnist.sources import load_fashion_mnist
 from initlab.errors import UserError
 from initlab.theory import FASHION_MNIST, FASHION_MNIST_RAW, inputs_of
 

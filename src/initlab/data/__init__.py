@@ -1,6 +1,6 @@
 """Data modules, and where their data comes from.
 
-The names below load torch and lightning on first use; `initlab.data.sources` and `.idx` need neither.
+The names below load torch and lightning on first use; `initlab.data.fashion_mnist.sources` and `.idx` need neither.
 """
 
 from importlib import import_module
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from initlab.data.batches import Batches
     from initlab.data.csv.module import CSVTable
-    from initlab.data.fashion_mnist import FashionMNIST
+    from initlab.data.fashion_mnist.module import FashionMNIST
     from initlab.data.module import TensorDataModule
     from initlab.data.synthetic_regression import SyntheticRegression
     from initlab.data.truth_table import TruthTable
@@ -19,7 +19,7 @@ __all__ = ["Batches", "CSVTable", "FashionMNIST", "SyntheticRegression", "Tensor
 _MODULES = {
     "Batches": "batches",
     "CSVTable": "csv.module",
-    "FashionMNIST": "fashion_mnist",
+    "FashionMNIST": "fashion_mnist.module",
     "SyntheticRegression": "synthetic_regression",
     "TensorDataModule": "module",
     "TruthTable": "truth_table",

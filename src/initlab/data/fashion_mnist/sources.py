@@ -6,10 +6,10 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from initlab.data.debian_package import INSTALLED, PACKAGE, fetch_package
-from initlab.data.fashion_mnist_files import FILES, Arrays, missing, read_folder
-from initlab.data.idx import CorruptFileError
-from initlab.data.publish import publish, staging
+from initlab.data.fashion_mnist.debian_package import INSTALLED, PACKAGE, fetch_package
+from initlab.data.fashion_mnist.files import FILES, Arrays, missing, read_folder
+from initlab.data.fashion_mnist.idx import CorruptFileError
+from initlab.data.fashion_mnist.publish import publish, staging
 from initlab.errors import UserError
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.data.idx import CorruptFileError, read_idx
+from initlab.data.fashion_mnist.idx import CorruptFileError, read_idx
 
 NUM_CLASSES = 10
 

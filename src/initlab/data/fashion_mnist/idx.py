@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.data.publish import publish, staging
+from initlab.data.fashion_mnist.publish import publish, staging
 from initlab.errors import UserError
 
 

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from initlab.data.fashion_mnist.sources import load_fashion_mnist
 from initlab.data.grid import picture_grid
 from initlab.data.module import Splits, TensorDataModule, check_at_least
-from initlab.data.sources import load_fashion_mnist
 from initlab.data.split import stratified_split
 from initlab.errors import UserError
 
@@ -43,7 +43,7 @@ class FashionMNIST(TensorDataModule):
         seed: int = 0,
     ) -> None:
         """
-        root: folder of the four files; where a download is kept (see `initlab.data.sources`).
+        root: folder of the four files; where a download is kept (see `initlab.data.fashion_mnist.sources`).
         resize: height and width in pixels; bilinear, with antialiasing.
         num_val: training images held out for validation, the same share of every class; 0 validates on the
             test images, as d2l does.

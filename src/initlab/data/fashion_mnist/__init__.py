@@ -1,0 +1,1 @@
+"""Fashion-MNIST: where its files come from, how they are checked, and the data module."""
