@@ -232,7 +232,7 @@ def _arrange(die: str) -> None:
         before(Module, "forward_and_loss", lambda self, batch: self.trainer.global_step == at)
     elif what == "call":
         left = 1
-        before(RunDir, "go_on", lambda *_: True)
+        before(RunDir, "resume", lambda *_: True)
         before(ExactSteps, "on_train_start", lambda *_: True)
     elif what == "write":
         before(atomic.os, "replace", lambda part, path: str(path).endswith("last.ckpt"))

@@ -38,7 +38,7 @@ class OptunaSweeper(RecordedSweeper):
     """As many trials as asked for, over all parts of a sweep that was killed; the study is `optuna.db` in its folder.
 
     A trial is the job of the same number. What it draws is a function of `seed`, its number and the trials before it,
-    so a study that was killed goes on as if it had not been.
+    so a study that was killed resumes as if it had not been.
 
     Args:
         n_trials: in all.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from initlab.latest import latest_of
 
-OWN = {"run.log"}  # Hydra's, beside what a run writes
+OWN = {"run.log"}  # Hydra's, next to what a run writes
 
 
 class Footprint:

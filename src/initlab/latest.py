@@ -20,7 +20,7 @@ def point_latest_to(path: Path) -> None:
 
 
 def latest_of(path: Path) -> Path | None:
-    """The link beside a run or sweep; None outside outputs/runs and outputs/sweeps."""
+    """The link next to a run or sweep; None outside outputs/runs and outputs/sweeps."""
     for ancestor in path.absolute().parents:
         if ancestor.name in ("runs", "sweeps") and ancestor.parent.name == "outputs":
             return ancestor / "latest"

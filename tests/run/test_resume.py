@@ -242,7 +242,7 @@ def test_a_resume_while_another_trains_changes_nothing(tmp_path: Path) -> None:
     wait_for((tmp_path / "held").exists, first.is_alive)
     before = content(tmp_path / "run")
     assert run(RESUME, tmp_path) == 2
-    assert b"this run is still going on, in another process" in (tmp_path / "said").read_bytes()
+    assert b"this run is still training, in another process" in (tmp_path / "said").read_bytes()
     assert content(tmp_path / "run") == before
     (tmp_path / "go").touch()
     assert ended(first) == 0

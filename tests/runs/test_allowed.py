@@ -81,7 +81,7 @@ CALLS = [  # (target, arguments), each of which makes the file `boom` if it is c
     ("initlab.runs.run_dir.subprocess.Popen", {"args": ["touch", "BOOM"]}),
     ("initlab.runs.atomic.whole_file", {"path": "BOOM"}),
     ("initlab.runs.RunDir", {"path": "BOOM"}),
-    ("initlab.runs.run_dir.RunDir.begin", {"self": "BOOM", "config_yaml": ""}),
+    ("initlab.runs.run_dir.RunDir.create", {"self": "BOOM", "config_yaml": ""}),
     ("initlab.models.MLP.load_from_checkpoint", {"checkpoint_path": "PICKLE"}),
     ("initlab.run.train", {"cfg": {}}),
     ("initlab.no_such.Class", {}),

@@ -21,7 +21,7 @@ def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "outputs" / "runs" / "a"
     cfg = compose("model=softmax", "optimizer=adam", "lr=0.02", "seed=5", run_dir=folder)
     cfg.init.distribution = "uniform"  # as if that had been the default then
-    RunDir(folder).begin(OmegaConf.to_yaml(cfg, resolve=True))
+    RunDir(folder).create(OmegaConf.to_yaml(cfg, resolve=True))
     monkeypatch.chdir(tmp_path)
     return folder
 
@@ -53,7 +53,7 @@ def test_values_that_may_change(run_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("model=mlp", "model=mlp: a run goes on as what it is"),
+        ("model=mlp", "model=mlp: a run resumes as what it is"),
         ("lr=0.1", "needs a run of its own"),
         ("model.activation=tanh", "model.activation=tanh"),
         ("data.batch_size=3", "data.batch_size=3"),
@@ -122,8 +122,8 @@ def test_the_command_can_be_pasted(run_dir: Path) -> None:
 
 def test_two_processes_never_train_the_same_run(run_dir: Path) -> None:
     first = RunDir(run_dir)
-    first.go_on("seed: 5\n", {}, 0)
-    with pytest.raises(UserError, match="still going on"):
-        RunDir(run_dir).go_on("seed: 5\n", {}, 0)
-    first.let_go()
-    RunDir(run_dir).go_on("seed: 5\n", {}, 0)
+    first.resume("seed: 5\n", {}, 0)
+    with pytest.raises(UserError, match="still training"):
+        RunDir(run_dir).resume("seed: 5\n", {}, 0)
+    first.release()
+    RunDir(run_dir).resume("seed: 5\n", {}, 0)

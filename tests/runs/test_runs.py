@@ -116,9 +116,9 @@ def test_a_checkpoint_is_written_that_way(tmp_path: Path) -> None:
 
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
-    RunDir(tmp_path / "run").begin("seed: 0\n")
+    RunDir(tmp_path / "run").create("seed: 0\n")
     with pytest.raises(UserError, match=r"hydra.run.dir=.*already holds a run"):
-        RunDir(tmp_path / "run").begin("seed: 1\n")
+        RunDir(tmp_path / "run").create("seed: 1\n")
     assert (tmp_path / "run" / "config.yaml").read_text() == "seed: 0\n"
 
 
@@ -135,35 +135,35 @@ def test_a_disk_that_is_full_as_a_run_begins_leaves_no_dead_end(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            run_dir.begin("seed: 0\n")
+            run_dir.create("seed: 0\n")
     assert os.listdir(tmp_path) == []
     if left_behind:  # by a kill
         (tmp_path / "config.yaml.1234.part").write_text("see")
-    run_dir.begin("seed: 0\n")
+    run_dir.create("seed: 0\n")
     assert (tmp_path / "config.yaml").read_text() == "seed: 0\n"
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("mine")
     with pytest.raises(UserError, match="not empty"):
-        RunDir(tmp_path).begin("seed: 0\n")
+        RunDir(tmp_path).create("seed: 0\n")
     assert os.listdir(tmp_path) == ["metrics.csv"]
 
 
 def test_latest_points_to_the_newest_run_and_sweep(tmp_path: Path) -> None:
     for name in ("runs/a", "runs/b", "sweeps/s/0_init-zeros", "sweeps/s/1_init-xavier"):
-        RunDir(tmp_path / "outputs" / name).begin("")
+        RunDir(tmp_path / "outputs" / name).create("")
     assert (tmp_path / "outputs/runs/latest").resolve() == tmp_path / "outputs/runs/b"
     assert (tmp_path / "outputs/sweeps/latest").resolve() == tmp_path / "outputs/sweeps/s"
 
 
 def test_a_chosen_folder_gets_no_link_beside_it(tmp_path: Path) -> None:
-    RunDir(tmp_path / "mine").begin("")
+    RunDir(tmp_path / "mine").create("")
     assert sorted(os.listdir(tmp_path)) == ["mine"]
 
 
 def test_the_environment_names_versions_threads_and_commit(tmp_path: Path) -> None:
-    RunDir(tmp_path).begin("")
+    RunDir(tmp_path).create("")
     environment = json.loads((tmp_path / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
     assert environment["threads"] == torch.get_num_threads()

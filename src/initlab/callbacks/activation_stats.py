@@ -1,4 +1,4 @@
-"""Mean and std of what every layer puts out, while it trains."""
+"""Mean and std of every layer's output, while it trains."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 class BestCheckpoint(ModelCheckpoint):
     """Write `<dirpath>/best.ckpt` whenever `monitor` is better than ever before.
 
-    Lightning's own forgets which was the best when a run goes on in a folder that was moved; this one looks for its
+    Lightning's own forgets which was the best when a run resumes in a folder that was moved; this one looks for its
     file where the folder is.
     """
 

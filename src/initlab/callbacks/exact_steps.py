@@ -1,4 +1,4 @@
-"""What a training step depends on beside the weights, made a function of the step alone."""
+"""What a training step depends on besides the weights, made a function of the step alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from initlab.training import Stretch, batches_of
 
 
 class ExactSteps(L.Callback):
-    """Random numbers and the place in the data, so that a run which goes on from a checkpoint is the same run.
+    """Random numbers and the place in the data, so that a run which resumes from a checkpoint is the same run.
 
     The random numbers of a batch (dropout, noise; torch's global generators) are a function of (seed, number of the
     batch in the run, process). A loader that has `done` and `state_dict`, as `initlab.data.Batches` does, is told
@@ -43,7 +43,7 @@ class ExactSteps(L.Callback):
         if self._steps is not None and self._steps != trainer.global_step:
             raise UserError(
                 f"the checkpoint was made after {self._steps} steps, which are counted as {trainer.global_step} here: "
-                "this run began with a version, a model or data that make updates in another way; start it anew"
+                "this run began with a version, a model or data that make updates in another way; start it again"
             )
         self._steps = None
         self._loader: Any = batches_of(trainer)

@@ -1,4 +1,4 @@
-"""The checkpoint that a run goes on from."""
+"""The checkpoint that a run resumes from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from initlab.runs.set_aside import set_aside
 class LastCheckpoint(Checkpoint):
     """Write `<dirpath>/last.ckpt` after every n-th update, at the end of each epoch and at the end of the fit.
 
-    A run that goes on from it ends with the same bits as one that was never stopped. For that it is made only where
+    A run that resumes from it ends with the same bits as one that was never stopped. For that it is made only where
     nothing is half done: after an update, and not between the last batch of an epoch (or one that a validation
     follows) and the epoch's end; the last epoch's end counts as done when everybody else has done his part of it.
     It holds the lengths of the run's growing files: `cut_back` removes what came later. Before an end in the middle of

@@ -41,7 +41,7 @@ def guarded(hook: Hook) -> Hook:
 
 
 class SignalMonitor(L.Callback):
-    """Record what every layer puts out, the gradients that come back, and how far the weights move.
+    """Record every layer's output, the gradients that come back, and how far the weights move.
 
     `Trainer(callbacks=[SignalMonitor()])` on any LightningModule. Rows (step, layer, quantity, value) go to
     `signal.csv` and histograms to `histograms.csv`, rows to TensorBoard too; `history` has them in memory. The files
@@ -209,11 +209,11 @@ class SignalMonitor(L.Callback):
         self._close(trainer)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._let_go()
+        self._release()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self._end_early(trainer)
-        self._let_go()
+        self._release()
 
     @guarded
     def _end_early(self, trainer: L.Trainer) -> None:
@@ -224,7 +224,7 @@ class SignalMonitor(L.Callback):
         self._write(trainer)
         self._close(trainer)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Of the model."""
         if self._fit is not None:
             self._fit.detach()

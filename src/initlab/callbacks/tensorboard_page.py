@@ -1,4 +1,4 @@
-"""What a run's TensorBoard page shows beside the curves."""
+"""What a run's TensorBoard page shows besides the curves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAYOUT = {
 
 class TensorBoardPage(L.Callback):
     """At the start of a run: one chart for each quantity of the layers (Custom Scalars tab), the hyper-parameters
-    beside the final metrics (HParams tab), and a labelled picture of a batch (Images tab).
+    next to the final metrics (HParams tab), and a labelled picture of a batch (Images tab).
 
     Args:
         hparams: flat names and plain values; None shows none.
@@ -38,7 +38,7 @@ class TensorBoardPage(L.Callback):
         self.hparams = hparams
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.ckpt_path is not None:  # the run goes on, and has its page
+        if trainer.ckpt_path is not None:  # a run that resumes has its page
             return
         for logger in trainer.loggers:
             if not isinstance(logger, TensorBoardLogger) or not trainer.is_global_zero:

@@ -19,7 +19,7 @@ def dense_chain(widths: Sequence[int], activation: str, *, bias: bool, layers: s
 
 
 def through(X: Tensor, layers: ModuleList, phis: ModuleList) -> Tensor:
-    """What the last layer puts out for inputs [batch, ...]: [batch, outputs]."""
+    """The output of the last layer for inputs [batch, ...]: [batch, outputs]."""
     H = X.flatten(1)
     for layer, phi in zip(layers, phis, strict=False):
         H = phi(layer(H))

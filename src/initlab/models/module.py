@@ -164,7 +164,7 @@ class Module(Updating):
         self._report("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The epoch so far, so that its means are those of all its batches when the run is taken up again."""
+        """The epoch so far, so that its means are those of all its batches when the run resumes."""
         sums = self._sums["train"].of_all(self.trainer).state_dict()
         checkpoint["figures"] = {"sums": sums, "row": self._row, "latest": self.latest}
 

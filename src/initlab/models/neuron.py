@@ -23,7 +23,7 @@ class Neuron(Regressor):
     Args:
         derivative: phi' of that update. "correct": tanh' at X w, 1 - y_hat^2. "published": tanh' at y_hat, the output,
             1 - tanh(y_hat)^2, a slip that is copied from course to course. It stays above 1 - tanh(1)^2 = 0.42, so the
-            neuron never saturates and goes on learning where the true gradient has all but gone.
+            neuron never saturates and continues to learn where the true gradient has all but gone.
     """
 
     activation = "tanh"

@@ -16,7 +16,7 @@ CAPTIONS = {  # how to read each picture; data attributes of the page
     "data-std": "The middle of the scale is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
     "data-gradstd": "Of the loss with respect to each layer’s output. Even down a column: all layers learn alike; "
     "dark at the top: hardly anything reaches the first layers.",
-    "data-dead": "Units that put out 0 for the whole batch. Yellow: the layer is off.",
+    "data-dead": "Units that are 0 for the whole batch. Yellow: the layer is off.",
     "data-updateratio": "How far a step moves the weights, against their size. The middle of the scale is the "
     "usual 1e-3; bluer hardly moves, redder moves too far.",
 }  # fmt: skip

@@ -10,7 +10,7 @@ from initlab.sweeps.compare import Difference
 from initlab.sweeps.record import SEEDS
 from initlab.sweeps.summary import Row, Spread, Summary
 
-METRICS_SHOWN = 3  # beside the score
+METRICS_SHOWN = 3  # next to the score
 METRICS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss", "train/acc")  # in this order, then the others
 OUTCOMES = {"trained": "trained", "flat": "did not train", "diverged": "diverged", "failed": "failed",
             "unfinished": "unfinished", "unknown": "unclear", "not begun": "not begun"}  # fmt: skip

@@ -50,7 +50,7 @@ class Claim:
 
     def release(self) -> None:
         """Let other processes have the folder."""
-        self.folder.let_go()
+        self.folder.release()
 
     def check(self, trainer: L.Trainer, model: L.LightningModule) -> None:
         """Raise UserError where the checkpoint is of another model or trainer."""
@@ -60,18 +60,18 @@ class Claim:
     def take(self) -> None:
         """Write to the folder for the first time: only now, when everything is known to work."""
         if not self.resumes:
-            self.folder.begin(OmegaConf.to_yaml(self.cfg, resolve=True))
+            self.folder.create(OmegaConf.to_yaml(self.cfg, resolve=True))
             return
         own = cast("DictConfig", OmegaConf.create(OmegaConf.to_container(self.cfg, resolve=True)))
         own.resume = None
         if self.further:
             put_back(self.folder.last_checkpoint.parent)
         if self.saved is None:
-            self.folder.go_on(OmegaConf.to_yaml(own), {}, 0, run_id=new_id())
+            self.folder.resume(OmegaConf.to_yaml(own), {}, 0, run_id=new_id())
         else:
             table = self.saved.get("epochs", {}).get("rows", {}).get("csv", {}).get("table")
             lengths = self.saved["run"]["lengths"]
-            self.folder.go_on(OmegaConf.to_yaml(own), lengths, self.step, table, self.saved.get(RUN_ID))
+            self.folder.resume(OmegaConf.to_yaml(own), lengths, self.step, table, self.saved.get(RUN_ID))
 
 
 def claim_folder(cfg: DictConfig) -> Claim:
@@ -86,7 +86,7 @@ def claim_folder(cfg: DictConfig) -> Claim:
     try:
         return _resumption(cfg, folder)
     except BaseException:
-        folder.let_go()
+        folder.release()
         raise
 
 
@@ -110,10 +110,10 @@ def _sound(cfg: DictConfig, folder: RunDir, path: Path) -> dict[str, Any]:
         saved = read_checkpoint(path, run=folder)
         check_resumable(saved, path)
     except UserError as error:
-        instead = f"put {best} in its place to go on from there, or " if why_not_best is None else ""
+        instead = f"put {best} in its place to resume from there, or " if why_not_best is None else ""
         raise UserError(f"{error}; {instead}delete it to start this run from step 0") from None
     if why_not_best is not None and best.exists():
-        raise UserError(f"{why_not_best}; delete it to go on without the best epoch so far")
+        raise UserError(f"{why_not_best}; delete it to continue without the best epoch so far")
     if saved["epoch"] > cfg.trainer.max_epochs >= 0:
         raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has trained {saved['epoch']} already")
     return saved

@@ -67,9 +67,9 @@ def show_ending(ended: Ending, nothing: bool, cfg: DictConfig) -> None:
 def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:
     """Where it stopped and how to resume."""
     where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
-    kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it begins anew"
+    kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it starts from step 0"
     CONSOLE.print(f"{where}; {kept}", highlight=False, soft_wrap=True)
-    CONSOLE.print(f"go on         [bold]{how_to_resume(run_dir.path)}[/]", highlight=False, soft_wrap=True)
+    CONSOLE.print(f"resume        [bold]{how_to_resume(run_dir.path)}[/]", highlight=False, soft_wrap=True)
 
 
 def show_result(result: Result, seconds: float) -> None:

@@ -79,7 +79,7 @@ def _purge(node: DictConfig, step: int | None) -> dict[str, int]:
 
 
 def _several_updates(cfg: DictConfig, model: L.LightningModule, data: L.LightningDataModule) -> SeveralUpdates | None:
-    """Where it can be done; a run from before there was the key goes on as it began."""
+    """Where it can be done; a run from before the key existed continues as it started."""
     longest = cfg.get("steps_per_execution", 1)
     if longest == 1 or not (isinstance(model, Module) and isinstance(data, TensorDataModule)):
         return None

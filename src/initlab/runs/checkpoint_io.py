@@ -1,4 +1,4 @@
-"""Checkpoints: written beside their target, read without running code, and only as they were written."""
+"""Checkpoints: written next to their target, read without running code, and only as they were written."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class EpochTable:
     no such number.
 
     A row is appended in one call to the system. A new column, or a change of the last row, writes the whole file again,
-    to a file beside it that takes its name when it is complete.
+    to a file next to it that takes its name when it is complete.
     """
 
     def __init__(self, path: str | Path) -> None:

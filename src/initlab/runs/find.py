@@ -28,9 +28,9 @@ def find_run(word: str | Path, key: str = "run") -> Path:
         return _latest(key)
     folder = next((path for path in (typed, RUNS / typed) if path.is_dir()), None)
     if folder is None:
-        beside = typed.parent if typed.parent != Path() and typed.parent.is_dir() else RUNS
-        near = nearest(typed.name, [*_names(beside), "latest"])
-        hint = f"; did you mean {beside / near}?" if near else f"; {key}=latest is the newest in {RUNS}"
+        place = typed.parent if typed.parent != Path() and typed.parent.is_dir() else RUNS
+        near = nearest(typed.name, [*_names(place), "latest"])
+        hint = f"; did you mean {place / near}?" if near else f"; {key}=latest is the newest in {RUNS}"
         raise UserError(f"{key}={word}: there is no such folder{hint}")
     if not os.path.lexists(folder / "config.yaml"):
         inside = sorted(path.parent.name for path in folder.glob("*/config.yaml"))

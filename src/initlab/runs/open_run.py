@@ -26,7 +26,7 @@ def open_run(folder: str | Path, weights: str = "best", allow: Sequence[str] = (
 
     Args:
         weights: whose weights `.model` gets: "best", of the epoch that was best, or "last", the latest saved.
-        allow: packages whose classes the run may be rebuilt from, beside those of `initlab.runs.allowed`.
+        allow: packages whose classes the run may be rebuilt from, besides those of `initlab.runs.allowed`.
 
     Raises:
         UserError: with one sentence, where no run is there.
@@ -49,7 +49,7 @@ def open_checkpoint(path: str | Path, allow: Sequence[str] = ()) -> Run:
 class Run:
     """A run's folder, read when asked: torch is imported for `model` and `data` alone, pandas for the tables.
 
-    A run that was killed, or goes on, is opened as well: what is not there yet is None or empty, and a row of a
+    A run that was killed, or still trains, is opened as well: what is not there yet is None or empty, and a row of a
     table that was cut off in the middle is left out. A broken file is a UserError in one sentence; of a `lenient` run,
     such as a page is drawn of, it is left out, and the sentence joins `troubles` when the file is first asked for.
     """
@@ -149,7 +149,7 @@ class Run:
 
     @cached_property
     def findings(self) -> list[dict[str, Any]]:
-        """What the monitor found, causes first; empty: nothing, or nobody looked."""
+        """What the monitor found, causes first; empty: nothing, or no monitor."""
         return [found for found in self._files.json("findings.json", list) or [] if isinstance(found, dict)]
 
     @cached_property

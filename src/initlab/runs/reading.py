@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from initlab.errors import UserError
 
-# Without O_NONBLOCK the opening of a pipe waits until somebody writes to it. Windows has only the last.
+# Without O_NONBLOCK the opening of a pipe waits until another process writes to it. Windows has only the last.
 READ = os.O_RDONLY
 for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
     READ |= getattr(os, _flag, 0)

@@ -21,7 +21,7 @@ from initlab.runs.find import find_run
 from initlab.runs.open_run import Run
 from initlab.runs.run_dir import RunDir
 
-# What may change while a run goes on: not what the steps so far were made with.
+# What may change when a run resumes: not what the steps so far were made with.
 WITHOUT = {"max_epochs": 10, "max_steps": -1, "max_time": None, "min_epochs": None, "min_steps": None}
 LIMITS = tuple(WITHOUT)  # of a run; values of one from before there were these keys
 MAY_CHANGE = (
@@ -56,7 +56,7 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
             raise UserError(f"{allow[0]}: goes with resume=, a new run takes any class that its config names")
         return config_name, list(words)
     if {"-m", "--multirun"} & set(words):
-        raise UserError(f"{chosen[0]}: one run goes on, without -m")
+        raise UserError(f"{chosen[0]}: one run is resumed, without -m")
     values = {o.key_or_group: o.value() for o in overrides.values()}
     # One of several processes: Lightning started it with the words and the folder of the first.
     follower = "LOCAL_RANK" in os.environ
@@ -92,8 +92,8 @@ def own_config(run: Run) -> dict[str, Any]:
 
 
 def how_to_resume(run_dir: Path) -> str:
-    """The command that goes on with a run, as short as can be typed here. It allows the run's classes: it is for
-    somebody who has run them, or has allowed them."""
+    """The command that resumes a run, as short as can be typed here. It allows the run's classes: it is for
+    a user who has run them, or has allowed them."""
     path = run_dir.absolute()
     short = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     plain = re.fullmatch(r"[A-Za-z0-9._/-]+", str(short))
@@ -124,7 +124,7 @@ def _check_may_change(override: Any, run: Run) -> None:
         near = nearest(key, MAY_CHANGE)
         hint = f"; did you mean {near}?" if near and near != key else ""
         raise UserError(
-            f"{override.input_line}: a run goes on as what it is{hint} "
+            f"{override.input_line}: a run resumes as what it is{hint} "
             f"(resume= takes {', '.join(MAY_CHANGE)} and callbacks.*; the rest needs a run of its own)"
         )
 

@@ -56,10 +56,10 @@ class RunDir:
 
     @property
     def last_checkpoint(self) -> Path:
-        """The one that the run goes on from."""
+        """The one that the run resumes from."""
         return self.path / "checkpoints" / "last.ckpt"
 
-    def begin(self, config_yaml: str) -> None:
+    def create(self, config_yaml: str) -> None:
         """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.hold()
@@ -72,7 +72,7 @@ class RunDir:
         except FileExistsError:
             raise UserError(
                 f"hydra.run.dir={self.path}: this folder already holds a run; choose one that is new or empty, "
-                f"or go on with it: resume={self.path}"
+                f"or resume it: resume={self.path}"
             ) from None
         git = _git_state()
         diff = _git("diff", "HEAD") if git else ""
@@ -82,7 +82,7 @@ class RunDir:
         self._write_json("environment.json", {RUN_ID: new_id()} | _environment() | {"git": git})
         point_latest_to(self.path)
 
-    def go_on(
+    def resume(
         self,
         config_yaml: str,
         lengths: Mapping[str, int],
@@ -142,27 +142,27 @@ class RunDir:
             raise UserError(f"{path}: another run wrote this checkpoint, not the one in {self.path}")
 
     def hold(self) -> None:
-        """Keep others out until `let_go`, or the process ends in whatever way. What is read of the folder before may
+        """Keep others out until `release`, or the process ends in whatever way. What is read of the folder before may
         be another's who is at work.
 
         Raises:
-            UserError: somebody holds it.
+            UserError: another process holds it.
         """
         if self._held is not None:
             return
         try:
             self._held = hold(self.path)
         except BlockingIOError:
-            raise UserError(f"{self.path}: this run is still going on, in another process") from None
+            raise UserError(f"{self.path}: this run is still training, in another process") from None
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Others may take it."""
         if self._held is not None:
             os.close(self._held)
             self._held = None
 
     def __del__(self) -> None:
-        self.let_go()
+        self.release()
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Say how the run ended."""

@@ -1,4 +1,4 @@
-"""Which overrides of a sweep.json are taken: a sweep may have come from somebody else, and must not run code or write
+"""Which overrides of a sweep.json are taken: a sweep may have come from another person, and must not run code or write
 outside its folder when it resumes here."""
 
 from __future__ import annotations

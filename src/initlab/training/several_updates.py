@@ -90,7 +90,7 @@ def _all_of_them(share: Any) -> bool:
 
 
 def shortest_step(optimizer: Optimizer) -> Callable[[], Any]:
-    """`update` of our SGD, where nobody has put hooks around `step`: what torch puts there takes 20 us, 3 % of a step
+    """`update` of our SGD, where there are no hooks around `step`: what torch puts there takes 20 us, 3 % of a step
     of softmax regression. A scheduler wants to see `step` called, and wraps it."""
     if type(optimizer) is SGD and "step" not in vars(optimizer) and not _hooked(optimizer):
         return optimizer.update

@@ -1,4 +1,4 @@
-"""An epoch, cut into stretches: a call of training_step trains on as many batches as nobody looks at."""
+"""An epoch, cut into stretches: a call of training_step trains on as many batches as no callback looks at."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Updating(L.LightningModule):
         return loss
 
     def _several_updates(self, stretch: Stretch) -> Tensor:
-        """Nobody looks, so nobody is told."""
+        """No callback looks at these, so none is called."""
         optimizer, forward_context = self.optimizers(), self.trainer.precision_plugin.forward_context
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         outputs = []
