@@ -1,4 +1,4 @@
-"""Hydra's sweepers of this laboratory: every combination, or trials that Optuna chooses. (Hydra takes plugins from the
+"""Hydra's sweeper of every combination, and what it shares with the one by Optuna. (Hydra takes plugins from the
 package `hydra_plugins` only.)"""
 
 from __future__ import annotations

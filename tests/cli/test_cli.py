@@ -10,7 +10,7 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
-from initlab import config, footprint
+from initlab import footprint, resolvers
 from initlab.checks.rules import RULES
 from initlab.cli import hydra_words
 from initlab.composition import compose
@@ -177,7 +177,7 @@ def test_run_name_is_safe_to_paste() -> None:
     [
         (footprint, "latest_of", None, TypeError),  # in a resolver, in Hydra's run
         (footprint, "itertools", ..., NameError),
-        (config, "re", ..., NameError),
+        (resolvers, "re", ..., NameError),
         (hydra_words, "WITH_A_VALUE", None, TypeError),  # before Hydra
         (hydra_words, "re", ..., NameError),
     ],

@@ -82,7 +82,6 @@ class EpochRows(Checkpoint):
     def __init__(self) -> None:
         self._before: dict[str, Any] = {}  # logged in earlier epochs
         self._late: Row = {}
-        self._late_step = 0
         self._to_repeat: tuple[Row, int] | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -1,4 +1,7 @@
-"""What every model here shares: one step, exact epoch metrics, its optimiser. d2l's Module, on Lightning."""
+"""What every model here shares: its loss, exact epoch metrics, its optimiser. d2l's Module, on Lightning.
+
+`initlab.training` makes the step.
+"""
 
 from __future__ import annotations
 

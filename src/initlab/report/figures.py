@@ -117,7 +117,7 @@ def loss_curve(run: Run, later: int) -> dict[str, list[float | None]]:
 
 
 def epochs(run: Run, most: int) -> dict[str, list[float | None]]:
-    """metrics.csv by column, of AT epochs, evenly."""
+    """metrics.csv by column, of at most `most` epochs, evenly."""
     if run.metrics.empty:
         return {}
     rows = run.metrics.sort_values("epoch", kind="stable").drop_duplicates("epoch", keep="last")

@@ -101,4 +101,4 @@ def show_result(result: Result, seconds: float) -> None:
 def how_to_compare() -> str:
     """The command of a sweep whose seeds can tell its two settings apart."""
     seeds = ",".join(map(str, range(seeds_to_decide(2))))
-    return f"python scripts/train.py -m init=kaiming,xavier seed={seeds}"
+    return " ".join(["python scripts/train.py -m init=kaiming,xavier", f"seed={seeds}"])

@@ -156,7 +156,7 @@ def number(value: Any) -> float:
 
 
 def _cells(line: bytes) -> list[str]:
-    """None where it is no line of a table."""
+    """Empty where it is no line of a table."""
     try:
         return next(csv.reader([line.decode("utf-8", "replace").strip()]), [""])
     except csv.Error:  # a cell that never ends

@@ -1,6 +1,6 @@
 """What a page claims of its runs: one entry of `expect:`, read and refused where it cannot be understood.
 
-Nothing heavy is imported here: every config is checked by it before a run begins.
+Nothing heavy is imported here: a page is checked before its runs begin.
 """
 
 from __future__ import annotations

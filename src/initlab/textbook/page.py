@@ -21,7 +21,7 @@ from initlab.textbook.claim import Claim, read_claims, word_of, words_of
 from initlab.textbook.picture import Picture, read_picture
 
 FOLDER = CONFIGS / "experiment"
-NO_PAGE = ("forecast_evidence",)  # a recipe for scripts/forecast_evidence.py: its 1400 runs are no page's
+NO_PAGE = ("forecast_evidence",)  # a recipe for scripts/forecast_evidence.py: its 2400 runs are no page's
 
 
 @dataclass(frozen=True)

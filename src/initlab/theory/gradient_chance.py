@@ -31,8 +31,8 @@ def of_gradients(
     batch: int,
 ) -> tuple[Array, ...]:
     """Of log(g_l^2 / g_L^2) for each hidden layer and the output layer: how far its mean lies from the logarithm of the
-    mean, its
-    variance, the part of it that is chance of the way back alone, and 1 / the number of inputs that it rests on.
+    mean, its variance, the part of it that is chance of the way back alone, and 1 / the number of inputs that it rests
+    on.
 
     squares: E[z^2] of every layer. shares[l], excess[l], factors[l]: of what layer l hands on, r; of the weights behind
         it, the excess kurtosis; E[g_l^2] / E[g_{l+1}^2].
