@@ -13,8 +13,9 @@ from rich.console import Console
 
 from initlab.errors import UserError
 from initlab.sweeps import Job, SweepFolder
+from initlab.sweeps.conclusions import conclusions
 from initlab.sweeps.summary import summarize
-from initlab.sweeps.table import conclusions, show, write_csv
+from initlab.sweeps.table import show, write_csv
 
 Made = Callable[[dict[str, list[Any]]], Path]
 

@@ -21,7 +21,7 @@ from initlab.report.sweep_table import (
 )
 from initlab.runs.outcome import sentence
 from initlab.runs.reader import number
-from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide
+from initlab.sweeps.conclusions import conclusions
 from initlab.sweeps.summary import Member, Row, Spread, Summary
 
 LATER_POINTS = 120  # of each picture after the first 100 steps; fewer where the page would be too large
@@ -166,27 +166,10 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
         return "No run has a score yet.", "failed" if counted["failed"] else "unfinished", because
     if not counted["trained"]:
         return "None of the runs trained.", "flat", because
-    because[:0] = _against_the_best(sweep)
+    because[:0] = conclusions(sweep)
     spread = f" ± {best.score.std:.2g}" if best.score.n > 1 else ""
     says = f"Best: {row_label(sweep, best) or 'all'}, with {sweep.score_words} {best.score.mean:.4g}{spread}."
     return says, "trained" if counted["trained"] == len(sweep.members) else "mixed", because
-
-
-def _against_the_best(sweep: Summary) -> list[str]:
-    """What may be said of the best row and the others, no more."""
-    if not sweep.compared:
-        best = sweep.rows[0].score
-        near = [row_label(sweep, row) for row in sweep.rows[1:] if abs(row.score.mean - best.mean) <= best.std]
-        return [f"Within one standard deviation of it: {shortened(near)}."] if near else []
-    rows = sweep.against_best()
-    beaten, winners = (shortened(row_label(sweep, row) for row in there) for there in rows[:2])
-    others = shortened(f"{row_label(sweep, row)} ({sweep.wins(row)})" for row in rows[2])
-    fewest, most = seeds_to_decide(len(sweep.rows)), max(row.to_best.n for row in sweep.rows if row.to_best)
-    how = f"paired over the seeds, {CONFIDENCE * 100:.0f} % confidence for all pairs together"
-    said = [f"It beats {beaten} ({how})."] if beaten else []
-    said += [f"On the seeds they share it is beaten by {winners} ({how})."] if winners else []
-    why = f"{most} seeds cannot decide at {CONFIDENCE * 100:.0f} % confidence, {fewest} can" if most < fewest else ""
-    return [*said, f"Against {others}: {why or 'not decided by these seeds'}."] if others else said
 
 
 def _facts(sweep: Summary) -> list[tuple[str, str]]:

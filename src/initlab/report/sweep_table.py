@@ -68,8 +68,7 @@ def table(sweep: Summary) -> list[dict[str, Any]]:
         cells += [_figure(row.score), *(_figure(row.metrics.get(name)) for name in metrics)]
         if sweep.compared:
             cells.append(_difference(row.to_best))
-        broken = f", {row.score.nan} nan" if row.score.nan else ""
-        cells += [_cell(f"{row.score.n}{broken}", kind="figure"), _outcomes(row), _cell(_findings(row), kind="words")]
+        cells += [_cell(row.counted, kind="figure"), _outcomes(row), _cell(_findings(row), kind="words")]
         lines.append({"index": index, "cells": cells, "first": index == 0 and math.isfinite(row.score.mean)})
     return lines
 

@@ -94,6 +94,13 @@ class Row:
         """Runs without a score to average."""
         return self.failed + self.unfinished + self.score.nan
 
+    @property
+    def counted(self) -> str:
+        """`3, 1 nan, 2 failed`: the runs in the means, and those that are not."""
+        more = [(self.score.nan, "nan"), (self.failed, "failed"), (self.unfinished, "unfinished")]
+        more += [(self.pruned, "pruned"), (self.identical, "identical")]
+        return ", ".join([str(self.score.n), *(f"{count} {what}" for count, what in more if count)])
+
     @cached_property
     def outcomes(self) -> Counter[str]:
         """How many runs trained, were flat, diverged, ...: words of `initlab.runs.outcome.Outcome`."""

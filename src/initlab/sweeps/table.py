@@ -7,7 +7,6 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,9 @@ from rich.table import Table
 
 from initlab.console import CONSOLE
 from initlab.runs.atomic import whole_file
-from initlab.sweeps.compare import CONFIDENCE, Difference, seeds_to_decide
-from initlab.sweeps.summary import Row, Spread, Summary
+from initlab.sweeps.compare import Difference
+from initlab.sweeps.conclusions import conclusions
+from initlab.sweeps.summary import Spread, Summary
 
 ROWS = 40  # shown in the terminal
 FIRST = ("test/acc", "val/acc", "test/loss", "val/loss")  # shown in the terminal while there is room
@@ -55,7 +55,7 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
         (key, [_word(r.setting[key]) for r in rows], False) for key in summary.swept
     ]
     fixed.append((summary.score_words, [_shown(r.score) for r in rows], True))
-    fixed.append(("n", [_runs(r) for r in rows], True))
+    fixed.append(("n", [r.counted for r in rows], True))
     if any(row.to_best for row in rows):
         interval = any(row.to_best and math.isfinite(row.to_best.low) for row in rows)
         fixed.append(("to the best row" + " [95%]" * interval, [_interval(r.to_best) for r in rows], True))
@@ -93,32 +93,6 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
         console.print(sentence, highlight=False, markup=False)
 
 
-def conclusions(summary: Summary) -> list[str]:
-    """What the seeds allow to say, no more."""
-    if not summary.rows:
-        return []
-    best, *others = summary.rows
-    said = []
-    if best.score.n > 1 or any(row.score.n > 1 for row in others):
-        said.append("± is one standard deviation over the seeds.")
-    said += _against_best(best, summary)
-    same = [row for row in summary.rows if row.identical]
-    if same:
-        said.append(
-            f"A seed that changes nothing is no other run: with {_list(row.name for row in same)} runs are identical "
-            "to the last digit and count as one; what is drawn may be fixed by init_seed and data.seed."
-        )
-    elif others and best.score.n and all(row.score.n <= 1 for row in summary.rows):
-        said.append(
-            f"One run a row: one seed decides nothing, {seeds_to_decide(2)} can decide between two rows; "
-            f"run those that matter with seed={','.join(map(str, range(seeds_to_decide(2))))}."
-        )
-    diverged = [row for row in summary.rows if row.score.nan]
-    if diverged:
-        said.append(f"Not a number in some runs, which no mean includes: {_list(row.name for row in diverged)}.")
-    return said
-
-
 def _word(value: str) -> str:
     """A long number, as a sampler draws it, in four digits."""
     try:
@@ -138,12 +112,6 @@ def _shown(spread: Spread) -> str:
     return f"{spread.mean:.4g}" + (f" ± {spread.std:.2g}" if spread.n > 1 else "")
 
 
-def _runs(row: Row) -> str:
-    more = [(row.score.nan, "nan"), (row.failed, "failed"), (row.unfinished, "unfinished"), (row.pruned, "pruned")]
-    more.append((row.identical, "identical"))
-    return ", ".join([str(row.score.n), *(f"{count} {what}" for count, what in more if count)])
-
-
 def _interval(difference: Difference | None) -> str:
     """`+1.87 [1.52, 2.2]`, without the interval where the seeds are too few for one."""
     if difference is None:
@@ -155,31 +123,3 @@ def _interval(difference: Difference | None) -> str:
 def _kinds(counted: Counter[str]) -> str:
     """`dead layer (3), loss not moving`: in how many runs of the row."""
     return ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in counted.most_common())
-
-
-def _against_best(best: Row, summary: Summary) -> list[str]:
-    """Which row beats which; which rows these seeds do not tell from the best one, how the seeds went, and how many
-    could tell."""
-    beaten, winners, undecided = summary.against_best()
-    sure, test = _confidence(summary)
-    how = f"{summary.score_words}, paired over seeds, {sure} ({test})"
-    said = [f"{best.name} beats {_list(row.name for row in beaten)}: {how}."] if beaten else []
-    said += [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in winners]
-    if undecided:
-        fewest, most = seeds_to_decide(len(summary.rows)), max(row.to_best.n for row in undecided if row.to_best)
-        why = f"{most} seeds cannot decide with {sure}, {fewest} can" if most < fewest else f"not decided with {sure}"
-        others = _list(f"{row.name} ({summary.wins(row)})" for row in undecided)
-        said.append(f"{best.name} against {others}: {why} ({test}).")
-    return said
-
-
-def _confidence(summary: Summary) -> tuple[str, str]:
-    """How sure, and by what."""
-    pairs = len(summary.rows) * (len(summary.rows) - 1) // 2
-    sure, test = f"{CONFIDENCE:.0%} confidence", "exact sign-flip test"
-    return (f"{sure} for all {pairs} pairs of rows together", f"{test}, Bonferroni") if pairs > 1 else (sure, test)
-
-
-def _list(names: Iterable[str]) -> str:
-    every = list(names)
-    return ", ".join(every[:6]) + (f" and {len(every) - 6} more" if len(every) > 6 else "")

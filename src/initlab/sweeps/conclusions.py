@@ -1,0 +1,62 @@
+"""What may be concluded from a sweep, in sentences for the terminal and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide
+from initlab.sweeps.summary import Row, Summary
+
+
+def conclusions(summary: Summary) -> list[str]:
+    """What the seeds allow to say, no more."""
+    if not summary.rows:
+        return []
+    best, *others = summary.rows
+    said = []
+    if best.score.n > 1 or any(row.score.n > 1 for row in others):
+        said.append("± is one standard deviation over the seeds.")
+    said += _against_best(best, summary)
+    same = [row for row in summary.rows if row.identical]
+    if same:
+        said.append(
+            f"A seed that changes nothing is no other run: with {_list(row.name for row in same)} runs are identical "
+            "to the last digit and count as one; what is drawn may be fixed by init_seed and data.seed."
+        )
+    elif others and best.score.n and all(row.score.n <= 1 for row in summary.rows):
+        said.append(
+            f"One run a row: one seed decides nothing, {seeds_to_decide(2)} can decide between two rows; "
+            f"run those that matter with seed={','.join(map(str, range(seeds_to_decide(2))))}."
+        )
+    diverged = [row for row in summary.rows if row.score.nan]
+    if diverged:
+        said.append(f"Not a number in some runs, which no mean includes: {_list(row.name for row in diverged)}.")
+    return said
+
+
+def _against_best(best: Row, summary: Summary) -> list[str]:
+    """Which row beats which; which rows these seeds do not tell from the best one, how the seeds went, and how many
+    could tell."""
+    beaten, winners, undecided = summary.against_best()
+    sure, test = _confidence(summary)
+    how = f"{summary.score_words}, paired over seeds, {sure} ({test})"
+    said = [f"{best.name} beats {_list(row.name for row in beaten)}: {how}."] if beaten else []
+    said += [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in winners]
+    if undecided:
+        fewest, most = seeds_to_decide(len(summary.rows)), max(row.to_best.n for row in undecided if row.to_best)
+        why = f"{most} seeds cannot decide with {sure}, {fewest} can" if most < fewest else f"not decided with {sure}"
+        others = _list(f"{row.name} ({summary.wins(row)})" for row in undecided)
+        said.append(f"{best.name} against {others}: {why} ({test}).")
+    return said
+
+
+def _confidence(summary: Summary) -> tuple[str, str]:
+    """How sure, and by what."""
+    pairs = len(summary.rows) * (len(summary.rows) - 1) // 2
+    sure, test = f"{CONFIDENCE:.0%} confidence", "exact sign-flip test"
+    return (f"{sure} for all {pairs} pairs of rows together", f"{test}, Bonferroni") if pairs > 1 else (sure, test)
+
+
+def _list(names: Iterable[str]) -> str:
+    every = list(names)
+    return ", ".join(every[:6]) + (f" and {len(every) - 6} more" if len(every) > 6 else "")
