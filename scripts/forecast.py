@@ -16,7 +16,7 @@ ALL = {"init=all": "init", "activation=all": "activation", "model.activation=all
 @main("forecast", writes=False)
 def forecast(cfg: DictConfig) -> None:
     with quick_imports():
-        from initlab.forecasting.report import report  # torch takes seconds: only once the config is known to be good
+        from initlab.forecasting.terminal import report  # torch takes seconds: only once the config is known to be good
 
     report(cfg)
 

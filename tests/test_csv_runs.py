@@ -17,7 +17,7 @@ from initlab.errors import UserError
 from initlab.evaluation import evaluate
 from initlab.explain import explain
 from initlab.forecasting.from_config import forecast_run
-from initlab.forecasting.report import report
+from initlab.forecasting.terminal import report
 from initlab.run import train
 from initlab.runs import open_run
 from initlab.shipped import CONFIGS

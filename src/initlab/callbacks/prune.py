@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import lightning as L
 
 from initlab.console import CONSOLE
-from initlab.runs.atomic import whole_file
+from initlab.runs.atomic import write_json
 from initlab.sweeps.trial import current_trial
 
 
@@ -29,6 +28,5 @@ class PruneTrial(L.Callback):
         if trial.should_prune():
             trainer.should_stop = True
             epochs = trainer.current_epoch + 1
-            with whole_file(Path(self.run_dir) / "pruned.json") as file:
-                file.write(json.dumps({"epochs": epochs}).encode() + b"\n")
+            write_json(Path(self.run_dir) / "pruned.json", {"epochs": epochs}, indent=None)
             CONSOLE.print(f"pruned after epoch {epochs}: other trials were better by then", highlight=False)

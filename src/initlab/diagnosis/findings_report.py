@@ -15,7 +15,7 @@ from initlab.diagnosis.findings import find
 from initlab.diagnosis.outline import outline_of
 from initlab.diagnosis.prediction import read_prediction
 from initlab.monitor.observer import Observer, Recording, Row
-from initlab.runs.atomic import whole_file
+from initlab.runs.atomic import write_json
 
 if TYPE_CHECKING:
     import lightning as L
@@ -99,8 +99,7 @@ class FindingsReport(Observer):
                 raise FileExistsError(f"{path} was written by another program")
             everything = self._found | now
             records = [f.record() | {"at_the_end": key in now if over else None} for key, f in everything.items()]
-            with whole_file(path) as file:
-                file.write(json.dumps(records, indent=2).encode() + b"\n")
+            write_json(path, records)
 
 
 def _are_findings(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from initlab.evaluation.classification import Classified, confusion_matrix, most
 from initlab.evaluation.regression import parameters_against_truth, spread
 from initlab.models import Module
 from initlab.models.sums import Sums
-from initlab.runs.atomic import whole_file
+from initlab.runs.atomic import write_json
 from initlab.runs.open_run import Run
 from initlab.runs.reading import check_folder
 
@@ -58,8 +57,7 @@ def evaluate(run: Run) -> dict[str, Any]:
         found["metrics"] |= spread(y, y_hat)
         found["parameters"] = parameters_against_truth(model, data)
         _draw_numbers(folder, title, found, y, y_hat)
-    with whole_file(folder / "metrics.json") as file:
-        file.write((json.dumps(found, indent=2) + "\n").encode())
+    write_json(folder / "metrics.json", found)
     return found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 @contextmanager
@@ -34,6 +36,20 @@ def whole_file(path: str | Path, *, new: bool = False) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: str | Path, content: Any, indent: int | None = 2) -> None:
+    """A whole JSON file; nan and inf, which JSON does not know, are null."""
+    with whole_file(path) as file:
+        file.write((json.dumps(_finite(content), indent=indent, allow_nan=False) + "\n").encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _rename_to_new(part: Path, path: Path) -> None:

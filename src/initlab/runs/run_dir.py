@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import os
 import platform
 import secrets
@@ -17,7 +15,7 @@ from typing import Any, cast
 
 from initlab.errors import UserError
 from initlab.latest import point_latest_to
-from initlab.runs.atomic import whole_file
+from initlab.runs.atomic import whole_file, write_json
 from initlab.runs.config_file import FILE
 from initlab.runs.event_files import put_in_order
 from initlab.runs.growing_files import cut_back
@@ -79,7 +77,7 @@ class RunDir:
         if diff:
             with whole_file(self.path / "uncommitted.diff") as file:
                 file.write(diff.encode("utf-8", "replace"))
-        self._write_json("environment.json", {RUN_ID: new_id()} | _environment() | {"git": git})
+        write_json(self.path / "environment.json", {RUN_ID: new_id()} | _environment() | {"git": git})
         point_latest_to(self.path)
 
     def resume(
@@ -110,7 +108,7 @@ class RunDir:
         changed = {name: now[name] for name in now if now[name] != begun[name] or name in ("started", "command")}
         before = environment.get("resumed", [])
         resumed = [*(before if isinstance(before, list) else []), {"step": step} | changed]
-        self._write_json("environment.json", (environment or {RUN_ID: run_id} | now) | {"resumed": resumed})
+        write_json(self.path / "environment.json", (environment or {RUN_ID: run_id} | now) | {"resumed": resumed})
         point_latest_to(self.path)
 
     def check(self) -> None:
@@ -166,23 +164,12 @@ class RunDir:
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Say how the run ended."""
-        self._write_json("summary.json", summary)
-
-    def _write_json(self, name: str, content: dict[str, Any]) -> None:
-        with whole_file(self.path / name) as file:
-            file.write((json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n").encode())
+        write_json(self.path / "summary.json", summary)
 
 
 def new_id() -> str:
     """For a run; not of the random numbers that it trains by."""
     return secrets.token_hex(8)
-
-
-def _without_nan(value: Any) -> Any:
-    """nan and inf, which JSON does not know, as null."""
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _environment() -> dict[str, Any]:

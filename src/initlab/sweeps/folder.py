@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from collections.abc import Iterable, Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 from initlab.errors import UserError
 from initlab.latest import point_latest_to
-from initlab.runs.atomic import whole_file
+from initlab.runs.atomic import write_json
 from initlab.runs.locks import hold
 from initlab.sweeps.job_folder import check_own
 from initlab.sweeps.record import NAME, Job, check_folders, read_record
@@ -94,9 +93,7 @@ class SweepFolder:
         self.write()
 
     def write(self) -> None:
-        with whole_file(self.path / NAME) as file:
-            content = {**self.about, "jobs": [asdict(job) for job in self.jobs]}
-            file.write((json.dumps(content, indent=2) + "\n").encode())
+        write_json(self.path / NAME, {**self.about, "jobs": [asdict(job) for job in self.jobs]})
         point_latest_to(self.path)
 
     def mark(self, job: Job) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import os
 import traceback
@@ -16,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
 from initlab.runs import Run
-from initlab.runs.atomic import whole_file
+from initlab.runs.atomic import write_json
 from initlab.runs.config_file import read_config
 from initlab.runs.locks import hold
 from initlab.runs.reader import number
@@ -75,8 +74,7 @@ def record_failure(folder: Path, sentence: str, trace: str = "") -> None:
     for handler in logging.getLogger().handlers:  # the job's run.log, not the terminal
         if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder.absolute():
             handler.handle(log)
-    with whole_file(folder / "failed.json") as file:
-        file.write((json.dumps({"error": sentence, "traceback": trace}, indent=2) + "\n").encode())
+    write_json(folder / "failed.json", {"error": sentence, "traceback": trace})
 
 
 def _mark(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.errors import UserError
-from initlab.runs.atomic import whole_file
+from initlab.runs.atomic import write_json
 from initlab.runs.reader import Reader
 
 NAME = "job.json"
@@ -33,8 +32,7 @@ def check_own(folder: Path, mark: Mapping[str, Any]) -> None:
 def make(folder: Path, mark: Mapping[str, Any]) -> None:
     """Make the folder, if it is not there, and say whose it is."""
     folder.mkdir(exist_ok=True)
-    with whole_file(folder / NAME) as file:
-        file.write((json.dumps(dict(mark)) + "\n").encode())
+    write_json(folder / NAME, dict(mark), indent=None)
 
 
 def set_aside(folder: Path) -> Path:

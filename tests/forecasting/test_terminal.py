@@ -15,7 +15,7 @@ from initlab.config import check_config
 from initlab.errors import UserError
 from initlab.forecasting.from_config import forecast_run
 from initlab.forecasting.in_run import forecast_before
-from initlab.forecasting.report import report
+from initlab.forecasting.terminal import report
 from initlab.models import MLP
 from initlab.report.captions import forecast_line
 from initlab.runs import Run
