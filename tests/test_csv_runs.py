@@ -133,7 +133,7 @@ def test_the_forecast_of_truth_tables(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_names_are_checked_without_anything_heavy(houses: Path) -> None:
     script = (
-        "import sys; from initlab.config import compose; "
+        "import sys; from initlab import compose; "
         f"compose('data=csv', 'model=linear', 'data.path={houses}', 'data.target=Price', run_dir='x'); "
         "print(sys.modules.keys() & {'torch', 'pandas', 'numpy'})"
     )
