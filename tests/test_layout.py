@@ -38,5 +38,5 @@ def test_imports_point_down() -> None:
 
 
 def test_every_package_is_drawn() -> None:
-    found = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__init__"}
-    assert found - {"__pycache__"} == drawn().keys()
+    found = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")}
+    assert found - {"__init__"} == drawn().keys()
