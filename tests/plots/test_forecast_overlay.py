@@ -26,7 +26,7 @@ def layer(name: str, std: float | None = 1.0, width: float = 1.2) -> PredictedLa
     return PredictedLayer(name, std, low, high, 1.0, 0.8, 1.25)
 
 
-FORETOLD = [layer(f"layers.{i}") for i in range(3)]
+PREDICTED = [layer(f"layers.{i}") for i in range(3)]
 
 
 def test_a_forecast_is_read_back(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_without_a_forecast_there_is_nothing(tmp_path: Path, content: str | None
 @pytest.mark.parametrize(("std", "found"), [(1.0, False), (1.3, False), (1.5, True), (0.6, True)])
 def test_a_start_beyond_four_sigma_is_a_finding(std: float, found: bool) -> None:
     """The band 1/1.2 to 1.2 is two sigma, so 1.44 is four."""
-    seen = find(history(mlp(3, std=lambda i: std if i == 1 else 1.0)), OUTLINE, predicted=FORETOLD)
+    seen = find(history(mlp(3, std=lambda i: std if i == 1 else 1.0)), OUTLINE, predicted=PREDICTED)
     assert [f.kind for f in seen] == (["unforeseen signal"] if found else [])
     if found:
         assert seen[0].layers == ("layers.1",)
@@ -57,14 +57,14 @@ def test_a_start_beyond_four_sigma_is_a_finding(std: float, found: bool) -> None
 
 def test_what_training_does_later_is_no_unforeseen_signal() -> None:
     values = mlp(3, std=lambda i: lambda step: 1.0 if step == 0 else 9.0)
-    assert "unforeseen signal" not in {f.kind for f in find(history(values), OUTLINE, predicted=FORETOLD)}
+    assert "unforeseen signal" not in {f.kind for f in find(history(values), OUTLINE, predicted=PREDICTED)}
 
 
 def _later(value: float, frm: int = 20) -> list[str]:
     """Kinds of findings of a net whose middle layer goes to `value` at that step and stays."""
     values = mlp(3, std=lambda i: lambda step: value if i == 1 and step >= frm else 1.0)
     return [
-        f.sentence for f in find(history(values, range(50)), OUTLINE, predicted=FORETOLD) if f.kind == "left its band"
+        f.sentence for f in find(history(values, range(50)), OUTLINE, predicted=PREDICTED) if f.kind == "left its band"
     ]
 
 
@@ -83,25 +83,25 @@ def test_a_layer_far_beyond_its_band_is_a_finding_with_its_step(value: float) ->
 
 
 def test_a_small_signal_may_grow_to_one() -> None:
-    small = [replace(f, std=1e-4, low=0.9e-4, high=1.1e-4) for f in FORETOLD]
+    small = [replace(f, std=1e-4, low=0.9e-4, high=1.1e-4) for f in PREDICTED]
     grown = mlp(3, std=lambda i: lambda step: 1e-4 if step < 20 else 5.0)
     assert "left its band" not in {f.kind for f in find(history(grown, range(50)), OUTLINE, predicted=small)}
 
 
 def test_the_output_may_go_where_it_likes() -> None:
     values = mlp(3, std=lambda i: lambda step: 50.0 if i == 2 and step > 5 else 1.0)
-    assert find(history(values, range(50)), OUTLINE, predicted=FORETOLD) == []
+    assert find(history(values, range(50)), OUTLINE, predicted=PREDICTED) == []
 
 
 def test_the_picture_shows_line_band_and_dots() -> None:
     made = history(mlp(3, std=lambda i: 1.1 + i, grad_std=lambda i: 2.0**i))
-    figure = forecast_figure(made, FORETOLD)
+    figure = forecast_figure(made, PREDICTED)
     forward, backward = figure.axes
     dots = {ax: next(line for line in ax.get_lines() if line.get_marker() == "o").get_ydata() for ax in figure.axes}
     np.testing.assert_allclose(dots[forward], [1.1, 2.1, 3.1])
     np.testing.assert_allclose(dots[backward], [0.5, 1.0])  # over that of the last hidden layer
     assert forward.get_yscale() == "log"
-    dead = [replace(f, std=0.0, low=0.0, high=0.0, grad=None, grad_low=None, grad_high=None) for f in FORETOLD]
-    for predicted in (FORETOLD, dead, [layer("layers.0", None), *FORETOLD[1:]]):
+    dead = [replace(f, std=0.0, low=0.0, high=0.0, grad=None, grad_low=None, grad_high=None) for f in PREDICTED]
+    for predicted in (PREDICTED, dead, [layer("layers.0", None), *PREDICTED[1:]]):
         assert pixels(partial(forecast_figure, made, predicted)).std() > 0
     assert math.isfinite(float(dots[forward][0]))

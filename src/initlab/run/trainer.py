@@ -8,6 +8,7 @@ from typing import Any, cast
 import lightning as L
 import torch
 from hydra.utils import get_object
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -35,9 +36,8 @@ def build_callbacks(
     callbacks = [ExactSteps(cfg.seed), StopAgain(further), EpochRows(), *own]
     for name, node in cfg.callbacks.items():
         if node:
-            kind = get_object(node._target_)
-            page = isinstance(kind, type) and issubclass(kind, TensorBoardPage)
-            callbacks.append(build(cfg, f"callbacks.{name}", **({"hparams": hyper_parameters(cfg)} if page else {})))
+            more = {"hparams": hyper_parameters(cfg)} if _makes(node, TensorBoardPage) else {}
+            callbacks.append(build(cfg, f"callbacks.{name}", **more))
     _check_monitors(cfg, model, callbacks)
     return callbacks
 
@@ -75,7 +75,13 @@ def build_trainer(
 
 def _purge(node: DictConfig, step: int | None) -> dict[str, int]:
     """A TensorBoard that is open forgets what it has shown of later steps; the files no longer hold them."""
-    return {"purge_step": step + 1} if step is not None and node._target_.endswith("TensorBoardLogger") else {}
+    return {"purge_step": step + 1} if step is not None and _makes(node, TensorBoardLogger) else {}
+
+
+def _makes(node: DictConfig, base: type) -> bool:
+    """Whether a part of the config is an object of this class, or of one that derives from it."""
+    kind = get_object(node._target_)
+    return isinstance(kind, type) and issubclass(kind, base)
 
 
 def _several_updates(cfg: DictConfig, model: L.LightningModule, data: L.LightningDataModule) -> SeveralUpdates | None:
