@@ -1,0 +1,38 @@
+"""The trainer of a run, before it trains."""
+
+from pathlib import Path
+
+import lightning as L
+import pytest
+from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from initlab import compose
+from initlab.callbacks import TensorBoardPage
+from initlab.run.claim import Claim
+from initlab.run.trainer import build_callbacks, build_trainer
+from initlab.runs import RunDir
+
+
+class OwnLogger(TensorBoardLogger):
+    """As a user may derive one."""
+
+
+@pytest.mark.parametrize("kind", [TensorBoardLogger, OwnLogger])
+def test_a_tensorboard_of_a_resumed_run_forgets_later_steps(tmp_path: Path, kind: type) -> None:
+    cfg = compose("model=linear", "data=synthetic_regression", "trainer=cpu", run_dir=tmp_path)
+    cfg.logger.tensorboard._target_ = f"{kind.__module__}.{kind.__qualname__}"
+    model, data, claim = L.LightningModule(), L.LightningDataModule(), Claim(cfg, RunDir(tmp_path), {"global_step": 7})
+    trainer = build_trainer(cfg, model, data, [], claim)
+    (logger,) = (logger for logger in trainer.loggers if isinstance(logger, kind))
+    logger.experiment.close()  # type: ignore[attr-defined]
+    (file,) = Path(logger.log_dir).glob("events*")  # type: ignore[arg-type]
+    assert [event.step for event in EventFileLoader(str(file)).Load() if event.HasField("session_log")] == [8]
+
+
+def test_the_page_gets_the_hyper_parameters(tmp_path: Path) -> None:
+    cfg = compose("model=linear", "data=synthetic_regression", "lr=0.25", run_dir=tmp_path)
+    callbacks = build_callbacks(cfg, L.LightningModule(), [], further=False)
+    (page,) = (callback for callback in callbacks if isinstance(callback, TensorBoardPage))
+    assert page.hparams is not None
+    assert page.hparams["lr"] == 0.25
