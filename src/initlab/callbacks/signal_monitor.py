@@ -15,9 +15,9 @@ from initlab.callbacks.default_observers import default_observers
 from initlab.checks.rules import QUANTITIES, check
 from initlab.console import CONSOLE
 from initlab.errors import UserError
-from initlab.monitor.budget import Cadence
+from initlab.monitor.budget import FIRST_STEPS, Cadence
 from initlab.monitor.guard import Guard
-from initlab.monitor.history import DENSE_STEPS, History
+from initlab.monitor.history import History
 from initlab.monitor.observer import Observer
 from initlab.monitor.recorder import Recorder
 from initlab.monitor.rows_out import RowsOut
@@ -71,13 +71,15 @@ class SignalMonitor(L.Callback):
 
     Args:
         every_n_steps: how often all of it is recorded.
-        dense_steps: before this step mean and std are recorded at every step and all of it at every 10th.
+        dense_steps: before this step mean and std are recorded at every step. After it all of it at every 10th, from
+            step 100 on at every 100th and so on, until every_n_steps is reached; 0: every_n_steps alone.
         layers: which: a name, type, glob or regular expression, or several; None: every layer. See `choose_layers`.
         quantities: which of the above, and "histogram"; None: all.
         max_overhead: the share of the training time that samples may take after the dense steps, such as 0.02; the
             monitor doubles its stride until they do, so which steps have rows depends on the machine. None: never.
         stop_on_nonfinite: end the run with a `UserError` that names the first layer with nan or inf and the step. Looks
             at mean and std of every step for that (about 3 % of a step) and waits for the device after each.
+        pictures: draw them in TensorBoard, at the end above all: 0.3 s. A job of a sweep draws none; its page does.
         table: print the layers' figures in the terminal at the start and at the end.
         observers: who looks at the rows, see `Observer`; None: findings in words, pictures in TensorBoard, the table.
         folder: where the files go instead.
@@ -90,11 +92,12 @@ class SignalMonitor(L.Callback):
         self,
         every_n_steps: int = 100,
         *,
-        dense_steps: int = DENSE_STEPS,
+        dense_steps: int = FIRST_STEPS,
         layers: str | Sequence[str] | None = None,
         quantities: Sequence[str] | None = None,
         max_overhead: float | None = None,
         stop_on_nonfinite: bool = False,
+        pictures: bool = True,
         table: bool = False,
         observers: Sequence[Observer] | None = None,
         folder: str | Path | None = None,
@@ -103,7 +106,7 @@ class SignalMonitor(L.Callback):
             check(f"{self.key}.{name}", str(value) if isinstance(value, Path) else value)  # those without a rule pass
         self.every_n_steps, self.dense_steps, self.max_overhead = every_n_steps, dense_steps, max_overhead
         self.layers, self.stop_on_nonfinite = layers, stop_on_nonfinite
-        self.observers = list(default_observers(table=table) if observers is None else observers)
+        self.observers = list(default_observers(pictures=pictures, table=table) if observers is None else observers)
         for observer in self.observers:
             if not isinstance(observer, Observer):
                 raise UserError(f"observers: {type(observer).__name__} must derive from initlab.monitor.Observer")

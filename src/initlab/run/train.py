@@ -63,7 +63,7 @@ def _train(
         network = build_network(cfg, data)
         claim = claim_folder(cfg)
         at_the_end.callback(claim.release)
-        callbacks = build_callbacks(cfg, network.model, callbacks, claim.further)
+        callbacks = build_callbacks(cfg, network.model, callbacks, claim)
         trainer = build_trainer(cfg, network.model, data, [*callbacks, stopping], claim)
         start.trains(trainer, claim.step)
         claim.check(trainer, network.model)
