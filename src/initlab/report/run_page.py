@@ -43,7 +43,7 @@ def run_page(run: Run) -> str:
         blame=blame(run.findings),
         facts=_facts(run),
         findings=[_finding(item) for item in run.findings],
-        watched=not run.signal.empty and run.finished and not run.findings and how.word == "trained",
+        watched=bool(run.recorded) and run.finished and not run.findings and how.word == "trained",
         has_epochs=bool(data["epochs"].get("epoch")),
         has_losses=bool(data["loss"]["steps"]),
         has_signal=bool(data["pictures"]),
@@ -62,8 +62,8 @@ def run_page(run: Run) -> str:
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     facts = [(name, f"{run.last[name]:.4f}") for name in FACTS if math.isfinite(run.last.get(name, math.nan))]
-    if len(run.metrics):
-        facts.append(("epochs", f"{int(run.metrics['epoch'].max()) + 1}"))
+    if run.epochs["epoch"]:
+        facts.append(("epochs", f"{max(run.epochs['epoch']) + 1:.0f}"))
     if run.summary is not None:
         facts.append(("time", captions.duration(number(run.summary.get("seconds")))))
     return facts

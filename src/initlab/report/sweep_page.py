@@ -59,7 +59,7 @@ def sweep_page(sweep: Summary) -> str:
         columns=columns(sweep),
         rows=table(sweep),
         has_axes=any(len(sweep.axes[axis]) > 1 for axis in axes),
-        has_curves=any(len(run.metrics) for _, run, _ in members),
+        has_curves=any(run.epochs["epoch"] for _, run, _ in members),
         has_signal=bool(pictures),
         colour_words=", dashes are ".join([last_word(axis) for axis in axes][:2]) or "the same",
         captions=captions.CAPTIONS,
@@ -117,7 +117,7 @@ def _pictures(rows: list[Row], blob: figures.Blob) -> tuple[dict[Path, Any], str
     first run of each combination, then of the second, as long as there is room."""
     most = max((len(row.members) for row in rows), default=0)
     order = [run for turn in range(most) for row in rows for _, run, _ in row.members[turn : turn + 1]]
-    able = [run for run in order if not run.signal.empty]
+    able = [run for run in order if run.recorded]
     later = LATER_POINTS
     while later > 10 and sum(figures.weight_of_pictures(run, later) for run in able) > MOST_FIGURES:
         later //= 2
