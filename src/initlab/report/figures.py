@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from initlab.diagnosis.outline import BOUNDED
+from initlab.limits import kind_of, limits_of
 from initlab.runs import Run
 from initlab.runs.reader import number
 
@@ -157,6 +159,13 @@ def histograms(run: Run, blob: Blob, later: int, most: int) -> dict[str, Any]:
     }
 
 
+def guessing_lines(run: Run) -> dict[str, float]:
+    """Loss and accuracy of guessing among the classes, as many as the network has outputs; empty without classes."""
+    widths = run.forecast.get("widths")
+    classes = widths[-1] if isinstance(widths, list) and widths and isinstance(widths[-1], int) else 0
+    return {"loss": math.log(classes), "acc": 1 / classes} if classes > 1 and "train/acc" in run.epochs else {}
+
+
 def forecast(run: Run) -> dict[str, Any]:
     """Prediction, band and what was measured at the first step, by layer; empty without a forecast or a signal.
 
@@ -172,7 +181,10 @@ def forecast(run: Run) -> dict[str, Any]:
     last = grads.get(str(before_last[-1].get("name")), 0.0) if before_last else 0.0
     if last > 0:
         measured = {name: value / last for name, value in grads.items()}
-        panels["grad"] = _panel(before_last, ("grad", "grad_low", "grad_high"), measured)
+        kind = kind_of(str(run.forecast.get("optimizer", "sgd")))
+        low, high = limits_of(kind, str(run.forecast.get("activation")) in BOUNDED)
+        zone = {"zone": [10**low, 10**high], "kind": {"sgd": "SGD", "adam": "Adam"}[kind]}
+        panels["grad"] = _panel(before_last, ("grad", "grad_low", "grad_high"), measured) | zone
     return panels
 
 
