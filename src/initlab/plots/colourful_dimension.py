@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_PANELS = 120  # of more layers only every second, third, ... is shown, and the title says so
 HEIGHT, WIDTH = 96, 144  # pixels of a panel; the histograms have 64 bins, and their range changes from step to step
 MARGIN, GAP, HEAD, DPI = 14, (14, 24), 84, 110  # pixels; gap across and down
-ALMOST_ALL = 95  # percentile over steps and layers of how far the values reach: one wild step squeezes no other
+ALMOST_ALL = 95  # percentile over the run of how far the values of a layer reach: one wild step squeezes no other
 GAIN = 1000.0  # brightness is log(1 + GAIN share of the entries in a pixel): one entry in a thousand is still seen
 CAPTION = (
     "A panel a layer: steps across (log scale), values of its output upwards, bright where many lie.\n"
@@ -55,7 +55,7 @@ def colourful_dimension(history: Histograms) -> Figure:
     ax.set_axis_off()
     canvas = np.full((height, width, 3), 255, np.uint8)
     points = 72 / DPI
-    ends = reach(history, layers)
+    ends = reach(*map(history.histograms, layers))
     for i, layer in enumerate(layers):
         x, y = MARGIN + i % columns * (WIDTH + GAP[0]), HEAD + GAP[1] + i // columns * (HEIGHT + GAP[1])
         low, high, steps, shares = panel(history.histograms(layer), ends)
@@ -73,11 +73,11 @@ def colourful_dimension(history: Histograms) -> Figure:
     return figure
 
 
-def reach(history: Histograms, layers: Sequence[str]) -> tuple[float, float]:
-    """From where to where the values of all these layers lie, but for a few wild histograms."""
-    every = [histogram for layer in layers for histogram in history.histograms(layer)]
-    lows, highs = (np.array([getattr(h, end) for h in every] or [0.0]) for end in ("low", "high"))
-    low, high = float(-np.percentile(-lows, ALMOST_ALL)), float(np.percentile(highs, ALMOST_ALL))
+def reach(*layers: Sequence[Histogram]) -> tuple[float, float]:
+    """From where to where the values of all layers lie, but for a few wild steps of each."""
+    lows = [-np.percentile([-h.low for h in histograms], ALMOST_ALL) for histograms in layers]
+    highs = [np.percentile([h.high for h in histograms], ALMOST_ALL) for histograms in layers]
+    low, high = float(min(lows, default=0.0)), float(max(highs, default=0.0))
     if not high > low:
         low, high = low - max(abs(low) * 0.5, 1e-12), low + max(abs(low) * 0.5, 1e-12)
     return low, high

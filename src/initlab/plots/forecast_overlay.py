@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TAG = "forecast/step 0"
+TAG = "whole net/forecast and measurement at step 0"
 WAIT = 30.0  # seconds; a shorter run gets the picture at its end, when the others have loaded matplotlib
 SPAN = 2.0  # decades at least: less is noise, and should look flat
 

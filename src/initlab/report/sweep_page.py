@@ -173,11 +173,12 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
         return "None of the runs trained.", "flat", because
     because[:0] = conclusions(sweep)
     spread = f" ± {best.score.std:.2g}" if best.score.n > 1 else ""
+    name, value = row_label(sweep, best) or "all", f"{best.score.mean:.4g}{spread}"
     if decided(sweep) or len(rows) == 1:
-        word = "Best"
+        says = f"Best: {name}, with {sweep.score_words} {value}."
     else:
-        word = f"{'Highest' if sweep.mode == 'max' else 'Lowest'}, which is not yet best"
-    says = f"{word}: {row_label(sweep, best) or 'all'}, with {sweep.score_words} {best.score.mean:.4g}{spread}."
+        first = "Highest" if sweep.mode == "max" else "Lowest"
+        says = f"{first} {sweep.score_words}: {name}, {value}. Not decided: whether it is the best."
     return says, "trained" if counted["trained"] == len(sweep.members) else "mixed", because
 
 
@@ -212,9 +213,9 @@ def _one_epoch(members: list[Member]) -> bool:
 def _facts(sweep: Summary) -> list[tuple[str, str]]:
     states = Counter(run.state for _, run, _ in sweep.members)
     best = shown_metrics(sweep.rows[0]) if sweep.rows else {}
-    facts = [(f"{name}, of the best", captions.metric(it.mean)) for name, it in best.items() if math.isfinite(it.mean)][
-        :2
-    ]
+    facts = [
+        (f"{name}, of the first", captions.metric(it.mean)) for name, it in best.items() if math.isfinite(it.mean)
+    ][:2]
     facts += [(name, str(states[name])) for name in ("finished", "failed", "unfinished", "not begun") if states[name]]
     seconds = [number(run.summary.get("seconds")) for _, run, _ in sweep.members if run.summary is not None]
     return [*facts, ("time of all runs", captions.duration(sum(seconds)))] if seconds else facts

@@ -55,7 +55,7 @@ def columns(sweep: Summary) -> list[dict[str, Any]]:
     names = [last_word(axis) for axis in shown_axes(sweep)] or ["run"]
     figures = [sweep.monitor, *_metrics(sweep), *(["to the best"] if sweep.compared else []), "n"]
     by = {sweep.monitor: "descending" if sweep.mode == "max" else "ascending"}
-    heads = [*((name, "") for name in names), ("verdict", "verdict"), *((name, "figure") for name in figures)]
+    heads = [*((name, "") for name in names), ("verdict", "outcome"), *((name, "figure") for name in figures)]
     heads.append(("findings", ""))
     return [
         {
@@ -125,7 +125,7 @@ def _outcomes(row: Row) -> dict[str, Any]:
     for word in [word for word in OUTCOMES if row.outcomes[word]]:
         parts += [("", ", ")] if parts else []
         parts.append((word.replace(" ", "-"), OUTCOMES[word] + (f" {row.outcomes[word]}" if several else "")))
-    return _cell("", kind="name verdict") | {"sort": parts[0][1] if parts else "", "parts": parts}
+    return _cell("", kind="name outcome") | {"sort": parts[0][1] if parts else "", "parts": parts}
 
 
 def _findings(row: Row) -> str:

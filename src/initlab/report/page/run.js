@@ -117,8 +117,8 @@ function valuePictures(room, packed, blob) {
     return all.filter((_, i) => i % every === 0);
   };
   const reach = indices => {
-    const ends = packed.entries.filter(e => indices.includes(e[1])).flatMap(e => [Math.abs(e[3]), Math.abs(e[4])]);
-    return 1.04 * (percentile(ends, 0.95) || 1);
+    const ends = indices.map(i => percentile(packed.entries.filter(e => e[1] === i).map(e => Math.max(Math.abs(e[3]), Math.abs(e[4]))), 0.95) ?? 0);
+    return 1.04 * (Math.max(...ends) || 1);
   };
   const redrawRidges = () => {
     const indices = chosen(), limit = own ? 4.5 : reach(indices);
