@@ -387,10 +387,20 @@ def test_tensorboard_says_what_the_csv_says(fit: Callable[..., Any], tmp_path: P
         "update_ratio": "parameters",
     }
     for (step, layer, quantity), value in rows.items():
-        name = f"{groups.get(quantity, 'activations')}/{layer}/{quantity}" if layer != "loss" else "signal/loss"
+        log = quantity in ("std", "grad_std", "update_ratio")
+        name = f"watched/{groups.get(quantity, 'activations')}/{layer}/{'log10 ' * log}{quantity}"
+        name = "watched/loss of each batch" if layer == "loss" else name
         assert name == tag({"step": step, "layer": layer, "quantity": quantity, "value": value})
+        if quantity == "dead" and value == 0:  # drawn from the first dead unit on
+            continue
         seen = {event.step: event.value for event in events.Scalars(name)}
-        assert seen[step] == pytest.approx(value, rel=1e-6)
+        assert seen[step] == pytest.approx(math.log10(value) if log else value, rel=1e-5, abs=1e-6)
+    charts = events.Tags()["scalars"]
+    never = {layer for _, layer, quantity in rows if quantity == "dead"} - {
+        layer for (_, layer, quantity), value in rows.items() if quantity == "dead" and value > 0
+    }
+    assert never
+    assert not [name for name in charts if name.endswith("/dead") and name.split("/")[2] in never]
 
 
 def test_observers_see_every_row_once_and_the_end(fit: Callable[..., Any], tmp_path: Path) -> None:

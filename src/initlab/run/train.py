@@ -15,8 +15,10 @@ from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
 from initlab.console import CONSOLE
+from initlab.errors import UserError
 from initlab.forecasting.in_run import forecast_before
 from initlab.process.settings import prepare_process, process_left_as_it_was
+from initlab.report import write_report
 from initlab.run import lines
 from initlab.run.claim import Claim, claim_folder
 from initlab.run.network import Network, build_network
@@ -44,7 +46,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
     """
     try:
         with process_left_as_it_was(), contextlib.ExitStack() as at_the_end:
-            return _train(cfg, callbacks, Stopping(kill_at_second=command_line), at_the_end)
+            return _train(cfg, callbacks, Stopping(kill_at_second=command_line), at_the_end, command_line)
     except Stopped as stopped:
         if command_line or stopped.number != signal.SIGINT:
             raise
@@ -52,7 +54,11 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
 
 
 def _train(
-    cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping, at_the_end: contextlib.ExitStack
+    cfg: DictConfig,
+    callbacks: Sequence[L.Callback],
+    stopping: Stopping,
+    at_the_end: contextlib.ExitStack,
+    command_line: bool,
 ) -> Result:
     started = time.perf_counter()
     with Starting(cfg) as start, stopping:
@@ -87,10 +93,16 @@ def _train(
             if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
                 raise SystemExit(0) from None
             raise
+        except UserError:  # an observer ended it, of a signal that is not finite say
+            if command_line and start.over and trainer.is_global_zero:
+                _write_page(claim)
+            raise
 
     seconds = time.perf_counter() - started + claim.seconds
     if trainer.is_global_zero:
         _write_summary(cfg, claim, result, ended, seconds)
+        if command_line:
+            _write_page(claim)
     lines.show_result(result, seconds)
     return result
 
@@ -142,6 +154,16 @@ def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending,
             "seconds": round(seconds, 2),
         }
     )
+
+
+def _write_page(claim: Claim) -> None:
+    """report.html, in about 0.1 s; of a job of a sweep on demand. A page that fails is no reason for a run to fail."""
+    if (claim.folder.path.parent / "sweep.json").exists():
+        return
+    try:
+        write_report(claim.folder.path)
+    except Exception as error:
+        CONSOLE.print(f"report.html was not written: {error}", highlight=False, markup=False, soft_wrap=True)
 
 
 def latest_metrics(model: L.LightningModule, trainer: L.Trainer) -> dict[str, float]:

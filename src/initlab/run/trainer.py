@@ -122,12 +122,13 @@ def _of_a_user(kind: type) -> bool:
 
 
 def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
-    """Flat names and plain values for the HParams tab, which sorts by name and shows five: init, lr, model, optimizer,
-    seed; then the details, `with/init.sigma`."""
+    """Flat names and plain values for the HParams tab, which sorts by name and shows the first five: activation, depth,
+    init, lr, model, as far as there are such; then the others and the details, `with/init.sigma`."""
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
     chosen = {name: plain[group]["_target_"].rsplit(".", 1)[-1] for name, group in SHOWN.items() if plain[group]}
     chosen |= {"lr": plain["lr"], "seed": plain["seed"], "with/max_epochs": plain["trainer"]["max_epochs"]}
+    chosen |= {key: plain["model"][key] for key in ("activation", "depth") if plain["model"].get(key) is not None}
     for group in SHOWN.values():
         for name, value in (plain[group] or {}).items():
             if name not in ("_target_", "_partial_", "task", "seed", "root", "lr") and value is not None:

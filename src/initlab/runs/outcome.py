@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,15 +70,16 @@ def losses(run: Run) -> tuple[float, str, float, str]:
     """The training loss at the start and at the end, each with when that was; nan where there is none."""
     start = end = math.nan
     since, until = "", ""
-    rows = run.series("loss", "loss")
-    if len(rows):
-        start, since = float(rows["value"].iloc[0]), f"step {int(rows['step'].iloc[0]):,}"
-        end, until = float(rows["value"].iloc[-4:].median(skipna=False)), f"step {int(rows['step'].iloc[-1]):,}"
-    if "train/loss" in run.metrics and len(run.metrics):
-        epochs, values = run.metrics["epoch"], run.metrics["train/loss"]
-        if not since and len(run.metrics) > 1:
-            start, since = float(values.iloc[0]), f"epoch {int(epochs.iloc[0]) + 1}"
-        end, until = float(values.iloc[-1]), f"epoch {int(epochs.iloc[-1]) + 1}"
+    rows = sorted(run.recorded.get("loss", {}).get("loss", {}).items())
+    if rows:
+        (first, start), (last, _) = rows[0], rows[-1]
+        end = math.nan if any(math.isnan(v) for _, v in rows[-4:]) else statistics.median(v for _, v in rows[-4:])
+        since, until = f"step {first:,}", f"step {last:,}"
+    epochs = sorted(run.curves.get("train/loss", {}).items())
+    if epochs:
+        if not since and len(epochs) > 1:
+            start, since = epochs[0][1], f"epoch {epochs[0][0] + 1}"
+        end, until = epochs[-1][1], f"epoch {epochs[-1][0] + 1}"
     return start, since, end, until
 
 
@@ -123,8 +125,9 @@ def _how_far(run: Run) -> str:
     trainer = run.settings.get("trainer")
     asked = number(trainer.get("max_epochs")) if isinstance(trainer, dict) else math.nan
     of = f" of {asked:.0f}" if asked > 0 else ""
-    epochs = 0 if run.metrics.empty else int(run.metrics["epoch"].max()) + 1
-    steps = -1 if run.signal.empty else int(run.signal["step"].max())
+    epochs = int(max(run.epochs["epoch"], default=-1)) + 1
+    recorded = (step for layers in run.recorded.values() for steps in layers.values() for step in steps)
+    steps = max(recorded, default=-1)
     if not epochs and steps < 0:
         return "It wrote no figures: it was stopped before its first epoch ended, or still runs."
     until = f", rows up to step {steps:,}" if steps >= 0 else ""
