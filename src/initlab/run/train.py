@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+import traceback
 from collections.abc import Sequence
 
 import lightning as L
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
 
@@ -15,7 +17,9 @@ from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
 from initlab.console import CONSOLE
+from initlab.explain import explain
 from initlab.forecasting.in_run import forecast_before
+from initlab.forecasting.remedy import typed_words
 from initlab.process.settings import prepare_process, process_left_as_it_was
 from initlab.run import lines
 from initlab.run.claim import Claim, claim_folder
@@ -87,11 +91,17 @@ def _train(
             if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
                 raise SystemExit(0) from None
             raise
+        except Exception as error:
+            if start.over and trainer.is_global_zero:
+                _end_badly(claim, error)
+            raise
 
     seconds = time.perf_counter() - started + claim.seconds
     if trainer.is_global_zero:
         _write_summary(cfg, claim, result, ended, seconds)
     lines.show_result(result, seconds)
+    if trainer.is_global_zero:
+        lines.show_verdict(claim.folder.path, _compare(cfg, claim))
     return result
 
 
@@ -130,6 +140,24 @@ def _test_best(
     for logger in trainer.loggers:
         logger.finalize("success")
     return Result(metrics, score, claim.folder.path, model, data, tested_best=best is not None)
+
+
+def _end_badly(claim: Claim, error: Exception) -> None:
+    """Say in the folder and in the terminal why the run has no summary."""
+    sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+    try:
+        claim.folder.fail(sentence, traceback.format_exc())
+        lines.show_verdict(claim.folder.path)
+    except OSError:  # a full disk, which the error itself may be about
+        return
+
+
+def _compare(cfg: DictConfig, claim: Claim) -> list[str] | None:
+    """The command of a sweep around this run; None where no command made it, or an earlier one did."""
+    words = typed_words()
+    if words is None or claim.resumes:
+        return None
+    return lines.how_to_compare(words, str(HydraConfig.get().runtime.choices["init"]), cfg.lr)
 
 
 def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending, seconds: float) -> None:
