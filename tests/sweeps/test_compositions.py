@@ -77,7 +77,8 @@ def test_a_config_that_is_changed_afterwards_changes_no_other(hydra: tuple[Confi
     shared = SharedCompositions(loader)
     for seed in range(3):
         config = shared.load_sweep_config(sweep, [f"seed={seed}"])
-        assert config.seed == seed and config.lr == 0.1
+        assert config.seed == seed
+        assert config.lr == 0.1
         config.lr = 7
 
 

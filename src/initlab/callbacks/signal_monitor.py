@@ -13,7 +13,7 @@ import torch
 
 from initlab.callbacks.default_observers import default_observers
 from initlab.checks.rules import QUANTITIES, check
-from initlab.console import CONSOLE
+from initlab.console import say
 from initlab.errors import UserError
 from initlab.monitor.budget import FIRST_STEPS, Cadence
 from initlab.monitor.guard import Guard
@@ -249,7 +249,7 @@ class SignalMonitor(L.Callback):
             elif fit.wants_parameters and not fit.stepped:
                 fit.guard.note("no step of an optimiser of torch was seen, so no update of a parameter is known")
             with fit.guard("the line about its cost"):
-                CONSOLE.print(self.cost(), highlight=False)
+                say(self.cost(), style="dim")
 
     def _ask(self, observer: Observer, call: Callable[[], None]) -> None:
         """An observer in which something fails is asked no more in this fit."""
@@ -259,10 +259,10 @@ class SignalMonitor(L.Callback):
             call()
 
     def cost(self) -> str:
-        """ "monitor: 0.9 % of 61 s", and the stride if the budget widened it; within a fit."""
+        """ "watching took 0.5 s of 61 s", and the stride if the budget widened it; within a fit."""
         assert self._fit is not None
         wall, stride = time.perf_counter() - self._wall, self._fit.cadence.stride
-        words = f"monitor: {100 * self._fit.watch.seconds / wall:.1f} % of {wall:.3g} s"
+        words = f"watching took {self._fit.watch.seconds:.2g} s of {wall:.3g} s"
         if stride == self.every_n_steps:
             return words
         return f"{words} (every {stride} steps, to keep to {100 * (self.max_overhead or 0):g} %)"

@@ -27,10 +27,10 @@ class Stopwatch:
 class Cadence:
     """Which steps are looked at, and how closely.
 
-    Steps 0 to dense_steps - 1: mean and std at each. Everything at steps 0, 10, 20, ..., 100, 200, ..., 1000, ..., until
-    every_n_steps is reached; from there on at its multiples, which is all there is where dense_steps is 0. So the start,
-    where most happens, is looked at closely by few looks, and the steps are the same in every run. With a `max_overhead`
-    the multiples are those of every_n_steps * 2^k with the smallest k so far for which
+    Mean and std at each of steps 0 to dense_steps - 1. Everything at steps 0, 10, 20, ..., 100, 200, ..., 1000, ...,
+    until every_n_steps is reached; from there on at its multiples, and at these alone where dense_steps is 0. So a few
+    looks show the start closely, and they are at the same steps in every run. With a `max_overhead` the multiples are
+    those of every_n_steps * 2^k, with the smallest k so far for which
     (seconds of a sample) <= max_overhead * stride * (seconds of a step).
 
     The beginning is not subject to the budget. What is measured is time on the host; on an accelerator the
