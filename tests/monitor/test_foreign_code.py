@@ -804,7 +804,7 @@ def test_tensorboard_of_the_other_package(tmp_path: Path) -> None:
     logger.experiment.flush()
     events = EventAccumulator(str(tmp_path / "tb"))
     events.Reload()
-    read = {event.step: event.value for event in events.Scalars("activations/fc/std")}
+    read = {event.step: event.value for event in events.Scalars("watched/activations/fc/log10 std")}
     ours = {
         step: v
         for (step, layer, what), v in rows(tmp_path / "tb" / "signal.csv").items()
