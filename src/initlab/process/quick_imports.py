@@ -50,7 +50,7 @@ class _Later(ModuleType):
 
 @contextmanager
 def _signal_processing_waits() -> Iterator[None]:
-    """Lightning imports torchmetrics, and that imports all of `scipy.signal` where SciPy is installed, to add a name for
+    """Lightning imports torchmetrics, and that all of `scipy.signal` where SciPy is installed, to add a name for
     one metric of speech: 1.7 of 5.6 CPU seconds of a start. Should it ask for more one day, it gets the real one."""
     name = "scipy.signal"
     if name not in sys.modules and importlib.util.find_spec("gammatone") is None:  # the package of that metric
