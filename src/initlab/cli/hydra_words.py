@@ -77,6 +77,14 @@ def check_words(words: Sequence[str]) -> None:
             raise UserError(f"{word}: goes with --cfg, which shows the config; alone it does nothing")
     if value_of:
         raise UserError(f"{value_of}: needs a value after it")
+    alone = [
+        word
+        for word in words
+        if re.match(r"(-m|--multirun|-r|--run|--cfg|-c|--info|-i|-sc|--shell-completion)(=|$)", word)
+    ]
+    if len(alone) > 1:
+        why = "the config that it shows is of one run" if {"-m", "--multirun"} & set(alone) else "one at a time"
+        raise UserError(f"{alone[0]} and {alone[1]}: not both, {why}; leave {alone[0]} out")
     _check_place(words)
 
 
