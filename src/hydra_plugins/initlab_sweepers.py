@@ -52,6 +52,9 @@ class RecordedSweeper(Sweeper):
             raise UserError(
                 f"hydra.output_subdir={config.hydra.output_subdir}: must be null; a run writes its own config.yaml"
             )
+        with open_dict(config):  # a line a job is the sweep's; run.log has the rest
+            log = config.hydra.job_logging.root
+            log.handlers = [name for name in log.handlers if name != "console"]
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config

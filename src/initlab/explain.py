@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import omegaconf
 from hydra.errors import (
@@ -178,8 +179,8 @@ def _of_another_option(typed: str, words: Sequence[str]) -> str:
     if not first:
         return f"{typed}: not a key of the {group} that was chosen, nor of another that {group}= takes"
     if not chosen and not any(word.lstrip("+").startswith(("experiment=", "debug=")) for word in words):
-        defaults = OmegaConf.load(CONFIGS / "train.yaml").defaults
-        chosen = [str(one[group]) for one in defaults if not isinstance(one, str) and group in one]
+        defaults: Any = OmegaConf.to_container(OmegaConf.load(CONFIGS / "train.yaml"))
+        chosen = [one[group] for one in defaults["defaults"] if not isinstance(one, str) and group in one]
     which = f"{group}={chosen[-1]}" if chosen else f"the {group} that was chosen"
     others = ", ".join(name for name in having if name != first)
     example = f"{group}={first} {shlex.quote(f'{typed}={value}')} has"
@@ -188,7 +189,7 @@ def _of_another_option(typed: str, words: Sequence[str]) -> str:
 
 def _has_key(path: Path, group: str, key: str) -> bool:
     """Whether an option's file gives its group this key."""
-    node = OmegaConf.load(path)
+    node: Any = OmegaConf.load(path)
     here = node if "@package _global_" not in path.read_text() else node.get(group) or {}
     return key.split(".")[0] in here
 
