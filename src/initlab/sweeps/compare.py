@@ -78,11 +78,11 @@ def seeds_to_tell(difference: Difference, settings: int) -> int | None:
 
     n = ((z_a + z_b) std / mean)^2 + z_a^2 / 2 of a paired t-test, its second term for estimating the std (Guenther
     1981), with z_a of the two-sided share of the 5 % that a pair has, z_b of 80 %; no fewer than the sign-flip test
-    needs.
+    needs, and more than were not enough.
     """
     z = NormalDist().inv_cdf(1 - _share(settings) / 2)
     ratio = (z + NormalDist().inv_cdf(POWER)) * difference.std / abs(difference.mean or math.nan)
-    n = max(ratio**2 + z**2 / 2, seeds_to_decide(settings))
+    n = max(ratio**2 + z**2 / 2, seeds_to_decide(settings), difference.n + 1)
     return math.ceil(n) if n <= MOST_SEEDS else None
 
 
