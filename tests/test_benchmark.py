@@ -7,6 +7,7 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,19 +79,29 @@ def test_the_stopwatch_leaves_out_what_it_should(monkeypatch: pytest.MonkeyPatch
 
     now = [0.0]
     monkeypatch.setattr(stopwatch, "_now", lambda module: now[0])
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now[0])
+    trainer: Any = SimpleNamespace(global_step=0, is_last_batch=False, should_stop=False)
 
-    class Trainer:
-        num_training_batches, is_last_batch = 5, True
+    def train(clock: Any, *ends: float, whole: bool = True) -> None:
+        """A step a call, with these ends; the fit ends at 1000."""
+        trainer.should_stop, now[0] = False, 0.0
+        clock.on_train_start(trainer, None)
+        for trainer.global_step, now[0] in enumerate(ends, start=1):
+            trainer.is_last_batch = whole and trainer.global_step == len(ends)
+            clock.on_train_batch_end(trainer, None, None, None, 0)
+            if trainer.should_stop:
+                break
+        now[0] = 1000.0
+        clock.on_train_end(trainer, None)
 
     clock: Any = stopwatch.Stopwatch(skip=2)
-    clock.on_train_start(Trainer, None)
-    for batch, second in enumerate((100.0, 200.0, 201.0, 202.0, 206.0)):
-        now[0] = second
-        clock.on_train_batch_end(Trainer, None, None, None, batch)
-    now[0] = 1000.0
-    clock.on_train_end(Trainer, None)
+    train(clock, 100.0, 200.0, 201.0, 202.0, 206.0)
     assert clock.seconds_a_step == 2.0  # (206 - 200) / 3 steps
     assert clock.seconds == 1000.0
+    clock = stopwatch.Stopwatch(skip=3, enough=40.0)
+    train(clock, *[3.0 * step for step in range(1, 1000)], whole=False)
+    assert trainer.global_step == 3 + stopwatch.LEAST  # 48 seconds; 40 had passed before
+    assert clock.seconds_a_step == 3.0
 
 
 def test_the_rivals_see_every_layer_at_every_step() -> None:
