@@ -16,8 +16,8 @@ LEAST = 16  # steps of a mean
 
 
 class Stopwatch(L.Callback):
-    """`seconds` from the start of the first epoch to the end of the fit; `seconds_a_step`, the mean over the steps after
-    at least the first `skip`, up to the end of an epoch's last batch.
+    """`seconds` from the start of the first epoch to the end of the fit; `seconds_a_step`, the mean over the steps
+    after at least the first `skip`, up to the end of an epoch's last batch.
 
     enough: end the run when these steps have taken so many seconds, and are at least 16.
     file: gets a line at the end of the fit, or with `first_update` at the end of the first update, which then ends the
