@@ -4,6 +4,7 @@ annotations."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterator
@@ -148,6 +149,7 @@ def _check_value(key: str, value: Any, known: Signature, name: str) -> None:
         raise UserError(f"{key}={shown}: must be {allowed}{did_you_mean(str(value), allowed.split(', '))}")
 
 
+@functools.cache  # each job of a sweep asks for the same
 def signature_of(made: Callable[..., Any]) -> Signature | None:
     """A class of ours that hands `**more` to its bases takes theirs too. None: it cannot be looked into."""
     if not isinstance(made, type):
