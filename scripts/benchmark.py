@@ -9,8 +9,12 @@
     python scripts/benchmark.py scaling    # a step against batch size, width, depth, threads; its arithmetic alone
     python scripts/benchmark.py precision  # validation accuracy in float32, TF32 and bf16 from the same seeds;
                                            # on the CPU TF32 is emulated, --accelerator gpu has it for real
+    python scripts/benchmark.py jobs       # a job of a sweep, beyond its arithmetic; memory over --jobs 200 of them
+    python scripts/benchmark.py csv        # 100,000 rows of 21 columns to tensors; pandas.read_csv alone
+    python scripts/benchmark.py resume     # not a time: a run killed and resumed on this device, is it the same bits?
+    python scripts/benchmark.py gpu        # all that needs a GPU, in --minutes 8; --accelerator cpu rehearses it
 
-Prints a table and writes outputs/benchmarks/<name>.json, scaling a picture too.
+Prints a table and writes <name>.json in --out, scaling a picture too; gpu writes gpu.md.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import os
 import warnings
 from pathlib import Path
 
@@ -25,11 +30,13 @@ from initlab.process.freed_memory import keep_freed_memory
 from initlab.process.quick_imports import quick_imports
 
 ROOT = Path(__file__).resolve().parents[1]
+NAMES = ["train", "monitor", "data", "startup", "scaling", "precision", "jobs", "csv", "resume", "gpu"]
+OUT = os.environ.get("OUT") or str(ROOT / "outputs" / "benchmarks")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=["train", "monitor", "data", "startup", "scaling", "precision"])
+    parser.add_argument("name", choices=NAMES)
     parser.add_argument("--rounds", type=int, default=7, help="how often each contender has its turn; precision: seeds")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads, of torch and of the others")
     parser.add_argument("--epochs", type=int, default=2, help="train, precision: epochs of a turn")
@@ -38,15 +45,30 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="scaling: of each point")
     parser.add_argument("--backward", default="autograd", choices=["autograd", "manual"], help="scaling: which")
     parser.add_argument("--steps", type=int, default=200, help="monitor: steps of a turn")
-    parser.add_argument("--accelerator", default="cpu", choices=["cpu", "gpu"], help="train, monitor, precision")
+    parser.add_argument("--jobs", type=int, default=200, help="jobs: in the sweep whose memory is measured")
+    parser.add_argument("--minutes", type=float, default=8, help="gpu: of all together")
+    parser.add_argument("--accelerator", choices=["cpu", "gpu"], help="cpu unless set, but of gpu; not of all")
+    parser.add_argument("--out", default=OUT, help="folder of what is written; $OUT, else outputs/benchmarks")
     args = parser.parse_args()
-    for name in ("rounds", "threads", "epochs", "steps"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name} {getattr(args, name)}: must be a whole number of at least 1")
-    if not 0 < args.seconds < math.inf:
-        parser.error(f"--seconds {args.seconds}: must be a number above 0")
-    target = ROOT / "outputs" / "benchmarks" / f"{args.name}.json"
+    for name in ("rounds", "threads", "epochs", "steps", "jobs"):
+        if getattr(args, name) < (least := 2 if name == "jobs" else 1):
+            parser.error(f"--{name} {getattr(args, name)}: must be a whole number of at least {least}")
+    for name in ("seconds", "minutes"):
+        if not 0 < getattr(args, name) < math.inf:
+            parser.error(f"--{name} {getattr(args, name)}: must be a number above 0")
+    args.accelerator = args.accelerator or ("gpu" if args.name == "gpu" else "cpu")
+    target = Path(args.out) / f"{args.name}.json"
 
+    if args.name == "gpu":
+        from benchmarks import gpu
+
+        gpu.gpu(60 * args.minutes, args.accelerator, target.with_suffix(".md"))
+        return
+    if args.name == "resume":
+        from benchmarks.resumed_run import resumed_run
+
+        print(resumed_run(args.accelerator, args.threads))
+        return
     if args.name == "startup":
         from benchmarks import startup_time
         from benchmarks.table import report
@@ -55,7 +77,7 @@ def main() -> None:
     else:
         with quick_imports():  # as scripts/train.py
             import torch
-            from benchmarks import data_pass, monitor_cost, precision, scaling, train_epoch
+            from benchmarks import csv_file, data_pass, jobs, monitor_cost, precision, scaling, train_epoch
             from benchmarks.table import report
 
             import initlab.run  # noqa: F401
@@ -70,6 +92,11 @@ def main() -> None:
             report(vars(args), times, train_epoch.BASE, "s an epoch", target)
         elif args.name == "data":
             report(vars(args), data_pass.data(args.rounds), data_pass.BASE, "s", target)
+        elif args.name == "jobs":
+            times = jobs.jobs(args.rounds, args.threads, args.accelerator, args.jobs)
+            report(vars(args), times, jobs.ALONE, "s", target)
+        elif args.name == "csv":
+            report(vars(args), csv_file.csv_file(args.rounds), csv_file.ALONE, "s", target)
         elif args.name == "scaling":
             scaling.report(scaling.scaling((1, 2), args.seconds, args.backward), vars(args), target)
         elif args.name == "precision":
@@ -78,7 +105,7 @@ def main() -> None:
         else:
             times = monitor_cost.monitor(args.rounds, args.steps, args.accelerator)
             report(vars(args), times, monitor_cost.BASE, "s a step", target)
-    print(target.relative_to(ROOT))
+    print(os.path.relpath(target))
 
 
 if __name__ == "__main__":

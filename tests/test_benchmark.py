@@ -7,6 +7,8 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,19 +80,29 @@ def test_the_stopwatch_leaves_out_what_it_should(monkeypatch: pytest.MonkeyPatch
 
     now = [0.0]
     monkeypatch.setattr(stopwatch, "_now", lambda module: now[0])
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now[0])
+    trainer: Any = SimpleNamespace(global_step=0, is_last_batch=False, should_stop=False)
 
-    class Trainer:
-        num_training_batches, is_last_batch = 5, True
+    def train(clock: Any, *ends: float, whole: bool = True) -> None:
+        """A step a call, with these ends; the fit ends at 1000."""
+        trainer.should_stop, now[0] = False, 0.0
+        clock.on_train_start(trainer, None)
+        for trainer.global_step, now[0] in enumerate(ends, start=1):
+            trainer.is_last_batch = whole and trainer.global_step == len(ends)
+            clock.on_train_batch_end(trainer, None, None, None, 0)
+            if trainer.should_stop:
+                break
+        now[0] = 1000.0
+        clock.on_train_end(trainer, None)
 
     clock: Any = stopwatch.Stopwatch(skip=2)
-    clock.on_train_start(Trainer, None)
-    for batch, second in enumerate((100.0, 200.0, 201.0, 202.0, 206.0)):
-        now[0] = second
-        clock.on_train_batch_end(Trainer, None, None, None, batch)
-    now[0] = 1000.0
-    clock.on_train_end(Trainer, None)
+    train(clock, 100.0, 200.0, 201.0, 202.0, 206.0)
     assert clock.seconds_a_step == 2.0  # (206 - 200) / 3 steps
     assert clock.seconds == 1000.0
+    clock = stopwatch.Stopwatch(skip=3, enough=40.0)
+    train(clock, *[3.0 * step for step in range(1, 1000)], whole=False)
+    assert trainer.global_step == 3 + stopwatch.LEAST  # 48 seconds; 40 had passed before
+    assert clock.seconds_a_step == 3.0
 
 
 def test_the_rivals_see_every_layer_at_every_step() -> None:
@@ -142,7 +154,7 @@ def test_the_train_benchmark_runs_all_contenders_and_names_those_it_cannot(
     assert all(f"  {name}\n" in said for name in names)  # the accuracies
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 @pytest.mark.usefixtures("few")
 def test_on_a_gpu_there_is_a_cuda_graph_too() -> None:
     from benchmarks import train_epoch
@@ -151,19 +163,32 @@ def test_on_a_gpu_there_is_a_cuda_graph_too() -> None:
     assert train_epoch.GRAPH in times.ratios
 
 
-@pytest.mark.parametrize("model", ["mlp", "softmax"])
-def test_the_loop_by_hand_makes_the_updates_of_autograd(model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "name", "device"),
+    [
+        ("mlp", "by_hand", "cpu"),
+        ("softmax", "by_hand", "cpu"),
+        pytest.param(
+            "mlp", "compiled", "cpu",
+            marks=pytest.mark.skipif(not which(os.environ.get("CXX", "g++")), reason="no C++ compiler"),
+        ),
+        pytest.param("mlp", "by_hand", "cuda", marks=pytest.mark.gpu),
+    ],
+)  # fmt: skip
+def test_the_other_loops_make_the_updates_of_autograd(model: str, name: str, device: str) -> None:
     """Three whole batches and a short one. A product's terms are summed in another order, which moves an update in its
     last digits, about 1e-6 of it; and each sum with a weight of up to 0.06 is rounded by 4e-9."""
-    from benchmarks.plain import autograd, by_hand, network
+    from benchmarks import plain
 
     torch.manual_seed(0)
-    X, y, order = torch.rand(1000, 784), torch.randint(10, (1000,)), torch.randperm(1000)
-    one, other = network(model), network(model)
+    X, y, order = (
+        part.to(device) for part in (torch.rand(1000, 784), torch.randint(10, (1000,)), torch.randperm(1000))
+    )
+    one, other = (plain.network(model).to(device) for _ in range(2))
     other.load_state_dict(one.state_dict())
     drawn = [parameter.detach().clone() for parameter in one.parameters()]
-    autograd(one)(X, y, order)
-    by_hand(other)(X, y, order)
+    plain.autograd(one)(X, y, order)
+    getattr(plain, name)(other)(X, y, order)
     for before, expected, got in zip(drawn, one.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(got - before, expected - before, rtol=1e-4, atol=1e-7)
         assert (expected - before).abs().max() > 5e-4

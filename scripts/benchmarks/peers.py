@@ -13,17 +13,26 @@ from benchmarks.learning import Training
 def installed(model: str, epochs: int, threads: int, data: Any) -> tuple[dict[str, Training], list[str]]:
     """Contenders by name, and the names of what is not installed. `data`: X, y, X_val, y_val as torch tensors.
 
-    Each has the CPU and `threads` threads; torch's are the caller's to set.
+    Each has the device of the data and `threads` threads; torch's are the caller's to set. scikit-learn has no GPU.
     """
+    device = data[0].device.type
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ["PJRT_NPROC"] = str(
         threads
     )  # XLA's pool, made at jax's first computation, which asks no OMP_NUM_THREADS
     made = {"fastai": fastai, "keras": keras, "sklearn": scikit_learn, "jax": jax}
+    names = {"keras": f"keras on {os.environ['KERAS_BACKEND']}"}
+    if device == "cpu":
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    else:
+        del made["sklearn"]
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else jax takes most of the GPU's memory
+        if find_spec("jax") is not None:
+            from jax import default_backend
+
+            names["jax"] = f"jax on {default_backend()}"
     missing = [package for package in made if find_spec(package) is None]
     there = {package: make for package, make in made.items() if package not in missing}
-    names = {"keras": f"keras on {os.environ['KERAS_BACKEND']}"}
     turns = {names.get(package, package): make(model, epochs, threads, data) for package, make in there.items()}
     return turns, missing
 
@@ -54,7 +63,7 @@ def jax(model: str, epochs: int, threads: int, data: Any) -> Training:
     import jax
     import jax.numpy as jnp
 
-    X, y, X_val, y_val = (jnp.asarray(part.numpy()) for part in data)
+    X, y, X_val, y_val = (jnp.asarray(part.numpy(force=True)) for part in data)
     sizes = [784, 256, 10] if model == "mlp" else [784, 10]
     whole = len(X) // 256 * 256
 
@@ -100,10 +109,10 @@ def keras(model: str, epochs: int, threads: int, data: Any) -> Training:
     """`fit`, on the one backend of a process, which KERAS_BACKEND names: torch unless set."""
     import keras
 
-    X, y, X_val, y_val = (part.numpy() for part in data)
+    X, y, X_val, y_val = (part.numpy(force=True) for part in data)
 
     def run() -> tuple[float, float]:
-        with keras.device("cpu"):
+        with keras.device("gpu" if data[0].is_cuda else "cpu"):
             hidden = [keras.layers.Dense(256, activation="relu")] if model == "mlp" else []
             net = keras.Sequential([keras.Input((784,)), *hidden, keras.layers.Dense(10)])
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -128,7 +137,7 @@ def fastai(model: str, epochs: int, threads: int, data: Any) -> Training:
         return DataLoader(range(len(X)), bs=256, shuffle=shuffle, create_batch=lambda rows: (X[rows], y[rows]))
 
     def run() -> tuple[float, float]:
-        loaders = DataLoaders(batches(X, y, True), batches(X_val, y_val, False), device=torch.device("cpu"))
+        loaders = DataLoaders(batches(X, y, True), batches(X_val, y_val, False), device=X.device)
         loss, plain_sgd = torch.nn.functional.cross_entropy, partial(SGD, mom=0)
         learner = Learner(loaders, network(model), loss, plain_sgd, lr=0.1, metrics=accuracy)
         start = time.perf_counter()

@@ -115,8 +115,12 @@ def report(outcomes: dict[str, Outcome], arguments: dict[str, Any], target: Path
             of_loss = MeanDifference.of(outcome.losses, base.losses)
             row |= {"accuracy_difference": of_accuracy._asdict(), "loss_difference": of_loss._asdict()}
             cells[2:] = [str(of_accuracy), str(of_loss)]
+        cells.append("" if seconds is None else f"{statistics.median(seconds):.3g}")
+        row["said"] = f"val/acc {cells[0]}, sd {cells[1]}"
+        row["said"] += f", minus {BASE}'s {cells[2]}" if name != BASE else ""
+        row["said"] += f", {cells[4]} s an epoch" if seconds else ""
         rows.append(row)
-        table.add_row(name, *cells, "" if seconds is None else f"{statistics.median(seconds):.3g}")
+        table.add_row(name, *cells)
     Console(width=120).print(table)
     target.parent.mkdir(parents=True, exist_ok=True)
     gpu = _name_of_gpu() if arguments["accelerator"] == "gpu" else None

@@ -87,11 +87,11 @@ def gemm_rate(size: int = 2048, times: int = 5) -> float:
 
 def step_time(batch_size: int, width: int, depth: int, threads: int, seconds: float, backward: str) -> float:
     """Seconds of a step in mid-run, the mean."""
-    from benchmarks.step_clock import StepClock
+    from benchmarks.stopwatch import LEAST, Stopwatch
     from initlab.composition import compose
     from initlab.run import train
 
-    clock = StepClock(seconds)
+    clock = Stopwatch(skip=LEAST, enough=seconds)
     words = [
         f"data.batch_size={batch_size}", f"model.width={width}", f"model.depth={depth}", f"threads={threads}",
         f"model.backward={backward}", "trainer=cpu", "trainer.max_epochs=1000", "trainer.limit_val_batches=1",

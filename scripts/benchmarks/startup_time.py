@@ -96,13 +96,13 @@ def first_update(folder: str, threads: int, fresh: bool, *words: str) -> Turn:
 
     def run() -> float:
         root = tempfile.mkdtemp(dir=folder)
-        clock = f"+callbacks.clock={{_target_:benchmarks.first_step.FirstStep,path:{root}/seconds}}"
+        clock = f"{{_target_:benchmarks.stopwatch.Stopwatch,file:{root}/seconds,first_update:true}}"
         start = time.time()
         process(
-            folder, SCRIPT, *words, clock, f"threads={threads}", f"hydra.run.dir={root}/run",
+            folder, SCRIPT, *words, f"+callbacks.clock={clock}", f"threads={threads}", f"hydra.run.dir={root}/run",
             XDG_CACHE_HOME=f"{root if fresh else folder}/cache", PYTHONPATH=os.pathsep.join(_paths()),
         )()  # fmt: skip
-        return float(Path(root, "seconds").read_text()) - start
+        return float(Path(root, "seconds").read_text().split()[0]) - start
 
     return run
 

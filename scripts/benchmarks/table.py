@@ -24,10 +24,11 @@ def report(arguments: dict[str, Any], times: Times, base: str, unit: str, target
     for name, seconds in times.seconds.items():
         ratios = times.ratios.get(name, [])
         cells = [f"{t:.4g}" for t in (statistics.median(seconds), min(seconds), max(seconds))]
-        row: dict[str, Any] = {"name": name, "seconds": seconds}
+        row: dict[str, Any] = {"name": name, "seconds": seconds, "said": f"{cells[0]} {unit}"}
         if ratios:
             low, middle, high = quartiles(ratios)
             row |= {"ratio": middle, "ratios": ratios}
+            row["said"] += f", {middle:.3f} [{low:.3f}, {high:.3f}] of '{base}'"
             cells += [f"{middle:.3f}", f"{low:.3f} .. {high:.3f}"]
         rows.append(row)
         table.add_row(name, *cells)

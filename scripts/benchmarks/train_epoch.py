@@ -8,14 +8,15 @@ from typing import Any
 
 from benchmarks.learning import Training, learning
 from benchmarks.peers import installed
-from benchmarks.plain import autograd, by_hand, cuda_graph, network, plain_loop
+from benchmarks.plain import autograd, by_hand, compiled, cuda_graph, network, plain_loop
 from benchmarks.table import quartiles
-from benchmarks.turns import Times, alternate, ratios_to
+from benchmarks.turns import Times, alternate, ratios
 
 BASE = "plain tensor loop"
 BY_HAND = "plain tensor loop, backward by hand"
 OURS_BY_HAND = "scripts/train.py model.backward=manual"
 GRAPH = "plain tensor loop, a CUDA graph"
+COMPILED = "plain tensor loop, torch.compile"
 
 
 def train(
@@ -23,8 +24,8 @@ def train(
 ) -> Times:
     """784-256-10 with ReLU or 784-10, batch 256, SGD 0.1, 60,000 images and validation on 10,000: seconds an epoch.
 
-    `others`: also the usual Lightning way and, on the CPU, other frameworks, those that are installed. Prints what each
-    has learned. On a GPU the data lie there, and the plain loop also runs as a CUDA graph.
+    `others`: also the usual Lightning way and other frameworks, those that are installed. Prints what each has learned.
+    On a GPU the data lie there, and the plain loop also runs as a CUDA graph and, where that works, by torch.compile.
     """
     words = [f"model={model}", f"trainer.max_epochs={epochs}", f"trainer={accelerator}"]
     with tempfile.TemporaryDirectory() as folder:
@@ -39,9 +40,15 @@ def train(
         pairs = [(OURS_BY_HAND, BY_HAND)]
         if accelerator == "gpu":
             contenders[GRAPH] = plain_loop(model, epochs, data, cuda_graph)
+            try:
+                compiled(network(model).to("cuda"))
+            except Exception as error:  # no compiler, say
+                print(f"torch.compile does not work here, so left out: {str(error).splitlines()[0]}")
+            else:
+                contenders[COMPILED] = plain_loop(model, epochs, data, compiled)
         if others:
             contenders["the usual Lightning way"] = usual_lightning(model, epochs, folder, data, accelerator)
-        if others and accelerator == "cpu":
+        if others:
             peers, missing = installed(model, epochs, threads, data)
             contenders |= peers
             if missing:
@@ -53,7 +60,7 @@ def train(
     for name in contenders:
         print(f"  {min(accuracies[name]):.3f} {max(accuracies[name]):.3f}  {name}")
     for name, base in pairs:
-        low, middle, high = quartiles(ratios_to(base, times.seconds)[name])
+        low, middle, high = quartiles(ratios(times.seconds, {name: base})[name])
         print(f"ratio of '{name}' to '{base}': {middle:.3f}, quartiles {low:.3f} .. {high:.3f}")
     return times
 

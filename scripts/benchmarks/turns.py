@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Turn = Callable[[], float]  # runs once, gives its seconds
@@ -18,21 +18,21 @@ class Times:
     ratios: dict[str, list[float]]
 
 
-def ratios_to(base: str, seconds: dict[str, list[float]]) -> dict[str, list[float]]:
-    """By name: of each turn to the base's in the same round."""
-    return {name: [a / b for a, b in zip(s, seconds[base], strict=True)] for name, s in seconds.items()}
+def ratios(seconds: dict[str, list[float]], bases: Mapping[str, str]) -> dict[str, list[float]]:
+    """By name: of each turn to its base's in the same round."""
+    return {name: [a / b for a, b in zip(seconds[name], seconds[base], strict=True)] for name, base in bases.items()}
 
 
-def alternate(contenders: dict[str, Turn], rounds: int, base: str) -> Times:
+def alternate(contenders: dict[str, Turn], rounds: int, base: str | Mapping[str, str]) -> Times:
     """Each contender once a round, in random order, after one turn each that does not count; a ratio is to the base
-    in the same round."""
+    in the same round. `base`: one for all, or by name."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(-1, rounds):
         for name in random.sample(list(contenders), len(contenders)):
             took = contenders[name]()
             if turn >= 0:
                 seconds[name].append(took)
-    return Times(seconds, ratios_to(base, seconds))
+    return Times(seconds, ratios(seconds, dict.fromkeys(contenders, base) if isinstance(base, str) else base))
 
 
 def between(contenders: dict[str, Turn], rounds: int, base: str) -> Times:

@@ -53,6 +53,9 @@ class RecordedSweeper(Sweeper):
             raise UserError(
                 f"hydra.output_subdir={config.hydra.output_subdir}: must be null; a run writes its own config.yaml"
             )
+        with open_dict(config):  # a line a job is the sweep's; run.log has the rest
+            log = config.hydra.job_logging.root
+            log.handlers = [name for name in log.handlers if name != "console"]
         loader: Any = SharedCompositions(hydra_context.config_loader)
         self.hydra_context = HydraContext(config_loader=loader, callbacks=hydra_context.callbacks)
         self.task_function, self.config = task_function, config

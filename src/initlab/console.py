@@ -53,7 +53,8 @@ def say_command(words: Sequence[str], label: str, after: str = "") -> None:
     command = Text("\n".join(line.rstrip() for line in lines), style="bold")
     if after:
         fits = len(lines[-1]) + 2 + len(after) <= CONSOLE.width
-        command.append(("  " if fits else "\n" + " " * LABEL) + after, style="not bold")
+        below = textwrap.wrap(after, max(CONSOLE.width - LABEL, 1), break_long_words=False, break_on_hyphens=False)
+        command.append(f"  {after}" if fits else "".join(f"\n{'':{LABEL}}{line}" for line in below), style="not bold")
     CONSOLE.print(command, soft_wrap=True, highlight=False)
 
 

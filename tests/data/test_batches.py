@@ -97,7 +97,7 @@ def test_a_transform_that_writes_leaves_the_data_alone() -> None:
     torch.testing.assert_close(X, torch.arange(10.0))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 def test_batches_on_a_gpu_are_those_of_the_cpu() -> None:
     X = torch.randint(0, 256, (100, 4), dtype=torch.uint8)
     for (X_gpu, y_gpu), (X_cpu, y_cpu) in zip(

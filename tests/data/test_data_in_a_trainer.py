@@ -68,7 +68,7 @@ def test_a_cut_run_sees_the_rest_of_the_batches_in_order(tmp_path: Path, at_step
     assert run(tmp_path / "cut", ckpt_path=checkpoint).seen == whole[at_step:]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 def test_the_data_moves_to_the_device_of_the_trainer(tmp_path: Path) -> None:
     data = SyntheticRegression()
     trainer = Trainer(accelerator="gpu", devices=1, max_steps=1, logger=False, default_root_dir=tmp_path)

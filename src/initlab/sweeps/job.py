@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from initlab.console import CONSOLE
 from initlab.errors import UserError
 from initlab.runs import Run, RunDir
 from initlab.runs.config_file import read_config
@@ -52,6 +53,7 @@ def run_job(
         elif there:
             job_folder.set_aside(folder)
             _take(folder, mark, held)
+        loud, CONSOLE.quiet = CONSOLE.quiet, True  # a line a job is the sweep's
         try:
             return work(cfg)
         except (Exception, SystemExit) as error:
@@ -61,6 +63,7 @@ def run_job(
             record_failure(folder, sentence, traceback.format_exc())
             return None
         finally:
+            CONSOLE.quiet = loud
             from initlab.sweeps.progress import job_ended
 
             job_ended()
