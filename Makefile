@@ -1,6 +1,6 @@
 # make train [ARGS="model=softmax"]   set up, then scripts/train.py
 # make test [WORKERS=2]               set up, then the tests, in so many processes
-# make quick                          set up, then the tests without those marked slow
+# make quick                          set up, then the tests that are not slow (tests/slow.txt)
 # make check                          format, lint, types
 # make pages [PAGES="he_2015"]        set up, then run the textbook's pages, check what they claim, write docs/gallery.md;
 #                                     without PAGES all of them, and docs/foundations.md

@@ -35,8 +35,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[JANITOR].communicate()
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no worker is left alone with one: `slow(seconds=60)`."""
+    """Those of slow.txt are marked. The longest first, so that no worker is left alone with one: `slow(seconds=60)`."""
+    tests = Path(__file__).parent
+    listed = set((tests / "slow.txt").read_text().splitlines())
+    for item in items:
+        if item.path.is_relative_to(tests):
+            name = f"{item.path.relative_to(tests).as_posix()}::{getattr(item, 'originalname', item.name)}"
+            if name in listed:
+                item.add_marker(pytest.mark.slow)
     marks = {item: item.get_closest_marker("slow") for item in items}
     items.sort(key=lambda item: -(mark.kwargs.get("seconds", 0) if (mark := marks[item]) else 0))
 
