@@ -44,7 +44,7 @@ words = st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=4, unique
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def hydra() -> Iterator[tuple[ConfigLoader, DictConfig]]:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
@@ -59,7 +59,7 @@ def plain(loader: object, sweep: DictConfig, overrides: list[str]) -> object:
 
 
 @settings(
-    max_examples=30,
+    max_examples=8,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
