@@ -99,7 +99,7 @@ def test_std_is_white_at_1_blue_below_red_above_and_0_and_nan_have_colours_of_th
 def test_the_first_layer_is_at_the_top_and_no_dead_units_is_not_marked_as_zero() -> None:
     at = colours(history({("a", "dead"): 0.0, ("b", "dead"): 0.5, ("c", "dead"): 1.0}, range(3)), "dead")
     brightness = [sum(at(row, 1)) for row in range(3)]
-    assert brightness[0] > brightness[1] > brightness[2]
+    assert brightness[0] < brightness[1] < brightness[2]  # from blue to yellow, as on the page
     assert at(0, 1) != rgb(ZERO)
 
 
