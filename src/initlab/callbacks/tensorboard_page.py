@@ -36,10 +36,11 @@ class TensorBoardPage(L.Callback):
 
     Args:
         hparams: flat names and plain values; None shows none.
+        picture: of the first batch.
     """
 
-    def __init__(self, hparams: Mapping[str, Any] | None = None) -> None:
-        self.hparams = hparams
+    def __init__(self, hparams: Mapping[str, Any] | None = None, picture: bool = True) -> None:
+        self.hparams, self.picture = hparams, picture
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.ckpt_path is not None:  # a run that resumes has its page
@@ -55,6 +56,6 @@ class TensorBoardPage(L.Callback):
                 for summary in hparams_summaries(dict(self.hparams), shown):
                     logger.experiment.file_writer.add_summary(summary)
             datamodule: Any = getattr(trainer, "datamodule", None)
-            if hasattr(datamodule, "visualize"):
+            if self.picture and hasattr(datamodule, "visualize"):
                 picture = datamodule.visualize(next(iter(datamodule.val_dataloader())))
                 logger.experiment.add_image("x/a batch of the data", picture, dataformats="HWC")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+import traceback
 from collections.abc import Sequence
 
 import lightning as L
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
 
@@ -16,7 +18,9 @@ from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
 from initlab.console import CONSOLE
 from initlab.errors import UserError
+from initlab.explain import explain
 from initlab.forecasting.in_run import forecast_before
+from initlab.forecasting.remedy import typed_words
 from initlab.process.settings import prepare_process, process_left_as_it_was
 from initlab.report import write_report
 from initlab.run import lines
@@ -69,7 +73,7 @@ def _train(
         network = build_network(cfg, data)
         claim = claim_folder(cfg)
         at_the_end.callback(claim.release)
-        callbacks = build_callbacks(cfg, network.model, callbacks, claim.further)
+        callbacks = build_callbacks(cfg, network.model, callbacks, claim)
         trainer = build_trainer(cfg, network.model, data, [*callbacks, stopping], claim)
         start.trains(trainer, claim.step)
         claim.check(trainer, network.model)
@@ -93,9 +97,11 @@ def _train(
             if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
                 raise SystemExit(0) from None
             raise
-        except UserError:  # an observer ended it, of a signal that is not finite say
-            if command_line and start.over and trainer.is_global_zero:
-                _write_page(claim)
+        except Exception as error:
+            if start.over and trainer.is_global_zero:
+                if command_line and isinstance(error, UserError):  # an observer ended it, for nan say
+                    _write_page(claim)
+                _end_badly(claim, error)
             raise
 
     seconds = time.perf_counter() - started + claim.seconds
@@ -104,6 +110,8 @@ def _train(
         if command_line:
             _write_page(claim)
     lines.show_result(result, seconds)
+    if trainer.is_global_zero:
+        lines.show_verdict(claim.folder.path, _compare(cfg, claim))
     return result
 
 
@@ -144,6 +152,24 @@ def _test_best(
     return Result(metrics, score, claim.folder.path, model, data, tested_best=best is not None)
 
 
+def _end_badly(claim: Claim, error: Exception) -> None:
+    """Say in the folder and in the terminal why the run has no summary."""
+    sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+    try:
+        claim.folder.fail(sentence, traceback.format_exc())
+        lines.show_verdict(claim.folder.path)
+    except OSError:  # a full disk, which the error itself may be about
+        return
+
+
+def _compare(cfg: DictConfig, claim: Claim) -> list[str] | None:
+    """The command of a sweep around this run; None where no command made it, or an earlier one did."""
+    words = typed_words()
+    if words is None or claim.resumes:
+        return None
+    return lines.how_to_compare(words, str(HydraConfig.get().runtime.choices["init"]), cfg.lr)
+
+
 def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending, seconds: float) -> None:
     claim.folder.finish(
         {
@@ -158,7 +184,7 @@ def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending,
 
 def _write_page(claim: Claim) -> None:
     """report.html, in about 0.1 s; of a job of a sweep on demand. A page that fails is no reason for a run to fail."""
-    if (claim.folder.path.parent / "sweep.json").exists():
+    if claim.of_sweep:
         return
     try:
         write_report(claim.folder.path)

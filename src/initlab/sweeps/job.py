@@ -14,8 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
-from initlab.runs import Run
-from initlab.runs.atomic import write_json
+from initlab.runs import Run, RunDir
 from initlab.runs.config_file import read_config
 from initlab.runs.locks import hold
 from initlab.runs.reader import number
@@ -74,7 +73,7 @@ def record_failure(folder: Path, sentence: str, trace: str = "") -> None:
     for handler in logging.getLogger().handlers:  # the job's run.log, not the terminal
         if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder.absolute():
             handler.handle(log)
-    write_json(folder / "failed.json", {"error": sentence, "traceback": trace})
+    RunDir(folder).fail(sentence, trace)
 
 
 def _mark(folder: Path) -> dict[str, Any]:
