@@ -205,7 +205,7 @@ def _finish(
             first.legend(handles, labels, fontsize=SMALL, frameon=False, labelcolor=INK)
         else:
             figure.legend(
-                handles, labels, loc="outside lower center", ncols=min(len(labels), 6), fontsize=SMALL, frameon=False,
+                handles, labels, loc="outside lower center", ncols=min(len(labels), 4 if max(map(len, labels)) > 14 else 6), fontsize=SMALL, frameon=False,
                 labelcolor=INK, handlelength=1.6, columnspacing=1.4,
             )  # fmt: skip
     title = "\n".join(textwrap.wrap(picture.title, 88))
@@ -255,7 +255,7 @@ def _mark_lost(ax: Axes, values: np.ndarray, colour: str, i: int) -> None:
 def _published(page: Page, setting: Setting) -> Iterator[tuple[Metric, float]]:
     """The numbers that others printed of this setting, and what of."""
     for claim in page.claims:
-        number = re.match(r"([\d.]+)\s*(%?)", claim.published)
+        number = re.fullmatch(r"(\d+\.?\d*)\s*(%?)", claim.published.strip())
         if claim.figure and not claim.over and number and same(claim.where, dict(setting)):
             yield claim.figure, float(number[1]) / (100 if number[2] else 1)
 
