@@ -197,13 +197,15 @@ def test_fifty_layers_add_two_pictures_and_no_flood_of_cards(fit: Callable[..., 
     assert len([tag for tag in pictures + scalars if not tag.startswith(folded)]) < 20
     charts = {name: expressions for group in LAYOUT.values() for name, (_, expressions) in group.items()}
     drawn = {name: {tag for tag in scalars if re.search(*e, tag)} for name, e in charts.items()}
-    assert len(drawn["std"]) == 50 + 49
-    assert len(drawn["gradient std"]) == 50 + 49
-    assert RATIO_TAG in drawn["update : weight"]
-    assert {tag for tags in drawn.values() for tag in tags} == {tag for tag in scalars if tag.startswith(folded)}
+    assert len(drawn["log10 std"]) == 50 + 49
+    assert len(drawn["log10 gradient std"]) == 50 + 49
+    assert RATIO_TAG in drawn["log10 update : weight"]
+    assert {tag for tags in drawn.values() for tag in tags} == {
+        tag for tag in scalars if tag.startswith(folded) and tag != "watched/loss of each batch"
+    }
     line = [event.value for event in events.Scalars(RATIO_TAG)]
     assert len(line) >= 2
-    assert line == pytest.approx([1e-3] * len(line))
+    assert line == pytest.approx([-3.0] * len(line))
 
 
 def test_pictures_before_the_end_take_less_than_a_share_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
