@@ -86,7 +86,7 @@ def test_every_text_stands_out_from_its_ground(browser: Browser, pages: dict[str
 def test_every_chart_says_what_it_shows(browser: Browser, pages: dict[str, Path], name: str) -> None:
     browser.open(pages[name])
     charts = browser.js(
-        "[...document.querySelectorAll('.chart')].map(c => [c.getAttribute('role'), c.getAttribute('aria-label') ?? ''])"
+        "[...document.querySelectorAll('.chart')].map(c => [c.getAttribute('role'), c.getAttribute('aria-label') ?? ''])"  # noqa: E501
     )
     assert len(charts) >= 6
     for role, label in charts:
@@ -102,7 +102,7 @@ def test_a_colour_means_the_same_number_on_two_pages(browser: Browser, pages: di
         browser.open(pages[name])
         scales.append(
             browser.js(
-                "[...document.querySelectorAll('#signal .chart')].map(c => c.data[0]).map(d => [d.zmin, d.zmax, d.colorscale])"
+                "[...document.querySelectorAll('#signal .chart')].map(c => c.data[0]).map(d => [d.zmin, d.zmax, d.colorscale])"  # noqa: E501
             )
         )
     assert scales[0] == scales[1]
@@ -133,7 +133,7 @@ def test_a_forecast_has_few_ticks_whole_layers_and_two_decades(
 ) -> None:
     browser.open(pages[name])
     axes = browser.js(
-        "[...document.querySelectorAll('#forecast .chart')].map(c => c.layout).map(l => [l.yaxis, l.xaxis, l.shapes ?? []])"
+        "[...document.querySelectorAll('#forecast .chart')].map(c => c.layout).map(l => [l.yaxis, l.xaxis, l.shapes ?? []])"  # noqa: E501
     )
     for y, x, _ in axes:
         assert 1 <= len(y["tickvals"]) <= 5
@@ -161,7 +161,7 @@ def test_a_phone_shows_the_verdicts(browser: Browser, pages: dict[str, Path]) ->
     browser.size(360)
     browser.open(pages["sweep"])
     boxes = browser.js(
-        "[...document.querySelectorAll('#ranking .outcome')].map(c => c.getBoundingClientRect()).map(r => [r.left, r.right])"
+        "[...document.querySelectorAll('#ranking .outcome')].map(c => c.getBoundingClientRect()).map(r => [r.left, r.right])"  # noqa: E501
     )
     browser.size(1200)
     assert len(boxes) == 9

@@ -8,6 +8,7 @@ from initlab.callbacks.last_checkpoint import LastCheckpoint
 from initlab.callbacks.progress_bar import ProgressBar
 from initlab.callbacks.signal_monitor import SignalMonitor
 from initlab.callbacks.step_curve import StepCurve
+from initlab.callbacks.tensorboard_logger import LossFirst
 from initlab.callbacks.tensorboard_page import TensorBoardPage
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "CsvLogger",
     "EpochLines",
     "LastCheckpoint",
+    "LossFirst",
     "ProgressBar",
     "SignalMonitor",
     "StepCurve",

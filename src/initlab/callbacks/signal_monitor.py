@@ -50,11 +50,12 @@ class SignalMonitor(L.Callback):
     fit that continues from a checkpoint continues its files, and what they hold of later steps is removed. Step s is
     the network after s updates; its figures are of the batch that it trains on next.
 
-    Of each layer's output, over all entries (in TensorBoard `watched/activations/<layer>/<quantity>`, std, grad_std and
-    update_ratio as log10): mean, std, min, max; active: share of entries above 0; dead: share of units that are 0 for the whole batch; saturated, of elementwise activations: share
-    of entries with |phi'(z)| under 5 % of its maximum (for ReLU the inactive ones); nonfinite: how many are nan or inf,
-    a row only where there are. `watched/gradients/<layer>/grad_std`: std of d loss / d output over its entries. Of each
-    parameter (`watched/parameters/<name>/<quantity>`): grad_norm, weight_norm (2-norms, before the step), update_ratio =
+    Of each layer's output, over all entries (in TensorBoard `watched/activations/<layer>/<quantity>`, std, grad_std
+    and update_ratio as log10): mean, std, min, max; active: share of entries above 0; dead: share of units that are 0
+    for the whole batch; saturated, of elementwise activations: share of entries with |phi'(z)| under 5 % of its
+    maximum (for ReLU the inactive ones); nonfinite: how many are nan or inf, a row only where there are.
+    `watched/gradients/<layer>/grad_std`: std of d loss / d output over its entries. Of each parameter
+    (`watched/parameters/<name>/<quantity>`): grad_norm, weight_norm (2-norms, before the step), update_ratio =
     |w_after - w_before| / |w_before|, measured; about 1e-3 is the usual advice (Karpathy, makemore part 3). And the
     loss of the batch (layer and quantity "loss"). Complex numbers count by their modulus.
 

@@ -36,7 +36,7 @@ class Histograms(Protocol):
 
 
 def colourful_dimension(history: Histograms) -> Figure:
-    """log(1 + count) over step and value, a panel a layer, all with one range of values (as fast.ai's): what narrows from layer to layer is seen.
+    """log(1 + count) over step and value, a panel a layer, all with one range of values (as fast.ai's).
 
     Painted as one image: axes of their own for a hundred panels would take two seconds to draw.
     """

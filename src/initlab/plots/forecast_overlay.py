@@ -74,7 +74,7 @@ def forecast_figure(history: Rows, predicted: Sequence[PredictedLayer], optimize
         ends = backward.get_ylim()
         backward.axhspan(low, high, color=GREEN, alpha=0.1, lw=0, zorder=0)
         backward.set_ylim(ends)
-        backward.set_title(f"green: {kind.upper() if kind == 'sgd' else 'Adam'} trains", loc="right", fontsize="small")
+        backward.set_xlabel(f"dense layer; green: {'SGD' if kind == 'sgd' else 'Adam'} trains")
     forward.legend(loc="best", frameon=False, fontsize="small")
     return figure
 

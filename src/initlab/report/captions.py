@@ -86,11 +86,6 @@ def when(run: Run | None) -> str:
     return str(run.environment.get("started", ""))[:16].replace("T", " ") if run else ""
 
 
-def metric(value: float) -> str:
-    """Four decimals, or three digits of what is smaller than that can show."""
-    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 1e4 else f"{value:.3g}"
-
-
 def metric_name(name: str) -> str:
     """`weight 0, true minus learned` for error/w0; others as they are."""
     kind, _, what = name.partition("/")
@@ -136,9 +131,12 @@ def environment_rows(run: Run | None) -> tuple[list[tuple[str, str]], list[tuple
     return rows, [(str(name), str(version)) for name, version in packages.items()]
 
 
-def fix(run: Run) -> str:
-    """What to try first where it did not train, of what was found; empty where nothing is known."""
-    return next((sentence(str(found["advice"])) for found in run.findings if found.get("advice")), "")
+def fix(run: Run) -> tuple[str, str]:
+    """The command that is predicted to train, and what is predicted of it; where none is known what to try instead."""
+    found = run.forecast.get("fix")
+    if isinstance(found, dict) and found.get("command"):
+        return str(found["command"]), f"(forecast: {found.get('forecast', '')})"
+    return "", next((sentence(str(one["advice"])) for one in run.findings if one.get("advice")), "")
 
 
 def again(run: Run) -> str:

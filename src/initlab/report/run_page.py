@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from initlab.numbers import shown
 from initlab.report import captions, figures, html
 from initlab.runs import Run
 from initlab.runs.outcome import blame, outcome, sentence
@@ -43,7 +44,7 @@ def run_page(run: Run) -> str:
         folder=run.path.name,
         outcome=how,
         blame=blame(run.findings),
-        fix=captions.fix(run) if how.word in ("flat", "diverged") else "",
+        fix=captions.fix(run) if how.word in ("flat", "diverged", "failed") and any(captions.fix(run)) else None,
         layered=figures.hidden(run) > 0,
         facts=_facts(run),
         findings=[_finding(item) for item in run.findings],
@@ -65,7 +66,7 @@ def run_page(run: Run) -> str:
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
-    facts = [(name, captions.metric(run.last[name])) for name in FACTS if math.isfinite(run.last.get(name, math.nan))]
+    facts = [(name, shown(run.last[name])) for name in FACTS if math.isfinite(run.last.get(name, math.nan))]
     if run.epochs["epoch"]:
         facts.append(("epochs", f"{max(run.epochs['epoch']) + 1:.0f}"))
     if run.summary is not None:

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from initlab.numbers import shown
 from initlab.report import captions, figures, html
 from initlab.report.sweep_table import (
     OUTCOMES,
@@ -213,9 +214,7 @@ def _one_epoch(members: list[Member]) -> bool:
 def _facts(sweep: Summary) -> list[tuple[str, str]]:
     states = Counter(run.state for _, run, _ in sweep.members)
     best = shown_metrics(sweep.rows[0]) if sweep.rows else {}
-    facts = [
-        (f"{name}, of the first", captions.metric(it.mean)) for name, it in best.items() if math.isfinite(it.mean)
-    ][:2]
+    facts = [(f"{name}, of the first", shown(it.mean)) for name, it in best.items() if math.isfinite(it.mean)][:2]
     facts += [(name, str(states[name])) for name in ("finished", "failed", "unfinished", "not begun") if states[name]]
     seconds = [number(run.summary.get("seconds")) for _, run, _ in sweep.members if run.summary is not None]
     return [*facts, ("time of all runs", captions.duration(sum(seconds)))] if seconds else facts

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from initlab.report import captions
+from initlab.numbers import shown
 from initlab.sweeps.compare import Difference
 from initlab.sweeps.record import SEEDS
 from initlab.sweeps.summary import Row, Spread, Summary
@@ -105,8 +105,8 @@ def _cell(text: str, kind: str = "") -> dict[str, Any]:
 def _figure(it: Spread | None) -> dict[str, Any]:
     if it is None or not math.isfinite(it.mean):
         return _cell("nan" if it and it.nan else "–", kind="figure") | {"sort": ""}
-    small = f"± {captions.metric(it.std)}" if math.isfinite(it.std) else ""
-    return _cell(captions.metric(it.mean), kind="figure") | {"sort": repr(it.mean), "small": small}
+    small = f"± {shown(it.std)}" if math.isfinite(it.std) else ""
+    return _cell(shown(it.mean), kind="figure") | {"sort": repr(it.mean), "small": small}
 
 
 def _difference(it: Difference | None) -> dict[str, Any]:

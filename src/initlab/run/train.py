@@ -17,7 +17,6 @@ from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
 from initlab.console import CONSOLE
-from initlab.errors import UserError
 from initlab.explain import explain
 from initlab.forecasting.in_run import forecast_before
 from initlab.forecasting.remedy import typed_words
@@ -99,9 +98,7 @@ def _train(
             raise
         except Exception as error:
             if start.over and trainer.is_global_zero:
-                if command_line and isinstance(error, UserError):  # an observer ended it, for nan say
-                    _write_page(claim)
-                _end_badly(claim, error)
+                _end_badly(claim, error, command_line)
             raise
 
     seconds = time.perf_counter() - started + claim.seconds
@@ -152,11 +149,13 @@ def _test_best(
     return Result(metrics, score, claim.folder.path, model, data, tested_best=best is not None)
 
 
-def _end_badly(claim: Claim, error: Exception) -> None:
+def _end_badly(claim: Claim, error: Exception, command_line: bool) -> None:
     """Say in the folder and in the terminal why the run has no summary."""
     sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
     try:
         claim.folder.fail(sentence, traceback.format_exc())
+        if command_line:
+            _write_page(claim)
         lines.show_verdict(claim.folder.path)
     except OSError:  # a full disk, which the error itself may be about
         return
