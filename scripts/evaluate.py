@@ -1,9 +1,10 @@
-"""A past run's model on its own test set, by its own config: figures, and pictures of where it fails.
+"""A past run's model on its own test set, by its own config: metrics, and pictures
+of where it fails.
 
-    python scripts/evaluate.py run=latest                 # the newest run, the weights of its best epoch
-    python scripts/evaluate.py run=outputs/runs/NAME      # weights=last: those saved last
-    python scripts/evaluate.py checkpoint=PATH            # a checkpoint in a run's folder
-    python scripts/evaluate.py run=PATH allow=my_package  # a run of classes of yours: a received folder may name any
+    python scripts/evaluate.py run=latest            # its best epoch
+    python scripts/evaluate.py run=outputs/runs/NAME # weights=last: saved last
+    python scripts/evaluate.py checkpoint=PATH       # one in a run's folder
+    python scripts/evaluate.py run=PATH allow=my_package  # of classes of yours
 
 Writes metrics.json and the pictures to `evaluation` in the run's folder.
 """

@@ -1,10 +1,12 @@
-"""Do the textbook's pages show what they claim? Runs them, checks every claim, writes docs/pages/ and docs/gallery.md.
+"""Do the textbook's pages show what they claim? Runs them, checks every claim,
+writes docs/pages/ and docs/gallery.md.
 
-    python scripts/pages.py                        # every page, two processes of one thread each
-    python scripts/pages.py he_2015 d2l_softmax    # these alone
-    python scripts/pages.py --seeds 1 --dry        # a quick look: one seed a setting, nothing written
+    python scripts/pages.py                      # every page, in two processes
+    python scripts/pages.py he_2015 d2l_softmax  # these alone
+    python scripts/pages.py --seeds 1 --dry      # a quick look, nothing written
 
-Exit status 1 where a claim does not hold; the claims are named. A page whose runs fail leaves the others.
+Exit status 1 where a claim does not hold; the claims are named. A page whose
+runs fail leaves the others.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def words(command: str) -> list[str]:
 
 def test_commands_were_found() -> None:
     assert len(SHOWN) > 60
-    assert {"README.md", "docs/sweeps.md", "configs/experiment/d2l_mlp.yaml", "configs/hydra/default.yaml"} <= set(
+    assert {"README.md", "docs/sweeps.md", "configs/experiment/d2l_mlp.yaml", "src/initlab/cli/help.py"} <= set(
         SHOWN.values()
     )
 

@@ -1,5 +1,6 @@
 """A wrong word is answered by one clear line, before anything heavy is imported."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
 from initlab import footprint, resolvers
+from initlab.checks.other_names import KEYS, OPTIONS
 from initlab.checks.rules import RULES
 from initlab.cli import hydra_words
 from initlab.composition import compose
@@ -59,7 +61,11 @@ def answer(*overrides: str) -> str | None:
         (["trainer.max_epochs=0"], "0", "at least 1", "trainer.max_epochs"),
         (["lr=0,1"], "0,1", "a decimal number a point", "lr"),
         (["+trainer.precision=bf16"], "trainer.precision", "leave out the +", "trainer.precision"),
-        (["optimizer=adam", "optimizer.momentum=0.9"], "momentum", "another option", "optimizer.momentum"),
+        (["optimizer=adam", "optimizer.momentum=0.9"], "momentum", "optimizer=sgd", "optimizer.momentum"),
+        (["init=he"], "he", "did you mean kaiming?", "init"),
+        (["init=glorot"], "glorot", "did you mean xavier?", "init"),
+        (["epochs=3"], "epochs", "did you mean trainer.max_epochs?", "epochs"),
+        (["learning_rate=0.1"], "learning_rate", "did you mean lr?", "learning_rate"),
         (["~model"], "model", "model=mlp", "model"),
         (["~logger"], "logger", "logger=none", "logger"),
         (["init=null"], "null", "one of its options", "group"),
@@ -138,17 +144,49 @@ def test_help_and_wrong_words_import_nothing_heavy() -> None:
     assert said.stdout == "[]\n"
 
 
-def test_help_shows_the_choices_and_the_config_that_the_words_make() -> None:
-    said = subprocess.run(
-        [sys.executable, TRAIN, "--help", "model=softmax"], capture_output=True, text=True, check=True
-    )
+@pytest.mark.parametrize("script", ["train", "forecast", "evaluate", "report", "pages"])
+def test_help_fits_into_a_screen(script: str) -> None:
+    path = Path(TRAIN).with_name(f"{script}.py")
+    environment = os.environ | {"COLUMNS": "80"}
+    said = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True, env=environment)
     lines = said.stdout.splitlines()
-    assert next(line for line in lines if line.startswith("trainer: ")) == "trainer: auto, cpu, ddp, gpu"
-    assert "  _target_: initlab.models.SoftmaxRegression" in lines
-    assert "hydra:" not in lines
-    wrong = subprocess.run([sys.executable, TRAIN, "-h", "model=sofmax"], capture_output=True, text=True, check=False)
-    assert wrong.returncode == 2
-    assert wrong.stderr.startswith("error: model=sofmax: no such model; did you mean softmax?")
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    assert f"{script}.py" in said.stdout
+    assert "_target_" not in said.stdout
+    if script in ("train", "forecast"):
+        for word in ("model.depth", "trainer.max_epochs", "kaiming", "lr"):
+            assert word in said.stdout
+
+
+def test_other_names_lead_to_what_there_is() -> None:
+    for group, names in OPTIONS.items():
+        options = {path.stem for path in (CONFIGS / group).glob("*.yaml")}
+        assert set(names.values()) <= options
+        assert not set(names) & options
+    groups = {path.name for path in CONFIGS.iterdir()}
+    assert {key for key in KEYS.values() if not key.startswith("hydra.")} <= {*known_keys(), *groups, "optimizer.lr"}
+    assert not set(KEYS) & {*known_keys(), *groups}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["init.sigma=0.1"], "init.sigma: init=kaiming has no sigma; init=normal init.sigma=0.1 has "),
+        (["init=lsuv", "init.sigma=0.1"], "init.sigma: init=lsuv has no sigma; init=normal init.sigma=0.1 has "),
+        (
+            ["seed=range(3)"],
+            "seed=range(3): several values need -m (a sweep): python scripts/train.py -m 'seed=range(3)'",
+        ),
+        (["-m", "init=kaiming,xavier", "--cfg", "job"], "-m and --cfg: not both, "),
+        (["--info", "all", "--cfg=job"], "--info and --cfg=job: not both, "),
+    ],
+)
+def test_the_sentence_names_what_works(words: list[str], says: str) -> None:
+    said = subprocess.run([sys.executable, TRAIN, *words], capture_output=True, text=True, check=False)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"error: {says}")
+    assert said.stderr.count("\n") == 1
 
 
 def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:

@@ -58,7 +58,9 @@ def test_a_stopped_sweep_goes_on_where_it_stopped(tmp_path: Path, number: int, s
     ended, said = stopped(*words, cwd=tmp_path, number=number, at=latest, job=3)
     assert ended == status
     if number != signal.SIGKILL:
-        assert "2 of 6 jobs done; resume it with: python scripts/train.py -m sweep.resume=latest" in said
+        assert "2 of 6 jobs done; resume it with: resume python scripts/train.py -m sweep.resume=latest" in " ".join(
+            said.split()
+        )
 
     folder = latest.resolve()
     assert sorted(path.name for path in folder.glob("*_*")) == [

@@ -56,7 +56,7 @@ The keys used most:
   optimizer, lr                sgd, adam, adamw; the learning rate (0.1)
   trainer.max_epochs           how long the run would train (10)
 
-python scripts/train.py --help lists the groups; --cfg job prints every key.
+--help of scripts/train.py lists the groups; --cfg job prints every key.
 """
 GROUPS = {
     "model": "the network",
