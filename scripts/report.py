@@ -1,4 +1,7 @@
-"""Write report.html into the folder of a run or a sweep: python scripts/report.py outputs/runs/latest"""
+"""Write report.html into the folder of a run or a sweep: python scripts/report.py outputs/runs/latest
+
+Given several runs it lays them over each other, in compared.html of the first.
+"""
 
 import argparse
 import sys
@@ -8,10 +11,12 @@ from initlab.report import write_report
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", metavar="DIR", help="outputs/runs/latest, outputs/sweeps/latest, or any such folder")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "folders", metavar="DIR", nargs="+", help="outputs/runs/latest, outputs/sweeps/latest, or any such folder"
+    )
     try:
-        page = write_report(parser.parse_args().folder)
+        page = write_report(*parser.parse_args().folders)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -10,6 +10,7 @@ gets the signals of a terminal back.
 
 import atexit
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import runpy
 import signal
@@ -20,6 +21,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -37,7 +39,7 @@ from initlab.shipped import CONFIGS
 
 TRAIN = CONFIGS.parent / "scripts" / "train.py"
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["children", "initlab.cli.main", "initlab.run"])
+CONTEXT.set_forkserver_preload(["children", "warmed"])
 PATIENCE = 600  # seconds, after which a child is taken to hang; nothing waits so long on a machine of any speed
 TERMINAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAUNCHER = f"""
@@ -48,6 +50,19 @@ if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, {int(signal.SIGKILL)})  # PR_SET_PDEATHSIG: die with the tests
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+@cache
+def _server() -> None:
+    """Start the fork server, in this folder's sight: Python 3.11 does not hand it the path of its parent."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [before])])
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 class NoisyRegression(LinearRegression):
@@ -101,6 +116,7 @@ class Program:
         self._process = CONTEXT.Process(
             target=_program, args=([str(word) for word in words], str(cwd), dict(os.environ | env), str(out), str(err))
         )
+        _server()
         self._process.start()
         self.pid = self._process.pid or 0
 
@@ -131,6 +147,7 @@ def answered(*words: str | Path, cwd: Path, env: Mapping[str, str] = MappingProx
 def start(words: Sequence[str], cwd: Path, die: str = "") -> ForkServerProcess:
     """`python scripts/train.py <words>` in `cwd`; its output goes to cwd/said. `die`: see `_arrange`."""
     process = CONTEXT.Process(target=_child, args=(list(words), str(cwd), die))
+    _server()
     process.start()
     return process
 

@@ -259,9 +259,10 @@ def test_the_startup_benchmark_does_not_take_a_crash_for_a_fast_start(tmp_path: 
             startup_time.process(folder, "-c", code, status=status, says=says)()
 
 
-def test_the_first_update_of_a_run_in_a_process_of_its_own(tmp_path: Path) -> None:
+def test_the_first_update_of_a_run_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks import startup_time
 
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else all of torch is compiled for this one process
     words = ("model=linear", "data=synthetic_regression", "init=normal")
     start = time.perf_counter()
     seconds = startup_time.first_update(str(tmp_path), 1, False, *words)()

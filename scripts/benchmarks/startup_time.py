@@ -52,14 +52,15 @@ def answers(folder: str) -> dict[str, Turn]:
 
 
 def process(folder: str, *words: str, status: int = 0, says: str = "", **variables: str) -> Turn:
-    """Python with these words; its bytecode is kept in `folder`.
+    """Python with these words; its bytecode is kept in `folder` where PYTHONDONTWRITEBYTECODE forbids the usual place.
 
     The turn raises RuntimeError where the process ends with another status or says something else: a crash is fast.
     """
 
     def run() -> float:
-        environment = os.environ | {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode"} | variables
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment = os.environ | variables
+        if environment.pop("PYTHONDONTWRITEBYTECODE", None):
+            environment["PYTHONPYCACHEPREFIX"] = f"{folder}/bytecode"
         start = time.perf_counter()
         ended = subprocess.run(
             [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, env=environment, check=False

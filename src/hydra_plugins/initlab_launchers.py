@@ -65,8 +65,6 @@ class ParallelLauncher(Launcher):
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             with open_dict(config):
                 config.hydra.job.id = config.hydra.job.num = num
-                log = config.hydra.job_logging.root
-                log.handlers = [name for name in log.handlers if name != "console"]  # the terminal is everybody's
             if config.threads is None:
                 config.threads = self.threads
             sweep = Path(os.path.abspath(config.hydra.sweep.dir))

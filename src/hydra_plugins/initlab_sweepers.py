@@ -25,6 +25,7 @@ from initlab.config import check_config
 from initlab.errors import UserError
 from initlab.report import write_report
 from initlab.runs.config_file import MANY, PLACES, leaves
+from initlab.sweeps.compositions import SharedCompositions
 from initlab.sweeps.folder import Job, SweepFolder
 from initlab.sweeps.record import NAME
 from initlab.sweeps.trusted import SUBDIR, assignment, harmless
@@ -52,9 +53,14 @@ class RecordedSweeper(Sweeper):
             raise UserError(
                 f"hydra.output_subdir={config.hydra.output_subdir}: must be null; a run writes its own config.yaml"
             )
-        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+        with open_dict(config):  # a line a job is the sweep's; run.log has the rest
+            log = config.hydra.job_logging.root
+            log.handlers = [name for name in log.handlers if name != "console"]
+        loader: Any = SharedCompositions(hydra_context.config_loader)
+        self.hydra_context = HydraContext(config_loader=loader, callbacks=hydra_context.callbacks)
+        self.task_function, self.config = task_function, config
         self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
+            hydra_context=self.hydra_context, task_function=task_function, config=config
         )
 
     @property

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import omegaconf
 from hydra.errors import (
@@ -18,14 +20,17 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from initlab.checks.other_names import KEYS, OPTIONS
 from initlab.checks.rules import did_you_mean
 from initlab.errors import UserError
 from initlab.override import override
 from initlab.shipped import CONFIGS, known_keys
 
+FIRST = ("normal", "kaiming", "xavier", "mlp", "sgd", "fashion_mnist")  # of the options that have a key, the usual one
 QUOTES = " '\""
 MISTAKES = (NameError, AttributeError, TypeError, LookupError, AssertionError)
 PACKAGE = Path(__file__).resolve().parent
@@ -54,8 +59,13 @@ def explain(error: BaseException, words: Sequence[str] = ()) -> str | None:
         typed = ambiguous[1]
         ways = "several values need -m (a sweep), a list its brackets, a decimal number a point"
         return f"{typed}: {ways}; {_as_text(typed)}"
+    without_m = re.search(r"Sweep parameters '(.+?)' requires --multirun", str(error), re.DOTALL)
+    if without_m:
+        key = re.escape(without_m[1].split("=")[0])
+        typed = next((word for word in words if re.match(rf"[+~]*{key}=", word)), without_m[1])
+        return f"{typed}: several values need -m (a sweep): python scripts/train.py -m {shlex.quote(typed)} ..."
     if isinstance(error, ConfigCompositionException):
-        return _no_such_key(error)
+        return _no_such_key(error, words)
     if isinstance(error, ValueError) and "Config group override must be" in str(error):
         return "a group cannot be null: choose one of its options (--help lists them), none where it has that"
     if isinstance(error, YAMLError):
@@ -127,10 +137,12 @@ def _no_such_option(error: MissingConfigException) -> str:
     if not group:
         return one_line(error)
     options = list(error.options or [])
-    return f"{group}={option}: no such {group}{did_you_mean(option, options)} ({', '.join(options)})"
+    meant = OPTIONS.get(group, {}).get(option.lower())
+    hint = f"; did you mean {meant}?" if meant else did_you_mean(option, options)
+    return f"{group}={option}: no such {group}{hint} ({', '.join(options)})"
 
 
-def _no_such_key(error: ConfigCompositionException) -> str:
+def _no_such_key(error: ConfigCompositionException, words: Sequence[str]) -> str:
     found = re.search(r"Could not (?:override|append to config\. .*?|delete(?: from config\.)?) '([^']+)'", str(error))
     merging = re.match(r"Error merging override (.*)", str(error), re.DOTALL)
     cause = error.__cause__
@@ -144,7 +156,9 @@ def _no_such_key(error: ConfigCompositionException) -> str:
     groups = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
     keys = [*groups, *known_keys()]
     if typed in keys:
-        return f"{typed}: not a key of the {typed.split('.')[0]} that was chosen, but of another option"
+        return _of_another_option(typed, words)
+    if typed.lower() in KEYS:
+        return f"{typed}: no such key; did you mean {KEYS[typed.lower()]}?"
     same_name = [key for key in keys if key.rsplit(".", 1)[-1] == typed.rsplit(".", 1)[-1]]
     near = same_name or get_close_matches(typed, keys if "." in typed else groups, n=1)
     near = near or get_close_matches(typed, keys, n=1)
@@ -153,6 +167,31 @@ def _no_such_key(error: ConfigCompositionException) -> str:
     siblings = [key for key in keys if key.startswith(f"{group}.")] if "." in typed else groups
     shown = f" ({', '.join(siblings)})" if siblings else ""
     return f"{typed}: no such key{hint}{shown}"
+
+
+def _of_another_option(typed: str, words: Sequence[str]) -> str:
+    """A key that some option of its group has, and the chosen one has not."""
+    group, _, key = typed.partition(".")
+    chosen = [word.partition("=")[2] for word in words if re.match(rf"[+]*{group}=", word)]
+    having = [path.stem for path in sorted((CONFIGS / group).glob("*.yaml")) if _has_key(path, group, key)]
+    value = next((word.partition("=")[2] for word in words if word.lstrip("+").startswith(f"{typed}=")), "...")
+    first = next((name for name in having if name in FIRST), having[0] if having else "")
+    if not first:
+        return f"{typed}: not a key of the {group} that was chosen, nor of another that {group}= takes"
+    if not chosen and not any(word.lstrip("+").startswith(("experiment=", "debug=")) for word in words):
+        defaults: Any = OmegaConf.to_container(OmegaConf.load(CONFIGS / "train.yaml"))
+        chosen = [one[group] for one in defaults["defaults"] if not isinstance(one, str) and group in one]
+    which = f"{group}={chosen[-1]}" if chosen else f"the {group} that was chosen"
+    others = ", ".join(name for name in having if name != first)
+    example = f"{group}={first} {shlex.quote(f'{typed}={value}')} has"
+    return f"{typed}: {which} has no {key}; {example}" + (f" (so have {others})" if others else "")
+
+
+def _has_key(path: Path, group: str, key: str) -> bool:
+    """Whether an option's file gives its group this key."""
+    node: Any = OmegaConf.load(path)
+    here = node if "@package _global_" not in path.read_text() else node.get(group) or {}
+    return key.split(".")[0] in here
 
 
 def _disk_trouble(error: OSError) -> str | None:

@@ -49,9 +49,9 @@ def test_gradients_are_autograds(
     value(net(X), y).backward()
     expected = {name: p.grad for name, p in net.named_parameters()}
 
-    for times in (1, 2):  # the second is added to the first, as autograd does
+    chain = nn.Chain(list(net))
+    for times in (1, 2, 1):  # the second is added to the first, as autograd does
         net.zero_grad(set_to_none=True)
-        chain = nn.Chain(list(net))
         for _ in range(times):
             y_hat = chain.forward(X)
             loss_by_hand, gradient = both(y_hat, y)
@@ -111,3 +111,35 @@ def test_gradients_stay_in_the_same_memory() -> None:
         chain.backward(nn.cross_entropy_and_gradient(chain.forward(X), y)[1])
         where.append([p.grad.data_ptr() for m in chain.modules for p in m.parameters()])
     assert where[0] == where[1]
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("hooked", [None, [0, 1, 2, 3, 4], [0], [1], [2]])
+def test_hooks_see_the_signals_and_change_nothing(activation: str, hooked: list[int] | None) -> None:
+    """Without hooks signals are overwritten in memory that is kept; with them each module is called."""
+    net = torch.nn.Sequential(*network([5, 4, 4, 3], activation, True, seed=1))
+    X, y = torch.randn(6, 5), torch.randint(3, (6,))
+
+    def gradients() -> list[Tensor]:
+        net.zero_grad()
+        chain = nn.Chain(list(net))
+        for _ in range(2):
+            chain.backward(nn.cross_entropy_and_gradient(chain.forward(X), y)[1])
+        return [p.grad.clone() for p in net.parameters() if p.grad is not None]
+
+    alone, seen = gradients(), []
+
+    def see(module: torch.nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        if module is not net:
+            seen.append((args[0], args[0].clone(), output, output.clone()))
+
+    register = torch.nn.modules.module.register_module_forward_hook
+    handles = [register(see)] if hooked is None else [net[i].register_forward_hook(see) for i in hooked]
+    watched = gradients()
+    for handle in handles:
+        handle.remove()
+    assert len(seen) == 2 * len(net if hooked is None else hooked)
+    for before, then, after, at_that_time in seen:
+        assert torch.equal(before, then)
+        assert torch.equal(after, at_that_time)
+    assert all(torch.equal(a, b) for a, b in zip(alone, watched, strict=True))

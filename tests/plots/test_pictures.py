@@ -21,7 +21,7 @@ from initlab.callbacks.tensorboard_page import LAYOUT
 from initlab.data.batches import Batches
 from initlab.models import MLP
 from initlab.monitor.history import Histogram, History
-from initlab.plots.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of
+from initlab.plots.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of, reach
 from initlab.plots.signal_pictures import RATIO_TAG, SignalPictures
 from initlab.plots.style import pixels
 from initlab.plots.whole_net import (
@@ -137,7 +137,7 @@ def spike(step: int, low: float, high: float, hot: int, n: int = 100) -> Histogr
 
 def test_a_histogram_lies_where_its_values_are_and_keeps_its_mass() -> None:
     """The hot bin of a range twice as wide lies at its value, not at its number."""
-    low, high, shares = picture_of([spike(0, 0.0, 1.0, hot=31), spike(1, 0.0, 2.0, hot=15)])
+    low, high, shares = picture_of(hs := [spike(0, 0.0, 1.0, hot=31), spike(1, 0.0, 2.0, hot=15)], reach(hs))
     middles = low + (np.arange(HEIGHT) + 0.5) * (high - low) / HEIGHT
     for column, value in enumerate((31.5 / 64, 2 * 15.5 / 64)):
         assert shares[:, column].sum() == pytest.approx(1)
@@ -146,19 +146,19 @@ def test_a_histogram_lies_where_its_values_are_and_keeps_its_mass() -> None:
 
 def test_one_wild_step_does_not_squeeze_the_others() -> None:
     calm: Sequence[Histogram] = [spike(s, -1.0, 1.0, hot=20) for s in range(60)]
-    low, high, _ = picture_of([*calm, spike(60, -1e9, 1e9, hot=20)])
+    low, high, _ = picture_of(hs := [*calm, spike(60, -1e9, 1e9, hot=20)], reach(hs))
     assert (low, high) == (-1, 1)
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -1e-30])
 def test_entries_that_are_all_alike_are_a_line(value: float) -> None:
-    low, high, shares = picture_of([spike(s, value, value, hot=0) for s in range(3)])
+    low, high, shares = picture_of(hs := [spike(s, value, value, hot=0) for s in range(3)], reach(hs))
     assert low < value < high
     assert (shares > 0).sum(0).tolist() == [1, 1, 1]
 
 
 def test_panels_stretch_over_the_steps() -> None:
-    *_, steps, shares = panel([spike(s, 0.0, 1.0, hot=s) for s in (0, 10, 60)])
+    *_, steps, shares = panel(hs := [spike(s, 0.0, 1.0, hot=s) for s in (0, 10, 60)], reach(hs))
     assert shares.shape == (HEIGHT, WIDTH)
     assert steps.tolist() == [0, 10, 60]
     hot = shares.argmax(0)
@@ -190,10 +190,10 @@ def test_fifty_layers_add_two_pictures_and_no_flood_of_cards(fit: Callable[..., 
     events = EventAccumulator(str(tmp_path / "tb"), size_guidance={"images": 0})
     events.Reload()
     pictures, scalars = events.Tags()["images"], events.Tags()["scalars"]
-    assert pictures == ["signal/whole net", "signal/colourful dimension"]
+    assert pictures == ["whole net/every layer at every step", "whole net/where the values lie"]
     assert events.Images(pictures[0])[-1].step == 4  # the last of five
 
-    folded = ("activations/", "gradients/", "parameters/")
+    folded = ("watched/",)
     assert len([tag for tag in pictures + scalars if not tag.startswith(folded)]) < 20
     charts = {name: expressions for group in LAYOUT.values() for name, (_, expressions) in group.items()}
     drawn = {name: {tag for tag in scalars if re.search(*e, tag)} for name, e in charts.items()}

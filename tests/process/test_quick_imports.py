@@ -1,8 +1,11 @@
 import gc
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from children import command
 
 from initlab.process.quick_imports import quick_imports
 
@@ -41,10 +44,28 @@ def test_a_later_job_of_the_process_freezes_nothing(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("no_torch")
 def test_ctrl_c_is_answered_after_the_imports(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.default_int_handler  # a job in the background of a script was given another
+    given = signal.signal(signal.SIGINT, before)
     done = []
     with pytest.raises(KeyboardInterrupt), quick_imports():
         done.append(signal.raise_signal(signal.SIGINT))
     assert done
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.signal(signal.SIGINT, given) is before
     gc.unfreeze()
+
+
+WITH_SCIPY = """
+import sys
+from initlab.process.quick_imports import quick_imports
+with quick_imports():
+    import lightning
+    assert not any(name.startswith("scipy.signal.") for name in sys.modules)
+    from scipy.signal import lfilter  # the real one, though within
+assert lfilter([1.0], [1.0], [2.0])[0] == 2
+"""
+
+
+def test_a_start_imports_no_signal_processing_and_who_asks_gets_it(tmp_path: Path) -> None:
+    process = command("-c", WITH_SCIPY, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.communicate()[1] == ""
+    assert process.returncode == 0

@@ -97,7 +97,7 @@ def test_the_pictures_are_the_rows(browser: Browser, run_page: Path) -> None:
     np.testing.assert_allclose(shown, np.log10(table.loc[order]), atol=1 / 1200 + 1e-9)  # half a step of the code
     loss = browser.js("document.querySelector('#batches .chart').data[0].y")
     assert loss[:3] == [2.3026, 2.3026, 2.3026]
-    epochs = browser.js("document.querySelector('#epochs .chart').data.find(t => t.name === 'val').y")
+    epochs = browser.js("document.querySelector('#epochs .chart').data.find(t => t.name === 'validation').y")
     assert epochs == pytest.approx(pd.read_csv(run_page.parent / "metrics.csv")["val/loss"].tolist(), rel=1e-5)
 
 
@@ -127,11 +127,11 @@ def test_the_theme_can_be_turned(browser: Browser, run_page: Path) -> None:
 def test_a_click_on_a_heading_sorts(browser: Browser, sweep_page: Path) -> None:
     browser.open(sweep_page)
     column = "[...document.querySelectorAll('#ranking tbody tr')].map(r => r.cells[{}].dataset.value)"
-    scores = [float(value) for value in browser.js(column.format(2))]
+    scores = [float(value) for value in browser.js(column.format(3))]
     assert scores == sorted(scores)  # best first
     click = "document.querySelectorAll('#ranking th button')[{}].click()"
-    browser.js(click.format(2))
-    assert [float(v) for v in browser.js(column.format(2))] == sorted(scores, reverse=True)
+    browser.js(click.format(3))
+    assert [float(v) for v in browser.js(column.format(3))] == sorted(scores, reverse=True)
     browser.js(click.format(1))
     assert browser.js(column.format(1)) == ["2", "2", "2", "10", "10"]  # as numbers: 10 after 2
     assert browser.js("document.querySelector('#ranking th[aria-sort=ascending]').innerText.trim()").startswith("depth")

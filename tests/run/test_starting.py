@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -126,18 +125,34 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
+AT_AN_IMPORT = """
+import os, runpy, sys
+module, number = sys.argv[1], int(sys.argv[2])
+class Watch:
+    def find_spec(self, name, *rest):
+        if name == module:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), number)
+sys.meta_path.insert(0, Watch())
+sys.argv = sys.argv[3:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_at_any_moment_of_the_start_leaves_nothing_and_no_traceback(tmp_path: Path, number: int) -> None:
-    """While Hydra works, while torch is imported, while the run is built; a process that was quick is training."""
-    for moment in range(number == signal.SIGTERM, 8, 2):
-        cwd = tmp_path / str(moment)
-        cwd.mkdir()
-        with open(cwd / "said", "w") as out:
-            process = command(TRAIN, *LINEAR, "trainer.max_epochs=1000", cwd=cwd, stdout=out, stderr=out)
-            wait_for((cwd / "outputs").exists, lambda p=process: p.poll() is None)
-            time.sleep(0.35 * moment)
-            process.send_signal(number)
-            assert process.wait(PATIENCE) == 128 + number, said(cwd)
-        assert "Traceback" not in said(cwd)
-        assert "stopped in epoch" in said(cwd) or {path.name for path in cwd.iterdir()} == {"said"}, said(cwd)
+@pytest.mark.parametrize(
+    ("module", "number"),
+    [
+        ("hydra_plugins", signal.SIGINT),
+        ("hydra_plugins", signal.SIGTERM),
+        ("torch.nn", signal.SIGINT),
+        ("lightning.pytorch", signal.SIGTERM),
+    ],
+)
+def test_a_signal_while_hydra_or_torch_is_imported_leaves_nothing(tmp_path: Path, module: str, number: int) -> None:
+    words = [AT_AN_IMPORT, module, str(int(number)), TRAIN, *LINEAR]
+    with open(tmp_path / "said", "w") as out:
+        process = command("-c", *words, cwd=tmp_path, stdout=out, stderr=out)
+    assert process.wait(PATIENCE) == 128 + number, said(tmp_path)
+    assert "Traceback" not in said(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"said"}, said(tmp_path)

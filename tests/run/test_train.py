@@ -74,12 +74,12 @@ def test_the_main_job_on_the_real_images(tmp_path: Path, capsys: pytest.CaptureF
         for tag in events.Tags()["scalars"]:
             values.setdefault(tag, []).extend(events.Scalars(tag))
     layers = ["layers.0", "phi.0", "layers.1"]
-    assert {f"activations/{layer}/{q}" for layer in layers for q in ("mean", "std")} <= set(values)
-    assert [event.step for event in values["activations/layers.0/std"]] == [*range(100), 100, 200]
+    assert {f"watched/activations/{layer}/{q}" for layer in layers for q in ("mean", "log10 std")} <= set(values)
+    assert [event.step for event in values["watched/activations/layers.0/log10 std"]] == [*range(100), 100, 200]
     assert values["val/acc"][0].value == pytest.approx(float(row["val/acc"]))
     assert values["test/acc"][0].value == pytest.approx(result.metrics["test/acc"])
     assert {"lr", "train/loss", "train/loss_step"} <= set(values)
-    assert "data/batch" in tags["images"]
+    assert "x/a batch of the data" in tags["images"]
     assert "custom_scalars__config__" in tags["tensors"]
     assert "_hparams_/experiment" in plugins
 

@@ -32,7 +32,7 @@ def test_a_tensorboard_of_a_resumed_run_forgets_later_steps(tmp_path: Path, kind
 
 def test_the_page_gets_the_hyper_parameters(tmp_path: Path) -> None:
     cfg = compose("model=linear", "data=synthetic_regression", "lr=0.25", run_dir=tmp_path)
-    callbacks = build_callbacks(cfg, L.LightningModule(), [], further=False)
+    callbacks = build_callbacks(cfg, L.LightningModule(), [], Claim(cfg, RunDir(cfg.run_dir)))
     (page,) = (callback for callback in callbacks if isinstance(callback, TensorBoardPage))
     assert page.hparams is not None
     assert page.hparams["lr"] == 0.25

@@ -3,7 +3,6 @@
 import itertools
 import json
 import math
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from scipy import stats
 
 from initlab.run.lines import how_to_compare
 from initlab.runs import Run
-from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide
+from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide, seeds_to_tell
 from initlab.sweeps.score import epoch_compared, score_of
 
 SLEEP = (  # extra hours under two drugs, ten patients (Student 1908)
@@ -167,7 +166,7 @@ def test_a_loss_that_is_no_number_was_measured(tmp_path: Path) -> None:
 
 
 def test_the_sweep_that_a_run_proposes_can_decide() -> None:
-    *_, inits, seeds = shlex.split(how_to_compare())
+    *_, inits, seeds = how_to_compare(["model.depth=3", "seed=7", "init=normal"], "normal", 0.1)
     values = [word.partition("=")[2].split(",") for word in (inits, seeds)]
     a = {seed: 1.0 + 0.1 * i for i, seed in enumerate(values[1])}
     found = paired_difference(a, dict.fromkeys(a, 0.0), len(values[0]))
@@ -177,3 +176,29 @@ def test_the_sweep_that_a_run_proposes_can_decide() -> None:
     fewer = paired_difference(a, dict.fromkeys(a, 0.0), len(values[0]))
     assert fewer is not None
     assert not fewer.decided
+
+
+def test_the_sweep_is_around_the_run() -> None:
+    said = how_to_compare(["data=csv", "data.path=a b.csv", "model.num_hiddens=[5,6]", "init=lsuv"], "lsuv", 0.1)
+    assert said[3:] == [
+        "data=csv", "data.path=a b.csv", "model.num_hiddens=[5,6]", "init=lsuv,kaiming", "seed=0,1,2,3,4,5",
+    ]  # fmt: skip
+    said = how_to_compare(["init=normal", "init.sigma=0.1", "lr=0.3"], "normal", 0.3)
+    assert said[3:] == ["init=normal", "init.sigma=0.1", "lr=0.3,0.1", "seed=0,1,2,3,4,5"]
+
+
+@pytest.mark.parametrize("ratio", [0.3, 0.6, 1.0, 1.3])
+@pytest.mark.parametrize("settings", [2, 4])
+def test_how_many_seeds_would_tell(ratio: float, settings: int) -> None:
+    """Against the power of the paired t-test, from SciPy's noncentral t: the fewest seeds that have 80 %."""
+    alpha = 0.05 / (settings * (settings - 1) / 2)
+
+    def power(n: int) -> float:
+        limit, shift = stats.t.ppf(1 - alpha / 2, n - 1), ratio * np.sqrt(n)
+        return float(stats.nct.sf(limit, n - 1, shift) + stats.nct.cdf(-limit, n - 1, shift))
+
+    fewest = max(next(n for n in range(2, 1000) if power(n) >= 0.8), seeds_to_decide(settings))
+    told = seeds_to_tell(Difference(ratio, 0.0, 0.0, 5, 5, 0, std=1.0), settings)
+    assert told is not None
+    assert abs(told - fewest) <= 1
+    assert seeds_to_tell(Difference(0.0, 0.0, 0.0, 5, 0, 0, std=1.0), settings) is None

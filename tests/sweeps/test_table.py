@@ -71,7 +71,8 @@ def test_three_seeds_that_all_say_so_are_told_so_and_what_would_decide(made: Mad
     assert meaning == "± is one standard deviation over the seeds."
     assert sentence == (
         "init=kaiming against init=zeros (higher in 3 of 3 seeds): "
-        "3 seeds cannot decide with 95% confidence, 6 can (exact sign-flip test)."
+        "3 seeds cannot decide with 95% confidence, 6 can (exact sign-flip test). "
+        "Differences like these need about 6 seeds for init=zeros."
     )
 
 

@@ -26,11 +26,14 @@ SLOW = {  # over three seconds on a quiet core
     "lsuv", "makemore_tanh", "neuron",
 }  # fmt: skip
 SHORTER = {  # than the page: its claims are about the first steps, or hold as early
-    "d2l_zero_init": ["trainer.limit_train_batches=120"],
+    "d2l_variance_1000_mlp": ["trainer.limit_train_batches=60"],
+    "d2l_zero_init": ["trainer.limit_train_batches=60"],
+    "fastai_std": ["trainer.limit_train_batches=60"],
     "glorot_2010_tanh": ["trainer.limit_train_batches=600"],
     "glorot_2010_sigmoid": ["trainer.limit_train_batches=400"],
-    "he_2015": ["trainer.limit_train_batches=100"],
-    "makemore_tanh": ["trainer.limit_train_batches=150"],
+    "he_2015": ["trainer.limit_train_batches=50"],
+    "lsuv": ["trainer.limit_train_batches=100"],
+    "makemore_tanh": ["trainer.limit_train_batches=60"],
     "neuron": ["callbacks.monitor.every_n_steps=100", "callbacks.monitor.dense_steps=20"],  # all its 10,000 steps
 }
 ALL = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in page_names()]

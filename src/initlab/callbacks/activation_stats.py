@@ -10,7 +10,7 @@ from initlab.callbacks.signal_monitor import SignalMonitor
 class ActivationStats(SignalMonitor):
     """The small `SignalMonitor`: mean and std of every layer at step 0, before any update, and then every n steps.
 
-    Rows go to `activations.csv` and, as `activations/<layer>/<quantity>`, to TensorBoard.
+    Rows go to `activations.csv` and, as `watched/activations/<layer>/<quantity>`, to TensorBoard.
     """
 
     file = "activations.csv"

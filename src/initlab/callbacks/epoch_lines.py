@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from initlab.callbacks.epoch_rows import EpochLogger, Row
-from initlab.console import CONSOLE
+from initlab.console import CONSOLE, say
+from initlab.numbers import shown
 
 KINDS = ("train/", "val/", "error/")  # in this order, then the others, lr last
 
@@ -36,7 +37,7 @@ class EpochLines(EpochLogger):
                 self._print_heading()
         now = time.perf_counter()
         cells = [f"{int(row['epoch']) + 1:>{_width('epoch')}}"]
-        cells += [f"{_shown(row.get(name)):>{_width(name)}}" for name in self._columns]
+        cells += [f"{shown(row.get(name)):>{_width(name)}}" for name in self._columns]
         cells.append(f"{now - self._last:>{_width('seconds')}.1f}")
         self._last = now
         CONSOLE.print("  ".join(cells), highlight=False)
@@ -46,18 +47,18 @@ class EpochLines(EpochLogger):
         CONSOLE.print(heading, style="bold", highlight=False, markup=False)
         others = [name for name in self._names if name not in self._columns and name != "lr"]
         if others:
-            shown = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
-            CONSOLE.print(f"no room here for {shown}", style="dim", highlight=False, markup=False, soft_wrap=True)
+            some = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
+            say(f"no room here for {some}", style="dim")
 
     def _fitting(self) -> list[str]:
-        """Those of the names, in order, for which the line has room."""
+        """Those of the names, in order, for which the line has room; the training accuracy goes first."""
         room = CONSOLE.width - _width("epoch") - 2 - _width("seconds")
         fitting = []
-        for name in self._names:
+        for name in sorted(self._names, key=lambda name: name == "train/acc"):
             if _width(name) + 2 <= room:
                 room -= _width(name) + 2
                 fitting.append(name)
-        return fitting
+        return sorted(fitting, key=self._names.index)
 
 
 def _rank(name: str) -> tuple[int, bool]:
@@ -66,11 +67,5 @@ def _rank(name: str) -> tuple[int, bool]:
     return kind, name == "lr"
 
 
-def _shown(number: float | None) -> str:
-    if number is None:
-        return ""
-    return f"{number:.4f}" if not number or 1e-3 <= abs(number) < 1e5 or number != number else f"{number:.1e}"
-
-
 def _width(name: str) -> int:
-    return max(len(name), 7)
+    return len(name) if name in ("epoch", "seconds") else max(len(name), 8)  # of 4.93e-05

@@ -13,11 +13,11 @@ import torch
 
 from initlab.callbacks.default_observers import default_observers
 from initlab.checks.rules import QUANTITIES, check
-from initlab.console import CONSOLE
+from initlab.console import say
 from initlab.errors import UserError
-from initlab.monitor.budget import Cadence
+from initlab.monitor.budget import FIRST_STEPS, Cadence
 from initlab.monitor.guard import Guard
-from initlab.monitor.history import DENSE_STEPS, History
+from initlab.monitor.history import History
 from initlab.monitor.observer import Observer
 from initlab.monitor.recorder import Recorder
 from initlab.monitor.rows_out import RowsOut
@@ -50,13 +50,13 @@ class SignalMonitor(L.Callback):
     fit that continues from a checkpoint continues its files, and what they hold of later steps is removed. Step s is
     the network after s updates; its figures are of the batch that it trains on next.
 
-    Of each layer's output, over all entries (`activations/<layer>/<quantity>`): mean, std, min, max; active: share of
-    entries above 0; dead: share of units that are 0 for the whole batch; saturated, of elementwise activations: share
+    Of each layer's output, over all entries (in TensorBoard `watched/activations/<layer>/<quantity>`, std, grad_std and
+    update_ratio as log10): mean, std, min, max; active: share of entries above 0; dead: share of units that are 0 for the whole batch; saturated, of elementwise activations: share
     of entries with |phi'(z)| under 5 % of its maximum (for ReLU the inactive ones); nonfinite: how many are nan or inf,
-    a row only where there are. `gradients/<layer>/grad_std`: std of d loss / d output over its entries. Of each
-    parameter (`parameters/<name>/<quantity>`): grad_norm, weight_norm (2-norms, before the step) and update_ratio =
+    a row only where there are. `watched/gradients/<layer>/grad_std`: std of d loss / d output over its entries. Of each
+    parameter (`watched/parameters/<name>/<quantity>`): grad_norm, weight_norm (2-norms, before the step), update_ratio =
     |w_after - w_before| / |w_before|, measured; about 1e-3 is the usual advice (Karpathy, makemore part 3). And the
-    loss of the batch (layer and quantity "loss", `signal/loss`). Complex numbers count by their modulus.
+    loss of the batch (layer and quantity "loss"). Complex numbers count by their modulus.
 
     A module called twice in a step has a second row, `<layer>#2`. Under gradient accumulation the layers' figures are
     of the first micro-batch of a step and those of parameters of the accumulated gradient. Where a batch has several
@@ -71,13 +71,15 @@ class SignalMonitor(L.Callback):
 
     Args:
         every_n_steps: how often all of it is recorded.
-        dense_steps: before this step mean and std are recorded at every step and all of it at every 10th.
+        dense_steps: before this step mean and std are recorded at every step. After it all of it at every 10th, from
+            step 100 on at every 100th and so on, until every_n_steps is reached; 0: every_n_steps alone.
         layers: which: a name, type, glob or regular expression, or several; None: every layer. See `choose_layers`.
         quantities: which of the above, and "histogram"; None: all.
         max_overhead: the share of the training time that samples may take after the dense steps, such as 0.02; the
             monitor doubles its stride until they do, so which steps have rows depends on the machine. None: never.
         stop_on_nonfinite: end the run with a `UserError` that names the first layer with nan or inf and the step. Looks
             at mean and std of every step for that (about 3 % of a step) and waits for the device after each.
+        pictures: draw them in TensorBoard, at the end above all: 0.3 s. A job of a sweep draws none; its page does.
         table: print the layers' figures in the terminal at the start and at the end.
         observers: who looks at the rows, see `Observer`; None: findings in words, pictures in TensorBoard, the table.
         folder: where the files go instead.
@@ -90,11 +92,12 @@ class SignalMonitor(L.Callback):
         self,
         every_n_steps: int = 100,
         *,
-        dense_steps: int = DENSE_STEPS,
+        dense_steps: int = FIRST_STEPS,
         layers: str | Sequence[str] | None = None,
         quantities: Sequence[str] | None = None,
         max_overhead: float | None = None,
         stop_on_nonfinite: bool = False,
+        pictures: bool = True,
         table: bool = False,
         observers: Sequence[Observer] | None = None,
         folder: str | Path | None = None,
@@ -103,7 +106,7 @@ class SignalMonitor(L.Callback):
             check(f"{self.key}.{name}", str(value) if isinstance(value, Path) else value)  # those without a rule pass
         self.every_n_steps, self.dense_steps, self.max_overhead = every_n_steps, dense_steps, max_overhead
         self.layers, self.stop_on_nonfinite = layers, stop_on_nonfinite
-        self.observers = list(default_observers(table=table) if observers is None else observers)
+        self.observers = list(default_observers(pictures=pictures, table=table) if observers is None else observers)
         for observer in self.observers:
             if not isinstance(observer, Observer):
                 raise UserError(f"observers: {type(observer).__name__} must derive from initlab.monitor.Observer")
@@ -246,7 +249,7 @@ class SignalMonitor(L.Callback):
             elif fit.wants_parameters and not fit.stepped:
                 fit.guard.note("no step of an optimiser of torch was seen, so no update of a parameter is known")
             with fit.guard("the line about its cost"):
-                CONSOLE.print(self.cost(), highlight=False)
+                say(self.cost(), style="dim")
 
     def _ask(self, observer: Observer, call: Callable[[], None]) -> None:
         """An observer in which something fails is asked no more in this fit."""
@@ -256,10 +259,10 @@ class SignalMonitor(L.Callback):
             call()
 
     def cost(self) -> str:
-        """ "monitor: 0.9 % of 61 s", and the stride if the budget widened it; within a fit."""
+        """ "watching took 0.5 s of 61 s", and the stride if the budget widened it; within a fit."""
         assert self._fit is not None
         wall, stride = time.perf_counter() - self._wall, self._fit.cadence.stride
-        words = f"monitor: {100 * self._fit.watch.seconds / wall:.1f} % of {wall:.3g} s"
+        words = f"watching took {self._fit.watch.seconds:.2g} s of {wall:.3g} s"
         if stride == self.every_n_steps:
             return words
         return f"{words} (every {stride} steps, to keep to {100 * (self.max_overhead or 0):g} %)"

@@ -11,7 +11,7 @@ from initlab.checks.rules import check
 
 
 class StepCurve(L.Callback):
-    """Write `train/loss_step` and `lr_step` to TensorBoard at step 0 and every n steps.
+    """Write `train/loss_step` and `train/lr_step` to TensorBoard at step 0 and every n steps.
 
     Written straight to the event file: `self.log` in every step would cost 0.8 ms, more than a softmax step itself.
     """
@@ -40,4 +40,4 @@ class StepCurve(L.Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_scalar("train/loss_step", loss, step)
-                logger.experiment.add_scalar("lr_step", self._lr, step)
+                logger.experiment.add_scalar("train/lr_step", self._lr, step)

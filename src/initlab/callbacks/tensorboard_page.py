@@ -10,18 +10,22 @@ import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
-OF_LAYERS = ("std", "mean", "dead", "saturated", "active", "min", "max")
+OF_LAYERS = ("mean", "dead", "saturated", "active", "min", "max")
 OF_PARAMETERS = ("grad_norm", "weight_norm")
 # One chart a quantity, all layers in it: Custom Scalars tab. A chart whose quantity is not recorded stays empty.
 LAYOUT = {
     "every layer in one chart": {
-        **{quantity: ["Multiline", [rf"^activations/.*/{quantity}$"]] for quantity in OF_LAYERS},
-        "gradient std": ["Multiline", [r"^gradients/.*/grad_std$"]],
+        "log10 std": ["Multiline", [r"^watched/activations/.*/log10 std$"]],
+        "log10 gradient std": ["Multiline", [r"^watched/gradients/.*/log10 grad_std$"]],
+        **{quantity: ["Multiline", [rf"^watched/activations/.*/{quantity}$"]] for quantity in OF_LAYERS},
     },
     "every parameter in one chart": {
-        # SignalPictures adds a constant `parameters/1e-3 line/update_ratio`, the reference
-        "update : weight": ["Multiline", [r"^parameters/.*/update_ratio$"]],
-        **{quantity.replace("_", " "): ["Multiline", [rf"^parameters/.*/{quantity}$"]] for quantity in OF_PARAMETERS},
+        # SignalPictures adds a constant `watched/parameters/1e-3 line/log10 update_ratio`, the reference
+        "log10 update : weight": ["Multiline", [r"^watched/parameters/.*/log10 update_ratio$"]],
+        **{
+            quantity.replace("_", " "): ["Multiline", [rf"^watched/parameters/.*/{quantity}$"]]
+            for quantity in OF_PARAMETERS
+        },
     },
 }
 
@@ -32,10 +36,11 @@ class TensorBoardPage(L.Callback):
 
     Args:
         hparams: flat names and plain values; None shows none.
+        picture: of the first batch.
     """
 
-    def __init__(self, hparams: Mapping[str, Any] | None = None) -> None:
-        self.hparams = hparams
+    def __init__(self, hparams: Mapping[str, Any] | None = None, picture: bool = True) -> None:
+        self.hparams, self.picture = hparams, picture
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.ckpt_path is not None:  # a run that resumes has its page
@@ -51,6 +56,6 @@ class TensorBoardPage(L.Callback):
                 for summary in hparams_summaries(dict(self.hparams), shown):
                     logger.experiment.file_writer.add_summary(summary)
             datamodule: Any = getattr(trainer, "datamodule", None)
-            if hasattr(datamodule, "visualize"):
+            if self.picture and hasattr(datamodule, "visualize"):
                 picture = datamodule.visualize(next(iter(datamodule.val_dataloader())))
-                logger.experiment.add_image("data/batch", picture, dataformats="HWC")
+                logger.experiment.add_image("x/a batch of the data", picture, dataformats="HWC")

@@ -270,6 +270,7 @@ RULES: dict[str, Rule] = {
     ),
     "callbacks.monitor.max_overhead": optional(POSITIVE, "keep the stride, whatever it costs"),
     "callbacks.monitor.stop_on_nonfinite": TRUTH,
+    "callbacks.monitor.pictures": TRUTH,
     "callbacks.monitor.table": TRUTH,
     "callbacks.monitor.folder": FOLDER,
     "callbacks.activation_stats.folder": FOLDER,

@@ -26,6 +26,7 @@ ABOUT = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 WITH_A_VALUE: dict[str, tuple[str, ...]] = {
     "--cfg": SHOWN, "-c": SHOWN, "--info": ABOUT, "-i": ABOUT, "--package": (), "-p": (), "--config-dir": (), "-cd": (),
 }  # fmt: skip
+ONE_OF = ("-m", "--multirun", "-r", "--run", "--cfg", "-c", "--info", "-i", "-sc", "--shell-completion")
 ABOUT_CFG = ("--package", "-p", "--resolve")
 MOST_FILES = 2000  # in a folder of configs: each is read before Hydra may read it
 NOT_HERE = {
@@ -77,6 +78,10 @@ def check_words(words: Sequence[str]) -> None:
             raise UserError(f"{word}: goes with --cfg, which shows the config; alone it does nothing")
     if value_of:
         raise UserError(f"{value_of}: needs a value after it")
+    alone = [word for word in words if word.partition("=")[0] in ONE_OF]
+    if len(alone) > 1:
+        why = "the config that it shows is of one run" if {"-m", "--multirun"} & set(alone) else "one at a time"
+        raise UserError(f"{alone[0]} and {alone[1]}: not both, {why}; leave {alone[0]} out")
     _check_place(words)
 
 

@@ -78,7 +78,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                     config = config_name
                     check_words(typed)
                     if HELP & set(typed):
-                        print(help_page(config_name, typed))
+                        print(help_page(config_name), end="")
                         return
                     if writes:
                         config, sys.argv[1:] = resumed(words_of_resume(typed), config_name)

@@ -18,7 +18,7 @@ class Finding:
     since:    the first step of which it holds; from there on it held in every sample.
     value:    the number that is the evidence, `measure` what that number is.
     says:     the sentence, without where and when, which follow from the fields above.
-    advice:   what to try.
+    advice:   what to try; "" where another finding says it.
     """
 
     kind: str
@@ -41,7 +41,11 @@ class Finding:
             when = f"from step {self.since} on"
         else:
             when = "from step 0, the initialisation" if self.from_the_start else f"since step {self.since}, by training"
-        return f"{self.kind}, {when}: {where}{self.says}. Try: {self.advice}."
+        return f"{self.kind}, {when}: {where}{self.says}."
+
+    @property
+    def with_advice(self) -> str:
+        return f"{self.sentence} Try: {self.advice}." if self.advice else self.sentence
 
     def record(self) -> dict[str, Any]:
         """Plain values, as they stand in findings.json; a number that JSON has no word for becomes text."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,6 +57,8 @@ EXPLAINS = {
     "dead layer": {"update too small"},
 }
 
+STEPS = {"update too large", "update too small", "loss rising", "loss not moving"}  # what is about the steps
+
 Trend = tuple[Finding | None, Finding | None]  # what holds by now, and what held at step 0
 TRENDS = ("vanishing signal", "exploding signal", "vanishing gradient", "exploding gradient")
 
@@ -93,7 +96,7 @@ def find(
     ]
     if learns(losses, outline.outputs) or (not over and too_early(losses)):
         found = [finding for finding in found if finding and not _harmless(finding)]
-    there = _from_their_cause([f for f in found if f], [first for _, first in trends if first])
+    there = _without_lr(_from_their_cause([f for f in found if f], [first for _, first in trends if first]))
     followed = set().union(*(EXPLAINS.get(finding.kind, set()) for finding in there))
     return sorted((f for f in there if f.kind not in followed), key=lambda f: (ORDER.index(f.kind), f.since))
 
@@ -108,6 +111,15 @@ def _from_their_cause(found: list[Finding], at_start: list[Finding]) -> list[Fin
         return found
     kinds = {f.kind for f in found if f.from_the_start}
     return [f for f in found if f not in made] + [f for f in at_start if f.kind not in kinds]
+
+
+def _without_lr(found: list[Finding]) -> list[Finding]:
+    """A loss that is flat for a cause in the signal is not mended by another learning rate, nor is the size of a step
+    that hardly moves it: only of the step's own findings the learning rate is the remedy."""
+    signal = [f for f in found if f.kind not in STEPS and f.from_the_start]
+    flat = any(f.kind == "loss not moving" for f in found)
+    quiet = STEPS if signal else {"update too large", "update too small"} if flat else set()
+    return [replace(f, advice="") if f.kind in quiet else f for f in found]
 
 
 def _harmless(finding: Finding) -> bool:
@@ -134,7 +146,8 @@ def _non_finite(history: Rows, losses: Losses) -> Finding | None:
     if not firsts:
         return None
     step, rank, layer, what, value = min(firsts, key=lambda first: first[:2])
-    says = f"{value:,.0f} entries of its output are nan or inf" if rank == 0 else f"the {what} is nan or inf"
+    entries = "entry of its output is" if value == 1 else "entries of its output are"
+    says = f"{value:,.0f} {entries} nan or inf" if rank == 0 else f"the {what} is nan or inf"
     advice = (
         "look for nan in the inputs; smaller initial weights (init=kaiming)"
         if step == 0
@@ -199,11 +212,8 @@ def _left_band(history: Rows, predicted: Sequence[PredictedLayer], until: float,
 
 def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Trend]:
     """The std of the output along the chain: weights change it by the same factor a layer as the gradient."""
-    says = "the std of the output changes by a factor {factor:.3g} a layer, {total:.2g} over {depth} layers"
-    rescale = (
-        "weights of variance gain^2 / fan_in (init=kaiming for ReLU, xavier for tanh), normalisation layers"
-        " or skip connections, or fewer layers"
-    )
+    says = "each layer's output is {factor} times as wide as the one before, {total} times after {depth} layers"
+    rescale = "weights of variance gain^2 / fan_in (init=kaiming for ReLU, init=xavier for tanh), or fewer layers"
     trend = trend_along(history, outline.chain, "std", until)
     return [
         _along("vanishing signal", outline, trend, over, says, rescale, rescale),
@@ -213,10 +223,11 @@ def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[T
 
 def _gradient(history: Rows, outline: Outline, until: float, over: bool) -> list[Trend]:
     """The std of the gradient, which runs the chain backwards: factors from layer l + 1 to layer l."""
-    says = "the gradient changes by a factor {factor:.3g} a layer on its way back, {total:.2g} over {depth} layers"
-    rescale = (
-        "weights that keep the signal (init=kaiming for ReLU, orthogonal for tanh), skip connections, fewer layers"
+    says = (
+        "each layer back multiplies the gradient by {factor}, so that of the first of {depth} layers is {total} times "
+        "that of the last"
     )
+    rescale = "weights that keep the signal (init=kaiming for ReLU, init=xavier for tanh), or fewer layers"
     lost, gained = rescale + ("" if outline.scale_free else ", or Adam"), f"{rescale}, or gradient clipping"
     trend = trend_along(history, outline.chain[::-1], "grad_std", until)
     return [
@@ -243,7 +254,7 @@ def _along(
     depth = len(outline.chain)
 
     def finding(since: int, factor: float) -> Finding:
-        sentence = says.format(factor=factor, total=factor ** (depth - 1), depth=depth)
+        sentence = says.format(factor=f"{factor:.2g}", total=f"{factor ** (depth - 1):.1g}", depth=depth)
         advice = later if since else at_start
         return Finding(kind, outline.chain, since, "factor a layer", factor, sentence, advice)
 
@@ -262,7 +273,7 @@ def _shares(history: Rows, outline: Outline, until: float, over: bool) -> list[F
     saturated = (
         "saturated layer",
         "{share:.0%} of the entries lie where the slope is under 5 % of its maximum, so hardly any gradient passes",
-        ("smaller weights (init=xavier), inputs scaled to std 1", "a smaller lr, or a normalisation layer before it"),
+        ("smaller weights (init=xavier), inputs scaled to std 1", "a smaller lr"),
     )
     found: list[Finding | None] = []
     for quantity, limit, layers, (kind, says, advice) in (

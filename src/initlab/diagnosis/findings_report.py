@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
-from initlab.console import CONSOLE
+from initlab.console import say
 from initlab.diagnosis.finding import Finding
 from initlab.diagnosis.findings import find
 from initlab.diagnosis.outline import outline_of
@@ -83,6 +81,7 @@ class FindingsReport(Observer):
         # of several optimisers each has a loss of its own, and in a GAN neither is to fall
         losses = history.series("loss", "loss") if len(trainer.optimizers) < 2 else ([], [])
         predicted = read_prediction(monitor.folder) if monitor.folder else []
+        forecast = monitor.folder is not None and (monitor.folder / "forecast.json").exists()  # it names the remedy
         found = find(history, outline, losses=losses, symmetric=symmetric or (), predicted=predicted, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}
         news = [finding for key, finding in now.items() if key not in self._found]
@@ -92,7 +91,7 @@ class FindingsReport(Observer):
             self._found |= now
             self._symmetric = symmetric
         for finding in news:
-            CONSOLE.print(Text.assemble(("finding  ", "bold yellow"), finding.sentence))
+            say(finding.sentence if forecast else finding.with_advice, "finding", "bold yellow")
         path = monitor.path(self.file) if news or over else None
         if path is not None:
             if path.exists() and not _are_findings(path):

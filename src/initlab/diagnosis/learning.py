@@ -9,6 +9,7 @@ import numpy as np
 
 from initlab.diagnosis.finding import Finding
 from initlab.diagnosis.trend import CONFIRM
+from initlab.numbers import shown
 
 Losses = tuple[Sequence[int], Sequence[float]]  # steps, and the loss of the batch at each
 
@@ -49,19 +50,17 @@ def loss_finding(losses: Losses, over: bool) -> Finding | None:
     if min(len(first), len(last)) < CONFIRM or steps[-1] + 1 < (0 if over else LOSS_STEPS_SO_FAR):
         return None
     before, after = float(np.median(first)), float(np.median(last))
-    end = f"its median is {after:.4g} at the end of {steps[-1] + 1:,} steps"
-    advice = "the cause that another finding names, else lr ten times {}"
+    end = f"its median is {shown(after)} at the end of {steps[-1] + 1:,} steps"
     if min(last) > values[0] > 0 and after > LOSS_ROSE * values[0]:
-        says, rise = f"{end} and it was {values[0]:.4g} at step 0", after / values[0]
-        return Finding("loss rising", (), 0, "factor by which it rose", rise, says, advice.format("smaller"))
+        says, rise = f"{end} and it was {shown(float(values[0]))} at step 0", after / values[0]
+        return Finding("loss rising", (), 0, "factor by which it rose", rise, says, "a smaller lr")
     if _moves(first, last) or values[-1] < min(first):  # it may have left a plateau only now
         return None
     if steps[-1] + 1 < LOSS_STEPS or _noise(last) > LOSS_SEEN * abs(before):
         return None
-    says, fall = f"{end} and was {before:.4g} in the first quarter", (before - after) / abs(before or 1)
-    return Finding(
-        "loss not moving", (), 0, "relative fall of the loss", fall, says, advice.format("larger or smaller")
-    )
+    says, fall = f"{end} and was {shown(before)} in the first quarter", (before - after) / abs(before or 1)
+    advice = "another initialisation, else another lr"
+    return Finding("loss not moving", (), 0, "relative fall of the loss", fall, says, advice)
 
 
 def _quarters(steps: np.ndarray, values: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:

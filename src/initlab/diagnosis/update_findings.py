@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from initlab.diagnosis.finding import Finding
@@ -36,13 +34,12 @@ def update_findings(history: Rows, outline: Outline, until: float) -> list[Findi
     says = "each update is {value:.1e} of the weights it changes (1e-3 is usual)"
     found: list[Finding] = []
     for kind, group, advice in (
-        ("update too large", large, "lr smaller by a factor of {factor:,.0f}"),
-        ("update too small", small, "lr larger by a factor of {factor:,.0f}"),
+        ("update too large", large, "a smaller lr"),
+        ("update too small", small, "a larger lr"),
     ):
         if group:
             value = float(np.median([median for *_, median in group]))
             names, since = tuple(name for name, *_ in group), min(since for _, since, _ in group)
             measure, sentence = "median of ||update|| / ||weight||", says.format(value=value)
-            advised = advice.format(factor=max(value, 1e-3) / min(value, 1e-3) if value > 0 else math.inf)
-            found.append(Finding(kind, names, since, measure, value, sentence, advised))
+            found.append(Finding(kind, names, since, measure, value, sentence, advice))
     return found

@@ -6,23 +6,25 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from initlab.console import CONSOLE
+from initlab.console import say
 from initlab.errors import UserError
 from initlab.forecasting.from_config import forecast_run
-from initlab.forecasting.terminal import one_line
+from initlab.forecasting.remedy import remedy, typed_words
+from initlab.forecasting.terminal import say_forecast, show_fix
 from initlab.runs.atomic import write_json
 
 
 def forecast_before(cfg: DictConfig, folder: Path) -> None:
-    """Print it in one line, and leave it in forecast.json, where the monitor looks for it; nothing for a model or data
-    that the forecast does not know."""
+    """Print it, with the command that is predicted to train where this one is not, and leave both in forecast.json,
+    where the monitor and the page look for them; nothing for a model or data that the forecast does not know."""
     try:
         found = forecast_run(cfg)
-        line = one_line(found)
     except UserError:
         return
     except ArithmeticError:  # no reason not to train
-        CONSOLE.print("forecast  none: its numbers leave the range of 64-bit floats", highlight=False)
+        say("none: its numbers leave the range of 64-bit floats", "forecast")
         return
-    CONSOLE.print(line, highlight=False, soft_wrap=True)
-    write_json(folder / "forecast.json", found.record(), indent=1)
+    fix = remedy(cfg, found, typed_words())
+    say_forecast(found)
+    show_fix(fix, found)
+    write_json(folder / "forecast.json", found.record() | {"fix": fix.record() if fix else None}, indent=1)

@@ -2,125 +2,121 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast, forecast
-from initlab.forecasting.rule import TRAINS
+from initlab.forecasting.rule import NOT, TRAINS, UNSURE
 from initlab.init import LSUV, Critical, Kaiming, Orthogonal, Scheme, Xavier
 
+RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu")  # He's weights are for these, Glorot's for the others
 OTHERS = ("tanh", "relu")  # activations to try where no scheme helps
+SUITED: dict[str, Scheme] = {"kaiming": Kaiming(), "xavier": Xavier()}
 ADAM_LR = 0.001  # of configs/optimizer/adam.yaml
-SECANTS = 4
-AT_MOST = 3  # changes named
+TO_BLAME = 10  # the draw is, where with the scheme for the activation so many times smaller a learning rate does
 
 
 @dataclass(frozen=True)
 class Change:
-    """What to type, and what the rule predicts then."""
+    """What to type, a word a key; and what the rule predicts then."""
 
-    override: str
+    overrides: tuple[str, ...]
     after: Forecast
 
-
-def changes(found: Forecast, at_most: int = AT_MOST) -> list[Change]:
-    """The smallest first: the learning rate, the sigma, the scheme, the optimiser, the depth, the activation; with a
-    learning rate that trains where the run's own does not."""
-    if found.verdict.word == TRAINS:
-        return []
-    kept: list[Change] = []
-    for change in map(_with_rate, _candidates(found)):
-        own_rate = change.after.rate == found.rate or change.override.startswith(("lr=", "optimizer="))
-        if change.after.verdict.word == TRAINS and (own_rate or not found.verdict.other):
-            kept.append(change)
-        if len(kept) == at_most:
-            break
-    return kept
+    @property
+    def trains(self) -> bool:
+        return self.after.verdict.word == TRAINS
 
 
-def _with_rate(change: Change) -> Change:
-    """Judged at the run's learning rate, or the one nearest to it that trains."""
-    if change.after.verdict.word != TRAINS:
-        return change
-    after = _again(change.after, pairs=True)
-    if after.verdict.other is None or after.rate is None:
-        return Change(change.override, after)
-    rate = replace(after.rate, lr=after.verdict.other)
-    override = change.override.removesuffix(f" lr={ADAM_LR:g}")
-    return Change(f"{override} lr={rate.lr:g}", _again(after, pairs=True, rate=rate))
+def changes(found: Forecast) -> Iterator[Change]:
+    """Each trains, by the rule, where `found` does not: the simplest first, the next one computed only when asked for.
+
+    The scheme for the activation; the learning rate, where that alone is to blame; both; another scheme; another
+    activation; fewer layers; Adam.
+    """
+    if found.verdict.word in (NOT, UNSURE):
+        yield from (change for change in _candidates(found) if change.trains)
 
 
 def _candidates(found: Forecast) -> Iterator[Change]:
-    if found.verdict.other is not None and found.rate:
-        rate = replace(found.rate, lr=found.verdict.other)
-        yield Change(f"lr={rate.lr:g}", _again(found, rate=rate))
+    here = Change((), found)
     if not found.depth:
+        yield from _lr(here)
         return
-    if hasattr(found.scheme, "sigma"):
-        after = _other_sigma(found)
-        yield Change(f"init.sigma={after.scheme.sigma:.2g}", after)  # type: ignore[attr-defined]
-    good = None
-    for name, scheme in _schemes(found):
-        if scheme == found.scheme:
-            continue
-        after = _again(found, scheme=scheme)
-        if after.verdict.word == TRAINS:
-            good = Change(f"init={name}", after)
-            yield good
-            break
-    if found.kind == "sgd" and found.layers:
-        of_adam = found.rate and replace(found.rate, lr=ADAM_LR, momentum=0.0)
-        yield Change(f"optimizer=adam lr={ADAM_LR:g}", _again(found, kind="adam", rate=of_adam))
-    if 0 < found.carries < found.depth:
-        widths = [*found.widths[: found.carries + 1], found.widths[-1]]
-        yield Change(f"model.depth={found.carries}", _again(found, widths=widths))
-    if good is None:
-        for activation in OTHERS:
-            yield Change(
-                f"model.activation={activation} init=kaiming", _again(found, activation=activation, scheme=Kaiming())
-            )
+    suited = suited_scheme(found.phi.name)
+    other = found.scheme != SUITED[suited]
+    first = _change(here, f"init={suited}", scheme=SUITED[suited]) if other else here
+    yield first
+    if not _draw_is_to_blame(found, first.after):
+        yield from _lr(here)
+    yield from _lr(first)
+    for name, scheme in _other_schemes(found, suited):
+        change = _change(here, f"init={name}", scheme=scheme)
+        yield change
+        yield from _lr(change)
+    for activation in OTHERS:
+        scheme = SUITED[suited_scheme(activation)]
+        change = _change(here, f"model.activation={activation}", activation=activation)
+        change = _change(change, f"init={suited_scheme(activation)}", scheme=scheme)
+        yield change
+        yield from _lr(change)
+    for change in (first, here):
+        if 0 < (depth := change.after.carries) < found.depth:
+            widths = [*found.widths[: depth + 1], found.widths[-1]]
+            shorter = _change(change, f"model.depth={depth}", widths=widths)
+            yield shorter
+            yield from _lr(shorter)
+    if found.kind == "sgd":
+        for change in (first, here):
+            of_adam = found.rate and replace(found.rate, lr=ADAM_LR, momentum=0.0)
+            adam = _change(change, "optimizer=adam", kind="adam", rate=of_adam)
+            yield adam
+            yield from _lr(adam)
 
 
-def _schemes(found: Forecast) -> Iterator[tuple[str, Scheme]]:
-    yield from (("kaiming", Kaiming()), ("xavier", Xavier()), ("orthogonal", Orthogonal()))
+def suited_scheme(activation: str) -> str:
+    """The scheme made for it (He et al. 2015; Glorot and Bengio 2010)."""
+    return "kaiming" if activation in RECTIFIERS else "xavier"
+
+
+def _other_schemes(found: Forecast, suited: str) -> Iterator[tuple[str, Scheme]]:
+    yield from ((name, scheme) for name, scheme in SUITED.items() if name != suited and scheme != found.scheme)
+    yield "orthogonal", Orthogonal()
     with suppress(UserError):  # no critical point
         yield "critical", Critical(activation=found.phi)
     yield "lsuv", LSUV()
 
 
-def _again(found: Forecast, **instead: Any) -> Forecast:
-    """For the verdict alone: one group of inputs instead of all, and no pairs unless told."""
+def _draw_is_to_blame(found: Forecast, suited: Forecast) -> bool:
+    """Whether the learning rate is too small only because the draw leaves so little signal to learn from."""
+    if found.effects is None or suited.effects is None or found.rate is None:
+        return False
+    low, least = (f.effects.window(found.kind, found.rate.momentum).low for f in (found, suited) if f.effects)
+    return found.rate.lr < low and low > TO_BLAME * least
+
+
+def _lr(change: Change) -> Iterator[Change]:
+    """At the learning rate nearest to its own that trains; nothing where its own does, or no rate."""
+    after = change.after
+    if after.verdict.word == TRAINS or after.verdict.other is None or after.rate is None:
+        return
+    rate = replace(after.rate, lr=after.verdict.other)
+    yield _change(change, f"lr={rate.lr:g}", rate=rate)
+
+
+def _change(before: Change, override: str, **instead: Any) -> Change:
+    """One more word, and the forecast with these arguments replaced, with one group of inputs instead of all; a network
+    that has none is as it was before."""
+    found = before.after
     inputs = replace(found.inputs, squares=(found.inputs.mean_square,))
     asked: dict[str, Any] = {
         "scheme": found.scheme, "activation": found.phi, "widths": found.widths, "bias": found.bias, "kind": found.kind,
-        "loss": found.loss, "rate": found.rate, "pairs": False,
+        "loss": found.loss, "rate": found.rate,
     }  # fmt: skip
-    return forecast(**(asked | instead), inputs=inputs)
-
-
-def _other_sigma(found: Forecast) -> Forecast:
-    """decades = 0, by secants in log sigma; rounded to the two digits that are told."""
-    scheme: Any = found.scheme
-    hidden = max(found.widths[1:-1])
-    sigma = math.sqrt(1 / hidden)
-    points: list[tuple[float, float]] = []
     after = found
-    for _ in range(SECANTS):
-        sigma = float(f"{min(max(sigma, 1e-6), 1e3):.2g}")
-        after = _again(found, scheme=replace(scheme, sigma=sigma))
-        points.append((math.log(sigma), after.decades))
-        if abs(after.decades) < 0.3 or not np.isfinite(after.decades):
-            break
-        if len(points) == 1:
-            slope = max(len(found.widths) - 3, 1) / math.log(10)
-        else:
-            (x0, y0), (x1, y1) = points[-2:]
-            slope = (y1 - y0) / (x1 - x0) if x1 != x0 else slope
-        sigma = math.exp(points[-1][0] - points[-1][1] / slope) if slope else sigma
-    return after
+    with suppress(ArithmeticError):  # beyond 64-bit floats
+        after = forecast(**(asked | instead), inputs=inputs)
+    return Change((*before.overrides, override), after)

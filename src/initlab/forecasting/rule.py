@@ -12,6 +12,7 @@ and judges runs whose initialisation, activation, depth, width or momentum had n
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from initlab.forecasting.rates import STEPS, Rate, Window
@@ -41,21 +42,16 @@ class Verdict:
         return f"{self.word} {self.rate}" if self.rate else self.word
 
     @property
-    def reason(self) -> str:
-        return f"{self.why}; trains at lr {self.other:g}" if self.other else self.why
-
-    @property
     def says(self) -> str:
-        return f"{self.headline}: {self.reason}"
+        return f"{self.headline}: {self.why}"
 
 
 def judge(decades: float, kind: str, bounded: bool = False) -> Verdict:
     """With the best learning rate; `kind`: "sgd" or "adam"; `bounded`: the activation is."""
     low, high = limits_of(kind, bounded)
-    reach = f"from {low:g} to {high:+g} trains with {'Adam' if kind == 'adam' else 'SGD'}"
-    why = f"the gradient of the first layer is 10^{decades:+.1f} of the last one's; {reach}"
     inside = min(decades - low, high - decades)
     word = UNSURE if abs(inside) < EDGE else TRAINS if inside > 0 else NOT
+    why = f"the first layer's gradient is {_share(decades)} the last one's{_limit(word, decades, low, high, kind)}"
     if word == NOT and bounded and judge(decades, kind).word != NOT:
         word = UNSURE  # a larger learning rate than those of the evidence may do
     return Verdict(word, why, record(kind, of_rate=False), "" if word == NOT else SUITABLE)
@@ -68,32 +64,75 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
     if rate is None:
         if window.nearest() is not None or found.word == UNSURE:
             return found
-        why = f"no learning rate clearly suits it: too small below {window.low:.1g}, too large above {window.high:.1g}"
+        why = (
+            f"no learning rate clearly suits it: too small below {_rate(window.low)}, "
+            f"too large above {_rate(window.high)}"
+        )
         return Verdict(UNSURE, why, found.record)
     at, past = f"at lr {rate.lr:g}", record(kind, of_rate=True)
     other = window.nearest(rate.lr) if found.word == TRAINS else None
     small, large = window.small_by(rate.lr), window.large_by(rate.lr)
     if large > 1:
-        why = f"{window.large}, lr being about {_factor(rate.lr / window.high)} times too large"
+        why = f"{window.large}, as lr is about {_factor(rate.lr, window.high)} times too large"
         return Verdict(NOT, why, past, at, other)
     if rate.lr == 0:
         return Verdict(NOT, "no step is taken", "", at, other)
     later = STEPS * max(rate.steps / STEPS, 1) ** 2  # a plateau is left the faster the longer it lasts
     if small > 1 and window.small_by(rate.lr, later) > 1:
-        why = f"{STEPS} steps of it are too small to learn from, by a factor of about {_factor(window.low / rate.lr)}"
+        why = (
+            f"lr is about {_factor(window.low, rate.lr)} times too small to learn from in {STEPS} steps"
+            if window.low < math.inf
+            else "two different inputs get the same output, so no step can tell them apart"
+        )
         return Verdict(NOT, why, past, at, other)
     if large > -1:
-        return Verdict(UNSURE, f"lr is near the largest that trains, about {window.high:.1g}", past, at, other)
+        return Verdict(UNSURE, f"lr is near the largest that trains, about {_rate(window.high)}", past, at, other)
     if small > 1:
         return Verdict(UNSURE, f"lr is small for {STEPS} steps, and the evidence has no longer runs", past, at, other)
     if small > -1:
-        why = f"lr is near the smallest that trains in {STEPS} steps, about {window.low:.1g}"
+        why = f"lr is near the smallest that trains in {STEPS} steps, about {_rate(window.low)}"
         return Verdict(UNSURE, why, past, at, other)
     return Verdict(found.word, found.why, past, at)
 
 
-def _factor(x: float) -> str:
-    return f"{x:.0f}" if 1.95 < x < 1000 else f"{x:.1f}" if x < 2 else f"{x:.0e}"
+def _share(decades: float) -> str:
+    """ "0.16 times", "10^-15 of", "10^4.2 times"."""
+    if not math.isfinite(decades):
+        return "0 where it should be near" if decades < 0 else "not finite, far beyond"
+    if abs(decades) < 0.02:
+        return "as large as"
+    if -1.5 <= decades <= 2:
+        return f"{10**decades:.2g} times"
+    return f"10^{decades:.{0 if abs(decades) >= 10 else 1}f} {'of' if decades < 0 else 'times'}"
+
+
+def _limit(word: str, decades: float, low: float, high: float, kind: str) -> str:
+    """What follows from that share."""
+    who, small = "Adam" if kind == "adam" else "SGD", decades - low < high - decades
+    if word == TRAINS:
+        return f" ({who} copes with {_plain(low)} to {_plain(high)} times)"
+    end = f"({who} needs 10^{low:g} or more)" if small else f"({who} copes with 10^{high:g} at most)"
+    if word == UNSURE:
+        return f", near the {'smallest' if small else 'largest'} that trains {end}"
+    return f", too {'small' if small else 'large'} to learn from {end}"
+
+
+def _plain(decades: float) -> str:
+    """Of one digit: 0.006, 60, 60,000; smaller ones as a power."""
+    value = float(f"{10**decades:.1g}")
+    return f"{value:g}" if 1e-3 <= value < 1e3 else f"{value:,.0f}" if value >= 1 else f"10^{decades:g}"
+
+
+def _rate(lr: float) -> str:
+    return f"{lr:.1g}" if lr < 1 or not math.isfinite(lr) else f"{float(f'{lr:.1g}'):,.0f}" if lr < 1e6 else f"{lr:.0e}"
+
+
+def _factor(larger: float, smaller: float) -> str:
+    """ "1.4", "87", "9,000", "10^8"."""
+    x = larger / smaller if smaller > 0 else math.inf
+    if x >= 1e6:
+        return f"10^{math.log10(x):.0f}" if math.isfinite(x) else "far more than 10^300"
+    return f"{x:.1f}" if x < 1.95 else f"{x:.0f}" if x < 100 else f"{float(f'{x:.1g}'):,.0f}"
 
 
 def record(kind: str, *, of_rate: bool) -> str:

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections import deque
 
-FULL_WHILE_DENSE = 10  # in the dense beginning everything is recorded at every 10th step, mean and std at each
+FIRST_STEPS = 10  # mean and std are recorded at each of them
 COSTS = 9  # latest samples whose median is the cost of one: a hiccup of the machine does not count
 BATCHES = 101  # likewise, for the time of a batch
 
@@ -27,9 +27,11 @@ class Stopwatch:
 class Cadence:
     """Which steps are looked at, and how closely.
 
-    Steps 0 to dense_steps - 1: mean and std at each, everything at every 10th. Then everything at multiples of
-    `stride`, which is every_n_steps: the same steps in every run. With a `max_overhead` it is every_n_steps * 2^k with
-    the smallest k so far for which (seconds of a sample) <= max_overhead * stride * (seconds of a step).
+    Mean and std at each of steps 0 to dense_steps - 1. Everything at steps 0, 10, 20, ..., 100, 200, ..., 1000, ...,
+    until every_n_steps is reached; from there on at its multiples, and at these alone where dense_steps is 0. So a few
+    looks show the start closely, and they are at the same steps in every run. With a `max_overhead` the multiples are
+    those of every_n_steps * 2^k, with the smallest k so far for which
+    (seconds of a sample) <= max_overhead * stride * (seconds of a step).
 
     The beginning is not subject to the budget. What is measured is time on the host; on an accelerator the
     kernels themselves, which do not keep the host waiting, are not in it.
@@ -37,8 +39,8 @@ class Cadence:
 
     def __init__(self, every_n_steps: int, dense_steps: int, max_overhead: float | None) -> None:
         self.stride = every_n_steps
-        self._dense = dense_steps
-        self._dense_full = min(FULL_WHILE_DENSE, every_n_steps)
+        self._every_n, self._dense = every_n_steps, dense_steps
+        self._start = max(dense_steps, every_n_steps) if dense_steps else 0  # steps that are looked at more closely
         self._max_overhead = max_overhead
         self._previous: int | None = None
         self._costs: deque[float] = deque(maxlen=COSTS)
@@ -64,10 +66,11 @@ class Cadence:
 
     def _level(self, step: int, previous: int | None) -> str | None:
         """Steps may be skipped: of several optimisers stepped in a batch each counts."""
-        dense = step < self._dense
-        stride = self._dense_full if dense else self.stride
+        stride = self.stride
+        if step < self._start:
+            stride = min(self._every_n, 10 ** max(1, len(str(step)) - 1))
         full = step % stride == 0 if previous is None else step // stride > previous // stride
-        return "full" if full else "cheap" if dense else None
+        return "full" if full else "cheap" if step < self._dense else None
 
     @property
     def adapts(self) -> bool:
@@ -88,7 +91,7 @@ class Cadence:
 
     def review(self, step: int, batches_per_step: int) -> None:
         """Widen the stride while a sample costs too much for it."""
-        if self._max_overhead is None or step < self._dense or len(self._costs) < 3 or not self._batches:
+        if self._max_overhead is None or step < self._start or len(self._costs) < 3 or not self._batches:
             return
         cost = statistics.median(self._costs) + self._writing[0] / max(1, self._writing[1])
         step_seconds = batches_per_step * statistics.median(self._batches)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -22,16 +23,28 @@ from initlab.monitor.observer import Row
 COLUMNS = ("step", "layer", "quantity", "value")
 HISTOGRAMS = "histograms.csv"
 HISTOGRAM_COLUMNS = ("step", "layer", "low", "high", "counts")
+LOGS = ("std", "grad_std", "update_ratio")
 GROUPS = {"grad_std": "gradients", "grad_norm": "parameters", "weight_norm": "parameters", "update_ratio": "parameters"}
 
 
 def tag(row: Row) -> str:
-    """The row's name in TensorBoard: `activations/<layer>/std`, `gradients/<layer>/grad_std`, `parameters/...`."""
+    """The row's name in TensorBoard: `watched/activations/<layer>/log10 std`, `watched/gradients/...`,
+    `watched/parameters/...`: one group that is folded below train and val."""
     return _tag(row["layer"], row["quantity"])
 
 
 def _tag(layer: str, quantity: str) -> str:
-    return "signal/loss" if quantity == "loss" else f"{GROUPS.get(quantity, 'activations')}/{layer}/{quantity}"
+    if quantity == "loss":
+        return "watched/loss of each batch"
+    log = "log10 " if quantity in LOGS else ""
+    return f"watched/{GROUPS.get(quantity, 'activations')}/{layer}/{log}{quantity}"
+
+
+def _shown(row: Row) -> float:
+    """What TensorBoard draws, whose axes are linear: a signal that vanishes is seen in its logarithm alone; 0 has none
+    and is marked there as nan is."""
+    value: float = row["value"]
+    return value if row["quantity"] not in LOGS else math.log10(value) if value > 0 else math.nan
 
 
 @lru_cache(maxsize=64)
@@ -67,6 +80,7 @@ class RowsOut:
         self._guard = guard
         self._names: dict[tuple[str, str], tuple[str, str]] = {}  # (layer, quantity) -> its CSV cells, its tag
         self._failed: set[str] = set()
+        self._died: set[str] = set()  # layers that had a dead unit
 
     def claim(self) -> None:
         """Before the first row is written."""
@@ -109,10 +123,19 @@ class RowsOut:
     def _write_events(self, trainer: L.Trainer, steps: list[tuple[int, list[Row]]]) -> None:
         for writer in tensorboard_writers(trainer):
             for step, rows in steps:
-                summary = _summary(tuple(self._named(row)[1] for row in rows))
-                for value, row in zip(summary.value, rows, strict=True):
-                    value.simple_value = row["value"]
+                shown = [row for row in rows if self._can_die(row)]
+                summary = _summary(tuple(self._named(row)[1] for row in shown))
+                for value, row in zip(summary.value, shown, strict=True):
+                    value.simple_value = _shown(row)
                 writer.file_writer.add_summary(summary, step)
+
+    def _can_die(self, row: Row) -> bool:
+        """No chart of dead units before one died: of most layers it would be 0 for ever."""
+        if row["quantity"] != "dead":
+            return True
+        if row["value"] > 0:
+            self._died.add(row["layer"])
+        return row["layer"] in self._died
 
     def _named(self, row: Row) -> tuple[str, str]:
         layer, quantity = row["layer"], row["quantity"]

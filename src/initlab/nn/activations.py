@@ -27,7 +27,8 @@ class ActivationFunction:
     `gain` is the factor that weights of variance gain^2 / fan_in need: `torch.nn.init.calculate_gain` where
     that knows the function, else 1 / sqrt(E[phi(z)^2]), z ~ N(0, 1). `kinks` are the points where phi has no
     derivative; there `derivative` is what torch's autograd takes. `torch_module` builds torch's own layer.
-    `derivative_from_value` is phi'(x) as a function of phi(x), where that is known and saves work.
+    `derivative_from_value` is phi'(x) as a function of phi(x), where that is known and saves work; `in_place` is phi
+    written over x, for functions whose slope then does without x.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ActivationFunction:
     torch_module: Callable[[], nn.Module]
     kinks: tuple[float, ...] = ()
     derivative_from_value: Elementwise | None = None
+    in_place: Elementwise | None = None
 
     def slope(self, x: Tensor, value: Tensor) -> Tensor:
         """phi'(x), where `value` = phi(x) is at hand."""
@@ -109,7 +111,9 @@ def _identity(x: Tensor) -> Tensor:
 ACTIVATIONS: dict[str, ActivationFunction] = {
     phi.name: phi
     for phi in (
-        ActivationFunction("relu", torch.relu, _relu_derivative, math.sqrt(2), nn.ReLU, (0.0,), torch.sign),
+        ActivationFunction(
+            "relu", torch.relu, _relu_derivative, math.sqrt(2), nn.ReLU, (0.0,), torch.sign, torch.relu_
+        ),
         ActivationFunction(
             "leaky_relu",
             _leaky_relu,
@@ -118,8 +122,10 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
             nn.LeakyReLU,
             kinks=(0.0,),
         ),
-        ActivationFunction("tanh", torch.tanh, _tanh_derivative, 5 / 3, nn.Tanh, (), _tanh_slope),
-        ActivationFunction("sigmoid", torch.sigmoid, _sigmoid_derivative, 1.0, nn.Sigmoid, (), _sigmoid_slope),
+        ActivationFunction("tanh", torch.tanh, _tanh_derivative, 5 / 3, nn.Tanh, (), _tanh_slope, torch.tanh_),
+        ActivationFunction(
+            "sigmoid", torch.sigmoid, _sigmoid_derivative, 1.0, nn.Sigmoid, (), _sigmoid_slope, torch.sigmoid_
+        ),
         ActivationFunction("gelu", _gelu, _gelu_derivative, GELU_SECOND_MOMENT**-0.5, nn.GELU),
         ActivationFunction("silu", _silu, _silu_derivative, SILU_SECOND_MOMENT**-0.5, nn.SiLU),
         ActivationFunction("identity", _identity, torch.ones_like, 1.0, nn.Identity),

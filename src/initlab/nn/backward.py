@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 from initlab.nn.activations import Activation
 from initlab.nn.layers import Linear
@@ -24,8 +25,10 @@ class Chain:
     from step to step, or are added to what is there, as autograd does; a parameter with `requires_grad=False` gets
     none. What autograd gives differs by rounding only.
 
+    Signals that only the backward pass reads, and the gradients that it makes, go to memory that is kept too.
+
     Args:
-        modules: in the order in which they are applied. They are called, so their hooks run.
+        modules: in the order in which they are applied.
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
@@ -34,17 +37,35 @@ class Chain:
                 raise TypeError(f"{type(module).__name__}: the chain knows the gradients of Linear and Activation only")
         self.modules = list(modules)
         self.hooks: list[Callable[[nn.Module, Tensor], None]] = []
-        """Called in the backward pass with each module and d loss / d (its output)."""
+        """Called in the backward pass with each module and d loss / d (its output), which is overwritten afterwards."""
         self._kept: list[Tensor] = []  # the input of every module, and the output of the last
         self._buffers: dict[nn.Parameter, Tensor] = {}
+        self._room: dict[tuple[str, int], Tensor] = {}  # by what it is for
 
     @torch.no_grad()
     def forward(self, X: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch outputs"]:
         """The output of the last module; what lies between is kept for `backward`."""
         self._kept = [X]
-        for module in self.modules:
-            self._kept.append(module(self._kept[-1]))
+        for i, module in enumerate(self.modules):
+            self._kept.append(self._output(i, module, self._kept[-1]))
         return self._kept[-1]
+
+    def _output(self, i: int, module: nn.Module, X: Tensor) -> Tensor:
+        """Of module i, which is called where hooks look at it, and at the end, as the last output is the caller's."""
+        if i == len(self.modules) - 1 or _is_hooked(module):
+            return module(X)
+        if type(module) is Activation and module.function.in_place and X is self._room.get(("signal", i - 1)):
+            return module.function.in_place(X)
+        if type(module) is Linear and module.bias is not None:
+            return torch.addmm(module.bias, X, module.weight.T, out=self._place("signal", i, X, module.num_outputs))
+        return module(X)
+
+    def _place(self, what: str, i: int, X: Tensor, width: int) -> Tensor:
+        """[len(X), width] like X, the same memory at each call with as many rows."""
+        found = self._room.get((what, i))
+        if found is None or found.shape != (len(X), width) or (found.device, found.dtype) != (X.device, X.dtype):
+            found = self._room[what, i] = X.new_empty(len(X), width)
+        return found
 
     @torch.no_grad()
     def backward(self, gradient: Float[Tensor, "batch outputs"]) -> None:
@@ -55,14 +76,16 @@ class Chain:
                 hook(module, gradient)
             inputs = self._kept.pop()
             if isinstance(module, Activation):
-                gradient = gradient * module.function.slope(inputs, output)
+                slope = module.function.slope(inputs, output)
+                gradient = gradient.mul_(slope) if i + 1 < len(self.modules) else gradient * slope
             else:
                 assert isinstance(module, Linear)
                 self._add(module.weight, partial(torch.mm, gradient.T, inputs))
                 if module.bias is not None:
                     self._add(module.bias, partial(torch.sum, gradient, dim=0))
                 if i > 0:
-                    gradient = gradient @ module.weight
+                    room = self._place("gradient", i, gradient, module.num_inputs)
+                    gradient = torch.mm(gradient, module.weight, out=room)
             output = inputs
 
     def _add(self, parameter: nn.Parameter, compute: Callable[..., Tensor]) -> None:
@@ -76,3 +99,12 @@ class Chain:
             parameter.grad = compute(out=buffer)
         else:
             parameter.grad.add_(compute())
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    """Whether hooks run when it is called. torch does not say so in public: where a later one keeps them elsewhere the
+    answer is yes, and the module is called."""
+    kinds = ("forward_pre", "forward", "backward_pre", "backward")
+    own = (getattr(module, f"_{kind}_hooks", True) for kind in kinds)
+    of_all = (getattr(torch_module, f"_global_{kind}_hooks", True) for kind in kinds)
+    return any(own) or any(of_all)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 MOST_PANELS = 120  # of more layers only every second, third, ... is shown, and the title says so
 HEIGHT, WIDTH = 96, 144  # pixels of a panel; the histograms have 64 bins, and their range changes from step to step
 MARGIN, GAP, HEAD, DPI = 14, (14, 24), 84, 110  # pixels; gap across and down
-ALMOST_ALL = 95  # percentile over the run of how far the values reach: one wild step does not squeeze all others
+ALMOST_ALL = 95  # percentile over the run of how far the values of a layer reach: one wild step squeezes no other
 GAIN = 1000.0  # brightness is log(1 + GAIN share of the entries in a pixel): one entry in a thousand is still seen
 CAPTION = (
-    "A panel a layer: steps across (log scale), values of its output upwards, bright where\n"
-    "many lie. A band of steady width: healthy. Shrinking to a line: collapsing. A bright\n"
-    "edge: saturated, or switched off (at 0). Numbers: the range that the panel shows."
+    "A panel a layer: steps across (log scale), values of its output upwards, bright where many lie.\n"
+    "All panels have one axis: a band as wide in every layer is healthy, one that narrows from layer\n"
+    "to layer vanishes, one that fills its panel explodes. A bright edge: saturated, or off (at 0)."
 )
 
 
@@ -36,7 +36,7 @@ class Histograms(Protocol):
 
 
 def colourful_dimension(history: Histograms) -> Figure:
-    """log(1 + count) over step and value, a panel a layer; each panel has the range of values of its own layer.
+    """log(1 + count) over step and value, a panel a layer, all with one range of values (as fast.ai's): what narrows from layer to layer is seen.
 
     Painted as one image: axes of their own for a hundred panels would take two seconds to draw.
     """
@@ -55,9 +55,10 @@ def colourful_dimension(history: Histograms) -> Figure:
     ax.set_axis_off()
     canvas = np.full((height, width, 3), 255, np.uint8)
     points = 72 / DPI
+    ends = reach(*map(history.histograms, layers))
     for i, layer in enumerate(layers):
         x, y = MARGIN + i % columns * (WIDTH + GAP[0]), HEAD + GAP[1] + i // columns * (HEIGHT + GAP[1])
-        low, high, steps, shares = panel(history.histograms(layer))
+        low, high, steps, shares = panel(history.histograms(layer), ends)
         brightness = np.log1p(GAIN * shares) / np.log1p(GAIN)
         canvas[y : y + HEIGHT, x : x + WIDTH] = colormaps["magma"](brightness[::-1], bytes=True)[..., :3]
         ax.text(x, y - 3, layer, fontsize=10.5 * points, va="bottom")
@@ -72,26 +73,32 @@ def colourful_dimension(history: Histograms) -> Figure:
     return figure
 
 
-def panel(histograms: Sequence[Histogram]) -> tuple[float, float, np.ndarray, np.ndarray]:
+def reach(*layers: Sequence[Histogram]) -> tuple[float, float]:
+    """From where to where the values of all layers lie, but for a few wild steps of each."""
+    lows = [-np.percentile([-h.low for h in histograms], ALMOST_ALL) for histograms in layers]
+    highs = [np.percentile([h.high for h in histograms], ALMOST_ALL) for histograms in layers]
+    low, high = float(min(lows, default=0.0)), float(max(highs, default=0.0))
+    if not high > low:
+        low, high = low - max(abs(low) * 0.5, 1e-12), low + max(abs(low) * 0.5, 1e-12)
+    return low, high
+
+
+def panel(histograms: Sequence[Histogram], ends: tuple[float, float]) -> tuple[float, float, np.ndarray, np.ndarray]:
     """The range of values shown, the steps, and [HEIGHT, WIDTH] shares of the entries, lowest values first, the steps
     on the axis of `step_edges`."""
     steps = np.array([histogram.step for histogram in histograms])
-    low, high, shares = picture_of(histograms)
+    low, high, shares = picture_of(histograms, ends)
     edges = step_edges(steps)
     pixels = np.linspace(edges[0], edges[-1], 2 * WIDTH + 1)[1::2]  # their middles
     return low, high, steps, shares[:, np.searchsorted(edges, pixels) - 1]
 
 
-def picture_of(histograms: Sequence[Histogram]) -> tuple[float, float, np.ndarray]:
+def picture_of(histograms: Sequence[Histogram], ends: tuple[float, float]) -> tuple[float, float, np.ndarray]:
     """The range of values shown, and [HEIGHT, steps]: the share of the entries in each pixel, lowest values first.
 
     Every histogram has bounds of its own; what is in a bin is spread evenly over the bin.
     """
-    lows, highs = (np.array([getattr(h, end) for h in histograms]) for end in ("low", "high"))
-    low = float(-np.percentile(-lows, ALMOST_ALL)) if len(lows) > 1 else float(lows[0])
-    high = float(np.percentile(highs, ALMOST_ALL)) if len(highs) > 1 else float(highs[0])
-    if not high > low:
-        low, high = low - max(abs(low) * 0.5, 1e-12), low + max(abs(low) * 0.5, 1e-12)
+    low, high = ends
     size = (high - low) / HEIGHT
     borders = np.linspace(low, high, HEIGHT + 1)
     shares = np.zeros((HEIGHT, len(histograms)))
@@ -104,7 +111,7 @@ def picture_of(histograms: Sequence[Histogram]) -> tuple[float, float, np.ndarra
             at = int((histogram.low - low) / size) if size else 0
             shares[min(max(at, 0), HEIGHT - 1), column] = 1.0
             continue
-        ends = np.linspace(histogram.low, histogram.high, len(counts) + 1)
-        cumulated = np.interp(borders, ends, np.concatenate([[0.0], np.cumsum(counts)]) / total)
+        borders_of = np.linspace(histogram.low, histogram.high, len(counts) + 1)
+        cumulated = np.interp(borders, borders_of, np.concatenate([[0.0], np.cumsum(counts)]) / total)
         shares[:, column] = np.diff(cumulated)
     return low + 0.0, high + 0.0, shares  # + 0.0: no minus sign before a 0

@@ -11,18 +11,19 @@ import numpy as np
 from initlab.diagnosis.outline import Rows
 from initlab.diagnosis.prediction import PredictedLayer, read_prediction
 from initlab.diagnosis.trend import values_of
+from initlab.limits import kind_of, limits_of
 from initlab.monitor.observer import Observer, Recording, Row
 from initlab.monitor.rows_out import tensorboard_writers
-from initlab.plots.style import BAND, BLUE, new_figure, pixels
+from initlab.plots.style import BAND, BLUE, GREEN, ORANGE, new_figure, pixels
 
 if TYPE_CHECKING:
     import lightning as L
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TAG = "forecast/step 0"
+TAG = "whole net/forecast and measurement at step 0"
 WAIT = 30.0  # seconds; a shorter run gets the picture at its end, when the others have loaded matplotlib
-DOT = "#d1495b"
+SPAN = 2.0  # decades at least: less is noise, and should look flat
 
 
 class ForecastOverlay(Observer):
@@ -47,12 +48,13 @@ class ForecastOverlay(Observer):
         steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._predicted]
         if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
             return
-        picture = pixels(lambda: forecast_figure(monitor.history, self._predicted))
+        optimizer = type(trainer.optimizers[0]).__name__ if trainer.optimizers else "SGD"
+        picture = pixels(lambda: forecast_figure(monitor.history, self._predicted, optimizer))
         for writer in writers:
             writer.add_image(TAG, picture, 0, dataformats="HWC")
 
 
-def forecast_figure(history: Rows, predicted: Sequence[PredictedLayer]) -> Figure:
+def forecast_figure(history: Rows, predicted: Sequence[PredictedLayer], optimizer: str = "SGD") -> Figure:
     """Forwards and backwards, one below the other: depth on x, log scale on y."""
     figure = new_figure(6.6, 5.4, layout=None, dpi=110)
     figure.subplots_adjust(left=0.11, right=0.98, bottom=0.09, top=0.94, hspace=0.45)
@@ -66,6 +68,13 @@ def forecast_figure(history: Rows, predicted: Sequence[PredictedLayer]) -> Figur
         shares = gradients / gradients[-1]
     _panel(backward, hidden, ("grad", "grad_low", "grad_high"), shares)
     backward.set(title="std of the gradient there, over that of the last hidden layer", xlabel="dense layer")
+    kind = kind_of(optimizer)
+    low, high = (10**decades for decades in limits_of(kind, bounded=False))
+    if backward.get_yscale() == "log":
+        ends = backward.get_ylim()
+        backward.axhspan(low, high, color=GREEN, alpha=0.1, lw=0, zorder=0)
+        backward.set_ylim(ends)
+        backward.set_title(f"green: {kind.upper() if kind == 'sgd' else 'Adam'} trains", loc="right", fontsize="small")
     forward.legend(loc="best", frameon=False, fontsize="small")
     return figure
 
@@ -77,9 +86,18 @@ def _panel(
     depth = np.arange(1, len(predicted) + 1)
     ax.fill_between(depth, low, high, color=BAND, lw=0, label="predicted, two sigma of the draws")
     ax.plot(depth, line, color=BLUE, lw=1.2, label="predicted")
-    ax.plot(depth, measured, "o", ms=3.5, color=DOT, label="measured")
-    if np.nanmax(np.concatenate([line, measured]), initial=0) > 0:
+    ax.plot(depth, measured, "o", ms=3.5, color=ORANGE, label="measured")
+    known = np.concatenate([line, low, high, np.asarray(measured, float)])
+    known = np.log10(known[np.isfinite(known) & (known > 0)])
+    if known.size:
+        from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
         ax.set_yscale("log")
+        middle, half = (known.max() + known.min()) / 2, max(SPAN, 1.1 * (known.max() - known.min())) / 2
+        ax.set_ylim(10 ** (middle - half), 10 ** (middle + half))
+        ax.yaxis.set_major_locator(LogLocator(base=10, numticks=5))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
 
 
 def _first(history: Rows, layer: str, quantity: str) -> float:

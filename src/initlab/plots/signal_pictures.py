@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURES: dict[str, Callable[[Any], Figure]] = {
-    "signal/whole net": whole_net,
-    "signal/colourful dimension": colourful_dimension,
+    "whole net/every layer at every step": whole_net,
+    "whole net/where the values lie": colourful_dimension,
 }
 SHARE = 0.005  # of a run's time for pictures before its end
 FIRST_GUESS = 1.5  # seconds for both, with the import of matplotlib
-USUAL_RATIO = 1e-3  # update : weight (Karpathy, makemore 3)
-RATIO_TAG = "parameters/1e-3 line/update_ratio"  # stands in one chart with the parameters' ratios
+USUAL_RATIO = -3.0  # log10 of update : weight (Karpathy, makemore 3)
+RATIO_TAG = "watched/parameters/1e-3 line/log10 update_ratio"  # stands in one chart with the parameters' ratios
 
 
 class SignalPictures(Observer):
-    """An observer of `SignalMonitor`: adds `signal/whole net` and `signal/colourful dimension` to TensorBoard at the
+    """An observer of `SignalMonitor`: adds pictures of the `whole net` to TensorBoard at the
     end of the fit, and before that whenever the pictures so far took under half a percent of its time; and, in
     the chart of the ratios of update to weight, a line at 1e-3."""
 

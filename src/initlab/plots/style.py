@@ -1,10 +1,11 @@
-"""The look that all plots share, and how one is drawn off screen. matplotlib is imported when one is drawn."""
+"""The one vocabulary of colours, for plots, TensorBoard and the page, and how a plot is drawn off screen. matplotlib is
+imported when one is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,6 +20,27 @@ INK, FAINT, SPINE, GRID = "#1f2430", "#6b7280", "#b9bec8", "#e6e8ec"
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, "#000000", "#7f7f7f")
 BAND = "#c6d9ec"  # around a blue line
+# Of maps over layers and steps, log10 but for shares: a colour means the same number on every picture and page.
+SCALES = {"std": (-4.0, 4.0), "grad_std": (-12.0, 0.0), "dead": (0.0, 1.0), "update_ratio": (-7.0, 2.0)}
+DIVERGING = (
+    "#053061",
+    "#3480b9",
+    "#b8d8e9",
+    "#f7f7f5",
+    "#fbc9ae",
+    "#c94741",
+    "#67001f",
+)  # vanishing, healthy, exploding
+_ENDS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
+MAPS = {  # places on the scale and their colours, or the name of a map that both matplotlib and the page have
+    "std": tuple(zip(_ENDS, DIVERGING, strict=True)),  # white at 1
+    "update_ratio": tuple(  # white from 1e-4 to 1e-1
+        zip((0.0, 0.13, 0.25, 1 / 3, 2 / 3, 0.75, 0.87, 1.0), (*DIVERGING[:4], *DIVERGING[3:]), strict=True)
+    ),
+    "grad_std": "Viridis",
+    "dead": "Cividis",
+}
+ZERO, NOT_FINITE, NOT_RECORDED = "#1a1a1a", "#e6007e", "#d9d9d9"
 SMALL, TEXT, HEAD = 9.5, 10.5, 11.5  # points
 DPI = 130
 
@@ -30,6 +52,15 @@ def new_figure(
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=dpi, layout=layout)
+
+
+def map_of(quantity: str) -> Any:
+    """matplotlib's colour map of a quantity."""
+    from matplotlib import colormaps
+    from matplotlib.colors import LinearSegmentedColormap
+
+    stops = MAPS[quantity]
+    return colormaps[stops.lower()] if isinstance(stops, str) else LinearSegmentedColormap.from_list(quantity, stops)
 
 
 def plain(ax: Axes) -> Axes:

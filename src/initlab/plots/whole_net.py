@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initlab.diagnosis.outline import Rows
-from initlab.plots.style import FAINT, new_figure
+from initlab.plots.style import FAINT, NOT_FINITE, NOT_RECORDED, SCALES, ZERO, map_of, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 NAMES_SHOWN = 15  # layer names left of a panel; of more layers every second, third, ... is named
-LEAST_DECADES = 2.0  # span of a colour scale: smaller differences than a few tenths of a decade should look flat
 END = 0.15  # decades that the first and the last sample reach out to, half of what is between steps 0 and 1
 WIDTH, RIGHT, FOOT, LETTER = 6.6, 0.5, 0.05, 0.068  # inches: figure, space for numbers, below all, a letter
 PANEL, UNDER, ABOVE = 2.75, 0.5, 0.45  # inches: a panel's height, and of it below and above the map
-ZERO, NOT_FINITE, NOT_RECORDED = "#1a1a1a", "#e6007e", "#d9d9d9"
 PANELS = {
     "std": (
         "log10 std of the output",
@@ -32,7 +30,7 @@ PANELS = {
         "log10 std of the gradient",
         "even down each column: all layers learn alike; dark at the top: none reaches the first",
     ),
-    "dead": ("share of dead units", "units that are 0 for the whole batch; pale: few, dark: the layer is off"),
+    "dead": ("share of dead units", "units that are 0 for the whole batch; blue: few, yellow: the layer is off"),
 }
 
 
@@ -71,8 +69,10 @@ def heat_map(history: Rows, quantity: str, ax: Axes) -> None:
     title, caption = PANELS.get(quantity, (quantity, ""))
     edges = step_edges(steps)
     rows = np.arange(len(layers) + 1) - 0.5
-    values, colours, limits = _scaled(quantity, table)
-    mesh = ax.pcolormesh(edges, rows, np.ma.masked_invalid(values), cmap=colours, vmin=limits[0], vmax=limits[1])
+    values, limits = _scaled(quantity, table), SCALES[quantity]
+    mesh = ax.pcolormesh(
+        edges, rows, np.ma.masked_invalid(values), cmap=map_of(quantity), vmin=limits[0], vmax=limits[1]
+    )
     marks = {"exactly 0": (table == 0, ZERO), "nan or inf": (~np.isfinite(table) & ~_absent(table), NOT_FINITE)}
     if quantity == "dead":
         del marks["exactly 0"]
@@ -127,20 +127,13 @@ def _absent(table: np.ndarray) -> np.ndarray:
     return np.isneginf(table)
 
 
-def _scaled(quantity: str, table: np.ndarray) -> tuple[np.ndarray, str, tuple[float, float]]:
-    """What the colours stand for (nan: no colour), the colour map and its limits."""
+def _scaled(quantity: str, table: np.ndarray) -> np.ndarray:
+    """What the colours stand for; nan: no colour."""
     finite = np.isfinite(table)
     if quantity == "dead":
-        return np.where(finite, table, np.nan), "YlOrBr", (0.0, 1.0)
+        return np.where(finite, table, np.nan)
     positive = finite & (table > 0)
-    logs = np.where(positive, np.log10(np.where(positive, table, 1.0)), np.nan)
-    some = logs[positive]
-    if quantity == "std":
-        reach = max(LEAST_DECADES, float(np.percentile(abs(some), 98)) if some.size else 0.0)
-        return logs, "RdBu_r", (-reach, reach)
-    low, high = (float(p) for p in np.percentile(some, (1, 99))) if some.size else (-1.0, 0.0)
-    short = max(0.0, LEAST_DECADES - (high - low)) / 2
-    return logs, "viridis", (low - short, high + short)
+    return np.where(positive, np.log10(np.where(positive, table, 1.0)), np.nan)
 
 
 def _extend(values: np.ndarray, limits: tuple[float, float]) -> str:

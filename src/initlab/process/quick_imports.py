@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
+import importlib.util
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, ModuleType
+from typing import Any
 
 
 @contextmanager
@@ -25,12 +28,40 @@ def quick_imports() -> Iterator[None]:
         return
     gc.disable()
     try:
-        with _signals_wait():
+        with _signals_wait(), _signal_processing_waits():
             yield
     finally:
         gc.freeze()
         gc.enable()
         atexit.register(gc.unfreeze)  # or libraries report what they find left over
+
+
+class _Later(ModuleType):
+    """Imported when something of it is asked for."""
+
+    hamming = None  # of `scipy.signal`: torchmetrics looks for this at its import
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked of every module by `inspect`
+            raise AttributeError(name)
+        sys.modules.pop(self.__name__, None)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def _signal_processing_waits() -> Iterator[None]:
+    """Lightning imports torchmetrics, and that all of `scipy.signal` where SciPy is installed, to add a name for
+    one metric of speech: 1.7 of 5.6 CPU seconds of a start. Should it ask for more one day, it gets the real one."""
+    name = "scipy.signal"
+    if name not in sys.modules and importlib.util.find_spec("gammatone") is None:  # the package of that metric
+        sys.modules[name] = later = _Later(name)
+        try:
+            yield
+        finally:
+            if sys.modules.get(name) is later:
+                del sys.modules[name]
+    else:
+        yield
 
 
 @contextmanager

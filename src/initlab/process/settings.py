@@ -116,7 +116,8 @@ def _put_back_environment(before: dict[str, str]) -> None:
 
 
 def _put_back_logger(logger: logging.Logger, level: int, handlers: list[logging.Handler], propagate: bool) -> None:
-    logger.setLevel(level)
+    if logger.level != level:  # setting it empties a cache of every logger that there is
+        logger.setLevel(level)
     logger.handlers[:] = handlers
     logger.propagate = propagate
 

@@ -10,15 +10,16 @@ from typing import Any
 from initlab.errors import UserError
 from initlab.runs import Run
 from initlab.runs.config_file import short_class
+from initlab.runs.outcome import sentence
 from initlab.sweeps.record import read_record
 
 CAPTIONS = {  # how to read each picture; data attributes of the page
-    "data-std": "The middle of the scale is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
+    "data-std": "White is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
     "data-gradstd": "Of the loss with respect to each layer’s output. Even down a column: all layers learn alike; "
     "dark at the top: hardly anything reaches the first layers.",
     "data-dead": "Units that are 0 for the whole batch. Yellow: the layer is off.",
-    "data-updateratio": "How far a step moves the weights, against their size. The middle of the scale is the "
-    "usual 1e-3; bluer hardly moves, redder moves too far.",
+    "data-updateratio": "How far a step moves the weights, against their size. White, from 1e-4 to 1e-1, is "
+    "usual; blue hardly moves, red moves too far.",
 }  # fmt: skip
 SHOWN_PACKAGES = ("torch", "lightning", "hydra-core", "numpy", "initlab")
 
@@ -85,6 +86,20 @@ def when(run: Run | None) -> str:
     return str(run.environment.get("started", ""))[:16].replace("T", " ") if run else ""
 
 
+def metric(value: float) -> str:
+    """Four decimals, or three digits of what is smaller than that can show."""
+    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 1e4 else f"{value:.3g}"
+
+
+def metric_name(name: str) -> str:
+    """`weight 0, true minus learned` for error/w0; others as they are."""
+    kind, _, what = name.partition("/")
+    if kind != "error":
+        return name
+    words = {"b": "bias, true minus learned", "distance": "distance from the true weights"}
+    return words.get(what, f"weight {what[1:]}, true minus learned" if what[:1] == "w" else name)
+
+
 def duration(seconds: float) -> str:
     if not math.isfinite(seconds):
         return "not known"
@@ -119,6 +134,11 @@ def environment_rows(run: Run | None) -> tuple[list[tuple[str, str]], list[tuple
         rows.append(("source", f"commit {git.get('commit')} of branch {git.get('branch')}{changed}"))
     rows.append(("began", str(it.get("started", ""))))
     return rows, [(str(name), str(version)) for name, version in packages.items()]
+
+
+def fix(run: Run) -> str:
+    """What to try first where it did not train, of what was found; empty where nothing is known."""
+    return next((sentence(str(found["advice"])) for found in run.findings if found.get("advice")), "")
 
 
 def again(run: Run) -> str:

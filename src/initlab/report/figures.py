@@ -6,15 +6,15 @@ A figure is a code: 0 was not recorded, 1 is exactly 0, 2 is nan or inf; from 3 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import Any
 
 import numpy as np
 
+from initlab.diagnosis.outline import BOUNDED
+from initlab.limits import kind_of, limits_of
 from initlab.runs import Run
 from initlab.runs.reader import number
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ABSENT, ZERO, NOT_FINITE, FIRST = 0, 1, 2, 3
 A_DECADE, DECADES, SHARES = 600, 50, 60_000
@@ -73,24 +73,17 @@ def pictures(run: Run, blob: Blob, later: int) -> dict[str, Any]:
     """Of each quantity with rows: its layers in the order of the network, its steps, and where its codes
     [layers, steps] lie in the blob."""
     packed: dict[str, Any] = {}
-    functions = set(_layers(run.signal, "saturated"))
     for quantity in PICTURES:
-        rows = run.signal[run.signal["quantity"] == quantity]
-        layers = _shown(_layers(run.signal, quantity), quantity, functions)
-        rows = rows[rows["layer"].isin(layers)]
-        if rows.empty:
+        shown = _shown(run, quantity)
+        layers = list(shown)
+        if not layers or (quantity == "dead" and not hidden(run)):  # nothing of it can be dead
             continue
-        steps = np.unique(rows["step"].to_numpy())
+        steps = np.unique([step for points in shown.values() for step in points])
         steps = steps[thinned(steps, later)]
-        rows = rows[rows["step"].isin(steps)]
         table = np.full((len(layers), len(steps)), -np.inf)
-        place = {name: i for i, name in enumerate(layers)}
-        values = rows["value"].to_numpy().copy()
-        values[np.isneginf(values)] = np.nan
-        of_layer = np.array([place[name] for name in rows["layer"].cat.categories if name in place] or [0])
-        known = [name for name in rows["layer"].cat.categories if name in place]
-        lookup = dict(zip(known, of_layer, strict=True))
-        table[rows["layer"].map(lookup).to_numpy(int), np.searchsorted(steps, rows["step"].to_numpy())] = values
+        for row, points in zip(table, shown.values(), strict=True):
+            values = np.array([points.get(step, -np.inf) for step in steps.tolist()])
+            row[:] = np.where(np.isneginf(values) & [step in points for step in steps.tolist()], np.nan, values)
         packed[quantity] = {
             "layers": layers,
             "steps": steps.tolist(),
@@ -99,56 +92,62 @@ def pictures(run: Run, blob: Blob, later: int) -> dict[str, Any]:
     return packed
 
 
+def hidden(run: Run) -> int:
+    """How many layers come before the last one: 0 of a linear model, which has no unit that could die or collapse."""
+    return max(0, len(_shown(run, "std")) - 1)
+
+
 def weight_of_pictures(run: Run, later: int) -> int:
     """How many figures `pictures` would pack."""
     total = 0
     for quantity in PICTURES:
-        rows = run.signal[run.signal["quantity"] == quantity]
-        steps = np.unique(rows["step"].to_numpy())
-        total += rows["layer"].nunique() * len(thinned(steps, later))
+        layers = run.recorded.get(quantity, {})
+        steps = np.unique([step for points in layers.values() for step in points])
+        total += len(layers) * len(thinned(steps, later))
     return total
 
 
 def loss_curve(run: Run, later: int) -> dict[str, list[float | None]]:
     """The loss of single batches."""
-    rows = run.series("loss", "loss")
-    rows = rows.iloc[thinned(rows["step"].to_numpy(), later)]
-    return {"steps": rows["step"].tolist(), "values": [short(v) for v in rows["value"]]}
+    points = run.recorded.get("loss", {}).get("loss", {})
+    steps = np.array(sorted(points), int)
+    steps = steps[thinned(steps, later)]
+    return {"steps": steps.tolist(), "values": [short(points[step]) for step in steps.tolist()]}
 
 
 def epochs(run: Run, most: int) -> dict[str, list[float | None]]:
     """metrics.csv by column, of at most `most` epochs, evenly."""
-    if run.metrics.empty:
-        return {}
-    rows = run.metrics.sort_values("epoch", kind="stable").drop_duplicates("epoch", keep="last")
-    rows = rows.iloc[thinned(rows["epoch"].to_numpy(), most, dense=0)]
-    return {str(name): [short(v) for v in rows[name]] for name in rows.columns if name != "step"}
+    columns = run.epochs
+    rows = sorted(
+        {epoch: row for row, epoch in enumerate(columns["epoch"])}.items()
+    )  # of an epoch there twice the last
+    kept = [rows[i][1] for i in thinned(np.arange(len(rows)), most, dense=0)]
+    return {name: [short(column[row]) for row in kept] for name, column in columns.items() if name != "step" and kept}
 
 
 def histograms(run: Run, blob: Blob, later: int, most: int) -> dict[str, Any]:
     """At most so many, by step and layer: the range of values, bars as sqrt(share / highest share) from 0 to 255."""
-    rows = run.histograms
-    if rows.empty:
+    if not run.shapes:
         return {}
-    steps = np.unique(rows["step"].to_numpy())
-    layers = list(dict.fromkeys(rows["layer"]))
+    steps = np.unique([step for step, *_ in run.shapes])
+    layers = list(dict.fromkeys(layer for _, layer, *_ in run.shapes))
     while later > 5 and len(thinned(steps, later)) * len(layers) > most:
         later //= 2
-    steps = steps[thinned(steps, later)]
-    rows = rows[rows["step"].isin(steps)]
-    functions = set(_layers(run.signal, "saturated"))
+    kept = {*steps[thinned(steps, later)].tolist()}
+    functions = run.recorded.get("saturated", {})
     place = {name: i for i, name in enumerate(layers)}
     entries, bars = [], []
-    for row in rows.itertuples(index=False):
-        counts = np.fromstring(str(row.counts), sep=" ") if _numbers(str(row.counts)) else np.zeros(0)
-        if not len(counts) or not counts.max() > 0 or not np.isfinite([row.low, row.high]).all():
+    for step, layer, low, high, text in run.shapes:
+        if step not in kept or not _numbers(text):
+            continue
+        counts = np.array(text.split(), float)
+        if not len(counts) or not counts.max() > 0 or not np.isfinite(low + high):
             continue
         bars.append(np.round(255 * np.sqrt(counts / counts.max())).astype(np.uint8))
-        ends = np.linspace(row.low, row.high, len(counts) + 1)
-        middles = (ends[1:] + ends[:-1]) / 2
-        mean = np.average(middles, weights=counts)
-        std = float(np.sqrt(np.average((middles - mean) ** 2, weights=counts)))
-        entries.append([row.step, place[row.layer], len(counts), short(row.low), short(row.high), short(std)])
+        ends = np.linspace(low, high, len(counts) + 1)
+        middles, shares = (ends[1:] + ends[:-1]) / 2, counts / counts.sum()
+        std = math.sqrt(shares @ (middles - shares @ middles) ** 2)
+        entries.append([step, place[layer], len(counts), short(low), short(high), short(std)])
     if not entries:
         return {}
     return {
@@ -160,6 +159,13 @@ def histograms(run: Run, blob: Blob, later: int, most: int) -> dict[str, Any]:
     }
 
 
+def guessing_lines(run: Run) -> dict[str, float]:
+    """Loss and accuracy of guessing among the classes, as many as the network has outputs; empty without classes."""
+    widths = run.forecast.get("widths")
+    classes = widths[-1] if isinstance(widths, list) and widths and isinstance(widths[-1], int) else 0
+    return {"loss": math.log(classes), "acc": 1 / classes} if classes > 1 and "train/acc" in run.epochs else {}
+
+
 def forecast(run: Run) -> dict[str, Any]:
     """Prediction, band and what was measured at the first step, by layer; empty without a forecast or a signal.
 
@@ -167,16 +173,18 @@ def forecast(run: Run) -> dict[str, Any]:
     """
     layers = run.forecast.get("layers")
     predicted = [one for one in layers if isinstance(one, dict)] if isinstance(layers, list) else []
-    if not predicted or run.signal.empty:
+    if not predicted or not run.recorded:
         return {}
-    first = run.signal[run.signal["step"] == run.signal["step"].min()]
-    hidden = predicted[:-1]
-    panels = {"std": _panel(predicted, ("std", "low", "high"), _by_layer(first, "std"))}
-    grads = _by_layer(first, "grad_std")
-    last = grads.get(str(hidden[-1].get("name")), 0.0) if hidden else 0.0
+    before_last = predicted[:-1]
+    panels = {"std": _panel(predicted, ("std", "low", "high"), _at_first(run, "std"))}
+    grads = _at_first(run, "grad_std")
+    last = grads.get(str(before_last[-1].get("name")), 0.0) if before_last else 0.0
     if last > 0:
         measured = {name: value / last for name, value in grads.items()}
-        panels["grad"] = _panel(hidden, ("grad", "grad_low", "grad_high"), measured)
+        kind = kind_of(str(run.forecast.get("optimizer", "sgd")))
+        low, high = limits_of(kind, str(run.forecast.get("activation")) in BOUNDED)
+        zone = {"zone": [10**low, 10**high], "kind": {"sgd": "SGD", "adam": "Adam"}[kind]}
+        panels["grad"] = _panel(before_last, ("grad", "grad_low", "grad_high"), measured) | zone
     return panels
 
 
@@ -189,29 +197,29 @@ def _panel(layers: list[dict[str, Any]], names: tuple[str, str, str], measured: 
     }
 
 
-def _by_layer(rows: pd.DataFrame, quantity: str) -> dict[str, float]:
-    chosen = rows[rows["quantity"] == quantity]
-    return dict(zip(map(str, chosen["layer"]), map(float, chosen["value"]), strict=True))
+def _at_first(run: Run, quantity: str) -> dict[str, float]:
+    """By layer, at the first step that was recorded."""
+    layers = run.recorded.get(quantity, {})
+    first = min((step for points in layers.values() for step in points), default=0)
+    return {name: points[first] for name, points in layers.items() if first in points}
 
 
 def short(value: Any) -> float | None:
     """Six digits; None for what is not finite."""
-    if value is None or not np.isfinite(value):
+    if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.6g}")
 
 
-def _layers(signal: pd.DataFrame, quantity: str) -> list[str]:
-    """In the order in which they first appear, which is that of the network."""
-    return list(dict.fromkeys(signal["layer"][signal["quantity"] == quantity]))
-
-
-def _shown(layers: list[str], quantity: str, functions: set[str]) -> list[str]:
+def _shown(run: Run, quantity: str) -> dict[str, dict[int, float]]:
     """Dead units: of activation functions; ratios: of weights, not biases; the others: of the layers between the
     functions, as a function changes the size of what it gets by a factor of its own and would only add stripes."""
+    layers, functions = run.recorded.get(quantity, {}), run.recorded.get("saturated", {})
     if quantity == "update_ratio":
-        return [name for name in layers if not name.endswith("bias")] or layers
-    return [name for name in layers if (name in functions) == (quantity == "dead")] or layers
+        chosen = [name for name in layers if not name.endswith("bias")]
+    else:
+        chosen = [name for name in layers if (name in functions) == (quantity == "dead")]
+    return {name: layers[name] for name in chosen or layers}
 
 
 def _numbers(text: str) -> bool:

@@ -7,9 +7,19 @@ import gzip
 import hashlib
 import json
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from initlab.plots import style
+
+LOOK = {
+    "colours": [*style.COLOURS[:6], style.FAINT],
+    "scales": style.SCALES,
+    "maps": style.MAPS,
+    "zero": style.ZERO,
+    "broken": style.NOT_FINITE,
+}
 SCRIPTS = ("figures.js", "charts.js", "run.js", "sweep.js", "main.js")
 
 
@@ -18,7 +28,7 @@ def render(template: str, figures: dict[str, Any], blob: bytes, **context: Any) 
     their hashes stand in its content security policy, which also forbids any connection."""
     import jinja2
 
-    room = files("initlab.report") / "page"
+    room = Path(__file__).parent / "page"
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (room / name).read_text("utf-8")),
         autoescape=True,
@@ -26,7 +36,14 @@ def render(template: str, figures: dict[str, Any], blob: bytes, **context: Any) 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = "".join(["'use strict';(() => {\n", *((room / name).read_text("utf-8") for name in SCRIPTS), "})();\n"])
+    script = "".join(
+        [
+            "'use strict';(() => {\n",
+            f"const LOOK = {json.dumps(LOOK)};\n",
+            *((room / name).read_text("utf-8") for name in SCRIPTS),
+            "})();\n",
+        ]
+    )
     library, library_hash = plotly()
     return environment.get_template(template).render(
         **context,
@@ -41,14 +58,17 @@ def render(template: str, figures: dict[str, Any], blob: bytes, **context: Any) 
 
 @cache
 def plotly() -> tuple[str, str]:
-    """plotly.js, packed: 4.8 MB become 2.0; and its hash."""
-    content = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
-    text = content.decode("utf-8").replace("\r\n", "\n")  # as a browser reads it, so that the hash is right
-    return packed(text.encode()), _hash(text.encode())
+    """plotly.js, packed: 4.8 MB become 2.3, in 50 ms; and its hash."""
+    where = find_spec("plotly")  # importing it would take 70 ms
+    assert where is not None
+    assert where.origin is not None
+    content = (Path(where.origin).parent / "package_data" / "plotly.min.js").read_bytes()
+    content = content.replace(b"\r\n", b"\n")  # as a browser reads it, so that the hash is right
+    return packed(content), _hash(content)
 
 
 def packed(content: bytes) -> str:
-    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(content, 1, mtime=0)).decode()
 
 
 def _hash(content: bytes) -> str:

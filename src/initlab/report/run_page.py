@@ -28,6 +28,8 @@ def run_page(run: Run) -> str:
         "pictures": figures.pictures(run, blob, later),
         "histograms": figures.histograms(run, blob, LATER_HISTOGRAMS, MOST_HISTOGRAMS),
         "forecast": figures.forecast(run),
+        "lines": figures.guessing_lines(run),
+        "names": {name: captions.metric_name(name) for name in run.epochs},
     }
     how, predicted = outcome(run), captions.forecast_line(run)
     environment, packages = captions.environment_rows(run)
@@ -41,10 +43,12 @@ def run_page(run: Run) -> str:
         folder=run.path.name,
         outcome=how,
         blame=blame(run.findings),
+        fix=captions.fix(run) if how.word in ("flat", "diverged") else "",
+        layered=figures.hidden(run) > 0,
         facts=_facts(run),
         findings=[_finding(item) for item in run.findings],
-        watched=not run.signal.empty and run.finished and not run.findings and how.word == "trained",
-        has_epochs=bool(data["epochs"].get("epoch")),
+        watched=bool(run.recorded) and run.finished and not run.findings and how.word == "trained",
+        has_epochs=len(data["epochs"].get("epoch", ())) > bool(data["loss"]["steps"]),
         has_losses=bool(data["loss"]["steps"]),
         has_signal=bool(data["pictures"]),
         has_histograms=bool(data["histograms"]),
@@ -61,9 +65,9 @@ def run_page(run: Run) -> str:
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
-    facts = [(name, f"{run.last[name]:.4f}") for name in FACTS if math.isfinite(run.last.get(name, math.nan))]
-    if len(run.metrics):
-        facts.append(("epochs", f"{int(run.metrics['epoch'].max()) + 1}"))
+    facts = [(name, captions.metric(run.last[name])) for name in FACTS if math.isfinite(run.last.get(name, math.nan))]
+    if run.epochs["epoch"]:
+        facts.append(("epochs", f"{max(run.epochs['epoch']) + 1:.0f}"))
     if run.summary is not None:
         facts.append(("time", captions.duration(number(run.summary.get("seconds")))))
     return facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from initlab.report import captions, figures, html
 from initlab.report.sweep_table import (
     OUTCOMES,
     columns,
+    decided,
     label,
     last_word,
     row_label,
@@ -59,9 +61,10 @@ def sweep_page(sweep: Summary) -> str:
         columns=columns(sweep),
         rows=table(sweep),
         has_axes=any(len(sweep.axes[axis]) > 1 for axis in axes),
-        has_curves=any(len(run.metrics) for _, run, _ in members),
+        has_curves=any(run.epochs["epoch"] for _, run, _ in members),
         has_signal=bool(pictures),
         colour_words=", dashes are ".join([last_word(axis) for axis in axes][:2]) or "the same",
+        epoch_words="The loss of single batches, as there is one epoch only." if _one_epoch(members) else "",
         captions=captions.CAPTIONS,
         thin_words=thin_words,
         command=captions.command_line(sweep.command, some),
@@ -100,6 +103,7 @@ def _data(sweep: Summary, members: list[Member], pictures: dict[Path, Any]) -> d
             {
                 "label": _name(member),
                 "epochs": figures.epochs(member.run, most),
+                "loss": figures.loss_curve(member.run, 100) if _one_epoch(members) else {},
                 "pictures": pictures.get(member.run.path, {}),
             }
             for member in members
@@ -117,7 +121,7 @@ def _pictures(rows: list[Row], blob: figures.Blob) -> tuple[dict[Path, Any], str
     first run of each combination, then of the second, as long as there is room."""
     most = max((len(row.members) for row in rows), default=0)
     order = [run for turn in range(most) for row in rows for _, run, _ in row.members[turn : turn + 1]]
-    able = [run for run in order if not run.signal.empty]
+    able = [run for run in order if run.recorded]
     later = LATER_POINTS
     while later > 10 and sum(figures.weight_of_pictures(run, later) for run in able) > MOST_FIGURES:
         later //= 2
@@ -154,9 +158,10 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
     counted: Counter[str] = sum((row.outcomes for row in rows), Counter())
     ends = ", ".join(f"{counted[word]} {OUTCOMES[word]}" for word in OUTCOMES if counted[word])
     because = [f"Of {len(sweep.members)} runs: {ends}."]
-    flat = [row_label(sweep, row) for row in rows if row.outcomes["flat"] + row.outcomes["diverged"]]
-    if flat and counted["trained"]:
-        because.append(f"Did not train or diverged: {shortened(flat)}.")
+    if counted["trained"]:
+        never, others = patterns(sweep)
+        because += [f"Never trained: {shortened(never)}."] if never else []
+        because += [f"Did not train or diverged in some runs: {shortened(others)}."] if others else []
     kinds: Counter[str] = sum((row.findings for row in rows), Counter())
     if kinds:
         found = [f"{kind} in {n} run{'s' * (n > 1)}" for kind, n in kinds.most_common()]
@@ -168,14 +173,49 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
         return "None of the runs trained.", "flat", because
     because[:0] = conclusions(sweep)
     spread = f" ± {best.score.std:.2g}" if best.score.n > 1 else ""
-    says = f"Best: {row_label(sweep, best) or 'all'}, with {sweep.score_words} {best.score.mean:.4g}{spread}."
+    name, value = row_label(sweep, best) or "all", f"{best.score.mean:.4g}{spread}"
+    if decided(sweep) or len(rows) == 1:
+        says = f"Best: {name}, with {sweep.score_words} {value}."
+    else:
+        first = "Highest" if sweep.mode == "max" else "Lowest"
+        says = f"{first} {sweep.score_words}: {name}, {value}. Not decided: whether it is the best."
     return says, "trained" if counted["trained"] == len(sweep.members) else "mixed", because
+
+
+def patterns(sweep: Summary) -> tuple[list[str], list[str]]:
+    """The fewest values, of one axis or of two together, with which no run trained, and the rows besides of which some
+    did not."""
+    axes = shown_axes(sweep)
+    never: list[dict[str, str]] = []
+    for size in (1, 2, len(axes)):
+        for some in combinations(axes, size) if size <= len(axes) else ():
+            for values in dict.fromkeys(tuple(row.setting[axis] for axis in some) for row in sweep.rows):
+                found = dict(zip(some, values, strict=True))
+                rows = [row for row in sweep.rows if found.items() <= row.setting.items()]
+                bad = all(
+                    row.members and row.outcomes["flat"] + row.outcomes["diverged"] == len(row.members) for row in rows
+                )
+                if bad and not any(one.items() <= found.items() for one in never):
+                    never.append(found)
+    others = [
+        row_label(sweep, row)
+        for row in sweep.rows
+        if row.outcomes["flat"] + row.outcomes["diverged"]
+        and not any(one.items() <= row.setting.items() for one in never)
+    ]
+    return [label(one) for one in never], others
+
+
+def _one_epoch(members: list[Member]) -> bool:
+    return bool(members) and all(len(set(member.run.epochs["epoch"])) < 2 for member in members)
 
 
 def _facts(sweep: Summary) -> list[tuple[str, str]]:
     states = Counter(run.state for _, run, _ in sweep.members)
     best = shown_metrics(sweep.rows[0]) if sweep.rows else {}
-    facts = [(f"{name}, of the best", f"{it.mean:.4f}") for name, it in best.items() if math.isfinite(it.mean)][:2]
+    facts = [
+        (f"{name}, of the first", captions.metric(it.mean)) for name, it in best.items() if math.isfinite(it.mean)
+    ][:2]
     facts += [(name, str(states[name])) for name in ("finished", "failed", "unfinished", "not begun") if states[name]]
     seconds = [number(run.summary.get("seconds")) for _, run, _ in sweep.members if run.summary is not None]
     return [*facts, ("time of all runs", captions.duration(sum(seconds)))] if seconds else facts

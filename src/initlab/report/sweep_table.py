@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from initlab.report import captions
 from initlab.sweeps.compare import Difference
 from initlab.sweeps.record import SEEDS
 from initlab.sweeps.summary import Row, Spread, Summary
@@ -54,9 +55,17 @@ def columns(sweep: Summary) -> list[dict[str, Any]]:
     names = [last_word(axis) for axis in shown_axes(sweep)] or ["run"]
     figures = [sweep.monitor, *_metrics(sweep), *(["to the best"] if sweep.compared else []), "n"]
     by = {sweep.monitor: "descending" if sweep.mode == "max" else "ascending"}
-    heads = [(name, False) for name in names] + [(name, True) for name in figures]
-    heads += [("verdict", False), ("findings", False)]
-    return [{"name": name, "figure": figure, "sort": by.get(name, "none")} for name, figure in heads]
+    heads = [*((name, "") for name in names), ("verdict", "outcome"), *((name, "figure") for name in figures)]
+    heads.append(("findings", ""))
+    return [
+        {
+            "name": name,
+            "kind": kind,
+            "sort": by.get(name, "none"),
+            "first": "descending" if _more(name) else "ascending",
+        }
+        for name, kind in heads
+    ]
 
 
 def table(sweep: Summary) -> list[dict[str, Any]]:
@@ -65,12 +74,23 @@ def table(sweep: Summary) -> list[dict[str, Any]]:
     for index, row in enumerate(sweep.rows):
         cells = [_cell(row.setting[axis]) for axis in axes] or [_cell("all")]
         cells[0] |= {"swatch": True, "kind": "name"}
-        cells += [_figure(row.score), *(_figure(row.metrics.get(name)) for name in metrics)]
+        cells += [_outcomes(row), _figure(row.score), *(_figure(row.metrics.get(name)) for name in metrics)]
         if sweep.compared:
             cells.append(_difference(row.to_best))
-        cells += [_cell(row.counted, kind="figure"), _outcomes(row), _cell(_findings(row), kind="words")]
-        lines.append({"index": index, "cells": cells, "first": index == 0 and math.isfinite(row.score.mean)})
+        cells += [_cell(row.counted, kind="figure"), _cell(_findings(row), kind="words")]
+        lines.append({"index": index, "cells": cells, "first": index == 0 and decided(sweep)})
     return lines
+
+
+def decided(sweep: Summary) -> bool:
+    """Whether the first row is better than every other, by what its seeds allow to say."""
+    beaten, _, _ = sweep.against_best()
+    return 0 < len(beaten) == len(sweep.rows) - 1
+
+
+def _more(name: str) -> bool:
+    """Whether more of it is better."""
+    return name.endswith(("acc", "r2"))
 
 
 def _metrics(sweep: Summary) -> list[str]:
@@ -85,8 +105,8 @@ def _cell(text: str, kind: str = "") -> dict[str, Any]:
 def _figure(it: Spread | None) -> dict[str, Any]:
     if it is None or not math.isfinite(it.mean):
         return _cell("nan" if it and it.nan else "–", kind="figure") | {"sort": ""}
-    small = f"± {it.std:.4f}" if math.isfinite(it.std) else ""
-    return _cell(f"{it.mean:.4f}", kind="figure") | {"sort": repr(it.mean), "small": small}
+    small = f"± {captions.metric(it.std)}" if math.isfinite(it.std) else ""
+    return _cell(captions.metric(it.mean), kind="figure") | {"sort": repr(it.mean), "small": small}
 
 
 def _difference(it: Difference | None) -> dict[str, Any]:
@@ -105,7 +125,7 @@ def _outcomes(row: Row) -> dict[str, Any]:
     for word in [word for word in OUTCOMES if row.outcomes[word]]:
         parts += [("", ", ")] if parts else []
         parts.append((word.replace(" ", "-"), OUTCOMES[word] + (f" {row.outcomes[word]}" if several else "")))
-    return _cell("", kind="name") | {"sort": parts[0][1] if parts else "", "parts": parts}
+    return _cell("", kind="name outcome") | {"sort": parts[0][1] if parts else "", "parts": parts}
 
 
 def _findings(row: Row) -> str:

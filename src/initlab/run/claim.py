@@ -18,6 +18,7 @@ from initlab.runs.resumable import check_fits, check_resumable
 from initlab.runs.resume import LIMITS, WITHOUT
 from initlab.runs.run_dir import RUN_ID, new_id
 from initlab.runs.set_aside import before_the_end, put_back
+from initlab.sweeps import job_folder
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Claim:
     folder: RunDir
     saved: dict[str, Any] | None = None
     further: bool = False
+
+    @property
+    def of_sweep(self) -> bool:
+        """Whether the run is a job of a sweep, which draws nothing that is not asked for."""
+        return (self.folder.path / job_folder.NAME).exists()
 
     @property
     def resumes(self) -> bool:

@@ -3,50 +3,64 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from omegaconf import DictConfig
-from rich.box import ROUNDED
-from rich.table import Table
 
-from initlab.console import CONSOLE, HEAD, TAIL, from_here
+from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, say_command, show_table
+from initlab.forecasting.remedy import NO_FIX, SCRIPT, Remedy
+from initlab.forecasting.rule import TRAINS
 from initlab.init import gain_of
+from initlab.numbers import shown
 from initlab.run.network import Network
 from initlab.run.result import Result
-from initlab.runs import RunDir
+from initlab.runs import Run, RunDir
 from initlab.runs.ending import Ending
+from initlab.runs.outcome import outcome
 from initlab.runs.resume import how_to_resume, nothing_left
 from initlab.sweeps.compare import seeds_to_decide
 
 
 def show_model(network: Network, trainer: L.Trainer, seed: int) -> None:
     """A line a layer, in the order that the scheme counts them in: its shape, its parameters, and the std that its
-    weights were promised and have."""
+    weights have by the scheme's formula and as they were drawn."""
     model, scheme, layers = network.model, network.scheme, network.layers
     device = trainer.strategy.root_device
     where = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
-    CONSOLE.print(f"[bold]{type(model).__name__}[/], init {scheme}, seed {seed}, {where}", highlight=False)
-    table = Table(box=ROUNDED)
-    table.add_column("layer")
-    for heading in ("inputs", "outputs", "parameters", "weight std promised", "drawn"):
-        table.add_column(heading, justify="right")
+    parameters = f"{sum(p.numel() for p in model.parameters()):,} parameters"
+    say(f"{type(model).__name__}, {parameters}, init {scheme}, seed {seed}, {where}", style="bold")
+    rows = []
     left_out = range(HEAD, len(layers) - TAIL)
     for i, (name, layer) in enumerate(layers):
         if i in left_out:
             if i == left_out[0]:
-                table.add_row("...")
+                rows.append(["..."] * 6)
             continue
         num_outputs, num_inputs = layer.weight.shape
         count = sum(p.numel() for p in layer.parameters())
-        promised = scheme.at(i, len(layers)).weight_std(num_inputs, num_outputs, gain_of(model))
-        promise = "by the data" if math.isnan(promised) else f"{promised:.4g}"
+        formula = scheme.at(i, len(layers)).weight_std(num_inputs, num_outputs, gain_of(model))
+        said = "by the data" if math.isnan(formula) else f"{formula:.4g}"
         drawn = layer.weight.detach().double().std(correction=0).item()
-        table.add_row(name, f"{num_inputs:,}", f"{num_outputs:,}", f"{count:,}", promise, f"{drawn:.4g}")
-    table.add_section()
-    table.add_row("all", "", "", f"{sum(p.numel() for p in model.parameters()):,}")
-    CONSOLE.print(table)
+        rows.append([name, f"{num_inputs:,}", f"{num_outputs:,}", f"{count:,}", said, f"{drawn:.4g}"])
+    headings = (
+        ("layer", 0),
+        ("inputs", 2),
+        ("outputs", 2),
+        ("parameters", 3),
+        ("weight std: formula", 1),
+        ("drawn", 0),
+    )
+    cells = zip(*rows, strict=True)
+    show_table([
+        Column(heading, column, right=heading != "layer", rank=rank)
+        for (heading, rank), column in zip(headings, cells, strict=True)
+    ])  # fmt: skip
 
 
 def show_resumption(saved: dict[str, Any] | None) -> None:
@@ -54,51 +68,88 @@ def show_resumption(saved: dict[str, Any] | None) -> None:
     where = (
         f"epoch {saved['epoch'] + 1}, after {saved['global_step']} steps" if saved else "step 0: it had saved nothing"
     )
-    CONSOLE.print(f"resumes from {where}", highlight=False)
+    say(f"resumes from {where}")
 
 
 def show_ending(ended: Ending, nothing: bool, cfg: DictConfig) -> None:
     """Why the run ended before its last epoch; of one that resumed and had nothing to train, what trains further."""
     sentence = nothing_left(ended.record(), cfg) if nothing else ended.says
     if sentence:
-        CONSOLE.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        say(sentence)
 
 
 def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:
     """Where it stopped and how to resume."""
     where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
     kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it starts from step 0"
-    CONSOLE.print(f"{where}; {kept}", highlight=False, soft_wrap=True)
-    CONSOLE.print(f"resume        [bold]{how_to_resume(run_dir.path)}[/]", highlight=False, soft_wrap=True)
+    say(f"{where}; {kept}")
+    say_command(shlex.split(how_to_resume(run_dir.path)), "resume")
 
 
 def show_result(result: Result, seconds: float) -> None:
-    """The metrics, the folder, and what to type next."""
+    """The metrics."""
     splits = [s for s in ("train", "val", "test") if any(name.startswith(f"{s}/") for name in result.metrics)]
     names = dict.fromkeys(name.split("/", 1)[1] for name in result.metrics if name.split("/")[0] in splits)
-    table = Table(box=ROUNDED)
-    table.add_column("")
+    columns = [Column("", list(names), right=False)]
     for split in splits:
-        table.add_column("test, best epoch" if split == "test" and result.tested_best else split, justify="right")
-    for name in names:
-        values = [result.metrics.get(f"{split}/{name}") for split in splits]
-        table.add_row(name, *("" if v is None else f"{v:.4f}" for v in values))
-    CONSOLE.print(table)
-    where = from_here(result.run_dir)
-    CONSOLE.print(f"done in {seconds:.1f} s", highlight=False)
-    CONSOLE.print(f"run folder    {where}", highlight=False, soft_wrap=True)
+        heading = "test, best epoch" if split == "test" and result.tested_best else split
+        columns.append(Column(heading, [shown(result.metrics.get(f"{split}/{name}")) for name in names]))
+    if names:
+        show_table(columns)
     if not any(name.startswith("val/") for name in result.metrics):
-        CONSOLE.print("no validation took place, so no epoch counts as best", highlight=False)
-    if any(math.isnan(value) for value in result.metrics.values()):
-        CONSOLE.print("the loss is not a number: try a smaller lr, or another init", highlight=False)
-    if (result.run_dir.parent / "sweep.json").exists():  # the sweep says more at its end
+        say("no validation took place, so no epoch counts as best")
+    logdir = "outputs" if from_here(result.run_dir).parts[:1] == ("outputs",) else from_here(result.run_dir)
+    say(f"done in {seconds:.1f} s; the layers as they trained: tensorboard --logdir {shlex.quote(str(logdir))}")
+
+
+def show_verdict(run_dir: Path, compare: Sequence[str] | None = None) -> None:
+    """Did it train, as the page says it; if not the one command that is predicted to, else one to `compare` with; and
+    where there is more to see."""
+    if (run_dir.parent / "sweep.json").exists():  # the sweep says it in its line of the job
         return
-    logdir = "outputs" if where.parts[:1] == ("outputs",) else where
-    CONSOLE.print(f"look at it    [bold]tensorboard --logdir {logdir}[/]", highlight=False, soft_wrap=True)
-    CONSOLE.print(f"compare       [bold]{how_to_compare()}[/]", highlight=False, soft_wrap=True)
+    run = Run.lenient(run_dir)
+    how = outcome(run)
+    bad = how.word in ("flat", "diverged", "failed")
+    headline = how.says.rstrip(".").upper() if bad else how.says.rstrip(".")
+    text = " ".join(part for part in (f"{headline}.", how.because, how.cause) if part)
+    say(text, style="bold red" if bad else "bold green" if how.word == "trained" else "bold")
+    if bad:
+        _show_fix(run)
+    elif compare:
+        say_command(compare, "compare")
+    say(str(_page(run_dir)), "look", "bold")
 
 
-def how_to_compare() -> str:
-    """The command of a sweep whose seeds can tell its two settings apart."""
+def _show_fix(run: Run) -> None:
+    fix = run.forecast.get("fix")
+    if isinstance(fix, dict):
+        Remedy(fix["command"], fix["forecast"]).show()
+    elif not run.forecast:
+        say("none known: there is no forecast for this model, data or initialisation", "fix")
+    elif str(run.forecast.get("verdict")) == TRAINS:
+        say(f"none known: the forecast was that it {run.forecast['says']}; here that is wrong", "fix")
+    else:
+        say(NO_FIX, "fix")
+
+
+def _page(run_dir: Path) -> Path:
+    """The page of the run, else its folder; by way of `latest` where the terminal is too narrow for its name."""
+    page = "report.html" if (run_dir / "report.html").exists() else ""
+    where, latest = from_here(run_dir), run_dir.parent / "latest"
+    if len(str(where / page)) + LABEL > CONSOLE.width and latest.exists() and latest.samefile(run_dir):
+        where = from_here(latest)
+    return where / page
+
+
+def how_to_compare(words: Sequence[str], init: str, lr: float) -> list[str]:
+    """The command of a sweep around the run that `words` made from the option `init`, with as many seeds as can tell
+    two settings apart: a second scheme, or, where keys of the first were changed too, a second learning rate."""
     seeds = ",".join(map(str, range(seeds_to_decide(2))))
-    return " ".join(["python scripts/train.py -m init=kaiming,xavier", f"seed={seeds}"])
+    own = [word for word in words if not re.match(r"[+~]*seed(=|$)", word)]
+    if any(re.match(r"[+~]*init\.", word) for word in own) or init == "given":
+        kept = [word for word in own if not re.match(r"[+~]*(lr|optimizer\.lr)(=|$)", word)]
+        axis = f"lr={lr:g},{lr / 3:.1g}"
+    else:
+        kept = [word for word in own if not re.match(r"[+~]*init(=|$)", word)]
+        axis = f"init={init},{'xavier' if init.startswith('kaiming') else 'kaiming'}"
+    return [*SCRIPT.split(), "-m", *kept, axis, f"seed={seeds}"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+import traceback
 from collections.abc import Sequence
 
 import lightning as L
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
 
@@ -15,8 +17,12 @@ from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
 from initlab.console import CONSOLE
+from initlab.errors import UserError
+from initlab.explain import explain
 from initlab.forecasting.in_run import forecast_before
+from initlab.forecasting.remedy import typed_words
 from initlab.process.settings import prepare_process, process_left_as_it_was
+from initlab.report import write_report
 from initlab.run import lines
 from initlab.run.claim import Claim, claim_folder
 from initlab.run.network import Network, build_network
@@ -44,7 +50,7 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
     """
     try:
         with process_left_as_it_was(), contextlib.ExitStack() as at_the_end:
-            return _train(cfg, callbacks, Stopping(kill_at_second=command_line), at_the_end)
+            return _train(cfg, callbacks, Stopping(kill_at_second=command_line), at_the_end, command_line)
     except Stopped as stopped:
         if command_line or stopped.number != signal.SIGINT:
             raise
@@ -52,7 +58,11 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
 
 
 def _train(
-    cfg: DictConfig, callbacks: Sequence[L.Callback], stopping: Stopping, at_the_end: contextlib.ExitStack
+    cfg: DictConfig,
+    callbacks: Sequence[L.Callback],
+    stopping: Stopping,
+    at_the_end: contextlib.ExitStack,
+    command_line: bool,
 ) -> Result:
     started = time.perf_counter()
     with Starting(cfg) as start, stopping:
@@ -63,7 +73,7 @@ def _train(
         network = build_network(cfg, data)
         claim = claim_folder(cfg)
         at_the_end.callback(claim.release)
-        callbacks = build_callbacks(cfg, network.model, callbacks, claim.further)
+        callbacks = build_callbacks(cfg, network.model, callbacks, claim)
         trainer = build_trainer(cfg, network.model, data, [*callbacks, stopping], claim)
         start.trains(trainer, claim.step)
         claim.check(trainer, network.model)
@@ -87,11 +97,21 @@ def _train(
             if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
                 raise SystemExit(0) from None
             raise
+        except Exception as error:
+            if start.over and trainer.is_global_zero:
+                if command_line and isinstance(error, UserError):  # an observer ended it, for nan say
+                    _write_page(claim)
+                _end_badly(claim, error)
+            raise
 
     seconds = time.perf_counter() - started + claim.seconds
     if trainer.is_global_zero:
         _write_summary(cfg, claim, result, ended, seconds)
+        if command_line:
+            _write_page(claim)
     lines.show_result(result, seconds)
+    if trainer.is_global_zero:
+        lines.show_verdict(claim.folder.path, _compare(cfg, claim))
     return result
 
 
@@ -132,6 +152,24 @@ def _test_best(
     return Result(metrics, score, claim.folder.path, model, data, tested_best=best is not None)
 
 
+def _end_badly(claim: Claim, error: Exception) -> None:
+    """Say in the folder and in the terminal why the run has no summary."""
+    sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+    try:
+        claim.folder.fail(sentence, traceback.format_exc())
+        lines.show_verdict(claim.folder.path)
+    except OSError:  # a full disk, which the error itself may be about
+        return
+
+
+def _compare(cfg: DictConfig, claim: Claim) -> list[str] | None:
+    """The command of a sweep around this run; None where no command made it, or an earlier one did."""
+    words = typed_words()
+    if words is None or claim.resumes:
+        return None
+    return lines.how_to_compare(words, str(HydraConfig.get().runtime.choices["init"]), cfg.lr)
+
+
 def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending, seconds: float) -> None:
     claim.folder.finish(
         {
@@ -142,6 +180,16 @@ def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending,
             "seconds": round(seconds, 2),
         }
     )
+
+
+def _write_page(claim: Claim) -> None:
+    """report.html, in about 0.1 s; of a job of a sweep on demand. A page that fails is no reason for a run to fail."""
+    if claim.of_sweep:
+        return
+    try:
+        write_report(claim.folder.path)
+    except Exception as error:
+        CONSOLE.print(f"report.html was not written: {error}", highlight=False, markup=False, soft_wrap=True)
 
 
 def latest_metrics(model: L.LightningModule, trainer: L.Trainer) -> dict[str, float]:

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.build import build
-from initlab.callbacks import TensorBoardPage
+from initlab.callbacks import SignalMonitor, TensorBoardPage
 from initlab.callbacks.epoch_rows import EpochRows
 from initlab.callbacks.exact_steps import ExactSteps
 from initlab.checks.rules import did_you_mean
@@ -30,16 +30,24 @@ SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/sched
 
 
 def build_callbacks(
-    cfg: DictConfig, model: L.LightningModule, own: Sequence[L.Callback], further: bool
+    cfg: DictConfig, model: L.LightningModule, own: Sequence[L.Callback], claim: Claim
 ) -> list[L.Callback]:
     """Those that every run has, the caller's `own`, then the config's."""
-    callbacks = [ExactSteps(cfg.seed), StopAgain(further), EpochRows(), *own]
+    callbacks = [ExactSteps(cfg.seed), StopAgain(claim.further), EpochRows(), *own]
     for name, node in cfg.callbacks.items():
         if node:
-            more = {"hparams": hyper_parameters(cfg)} if _makes(node, TensorBoardPage) else {}
-            callbacks.append(build(cfg, f"callbacks.{name}", **more))
+            callbacks.append(build(cfg, f"callbacks.{name}", **_more(cfg, node, claim)))
     _check_monitors(cfg, model, callbacks)
     return callbacks
+
+
+def _more(cfg: DictConfig, node: DictConfig, claim: Claim) -> dict[str, Any]:
+    """Arguments that the run knows, not the config."""
+    if _makes(node, TensorBoardPage):
+        return {"hparams": hyper_parameters(cfg), "picture": not claim.of_sweep}
+    if _makes(node, SignalMonitor) and "pictures" not in node:
+        return {"pictures": not claim.of_sweep}
+    return {}
 
 
 def build_trainer(
@@ -114,12 +122,13 @@ def _of_a_user(kind: type) -> bool:
 
 
 def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
-    """Flat names and plain values for the HParams tab, which sorts by name and shows five: init, lr, model, optimizer,
-    seed; then the details, `with/init.sigma`."""
+    """Flat names and plain values for the HParams tab, which sorts by name and shows the first five: activation, depth,
+    init, lr, model, as far as there are such; then the others and the details, `with/init.sigma`."""
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
     chosen = {name: plain[group]["_target_"].rsplit(".", 1)[-1] for name, group in SHOWN.items() if plain[group]}
     chosen |= {"lr": plain["lr"], "seed": plain["seed"], "with/max_epochs": plain["trainer"]["max_epochs"]}
+    chosen |= {key: plain["model"][key] for key in ("activation", "depth") if plain["model"].get(key) is not None}
     for group in SHOWN.values():
         for name, value in (plain[group] or {}).items():
             if name not in ("_target_", "_partial_", "task", "seed", "root", "lr") and value is not None:

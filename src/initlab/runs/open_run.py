@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
+METRICS = {"epoch": "int64", "step": "int64"}
+SIGNAL = {"step": "int64", "layer": "category", "quantity": "category", "value": "float64"}
+HISTOGRAMS = {"step": "int64", "layer": "str", "low": "float64", "high": "float64", "counts": "str"}
+
+
 def open_run(folder: str | Path, weights: str = "best", allow: Sequence[str] = ()) -> Run:
     """`open_run("latest").metrics`; the folder of a run, its name in outputs/runs, or `latest`.
 
@@ -160,7 +165,12 @@ class Run:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """A row an epoch: epoch, step, train/loss, val/loss, ..."""
-        return self._files.table("metrics.csv", {"epoch": "int64", "step": "int64"}, others=True)
+        return self._files.table("metrics.csv", METRICS, others=True)
+
+    @cached_property
+    def epochs(self) -> dict[str, list[float]]:
+        """The same as columns, without pandas."""
+        return self._files.columns("metrics.csv", METRICS, others=True)
 
     @cached_property
     def curves(self) -> dict[str, dict[int, float]]:
@@ -186,9 +196,20 @@ class Run:
     def signal(self) -> pd.DataFrame:
         """What the monitor recorded: step, layer, quantity, value; layer and quantity as categories, which are quick to
         choose from."""
-        there = next((n for n in ("signal.csv", "activations.csv") if (self.path / n).exists()), "signal.csv")
-        types = {"step": "int64", "layer": "category", "quantity": "category", "value": "float64"}
-        return self._files.table(there, types)
+        return self._files.table(self._signal_file, SIGNAL)
+
+    @property
+    def _signal_file(self) -> str:
+        return next((n for n in ("signal.csv", "activations.csv") if (self.path / n).exists()), "signal.csv")
+
+    @cached_property
+    def recorded(self) -> dict[str, dict[str, dict[int, float]]]:
+        """The same by quantity, layer and step, all in the order in which they were written, without pandas."""
+        found: dict[str, dict[str, dict[int, float]]] = {}
+        columns = self._files.columns(self._signal_file, SIGNAL)
+        for step, layer, quantity, value in zip(*columns.values(), strict=True):
+            found.setdefault(quantity, {}).setdefault(layer, {})[step] = value
+        return found
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -198,8 +219,12 @@ class Run:
     @cached_property
     def histograms(self) -> pd.DataFrame:
         """Of each layer's output: step, layer, low, high, counts (64 whole numbers in a text)."""
-        types = {"step": "int64", "layer": "str", "low": "float64", "high": "float64", "counts": "str"}
-        return self._files.table("histograms.csv", types)
+        return self._files.table("histograms.csv", HISTOGRAMS)
+
+    @cached_property
+    def shapes(self) -> list[tuple[int, str, float, float, str]]:
+        """The same as rows, without pandas."""
+        return list(zip(*self._files.columns("histograms.csv", HISTOGRAMS).values(), strict=True))
 
     def series(self, layer: str, quantity: str) -> pd.DataFrame:
         """Rows of step and value, by step; of a step that was recorded twice the later."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
+from initlab.numbers import shown
 from initlab.runs.open_run import Run
 from initlab.runs.reader import number
 
@@ -16,11 +18,12 @@ NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
 @dataclass(frozen=True)
 class Outcome:
     """word: trained, flat, diverged, failed, unfinished, not begun or unknown; says: the headline; because: its
-    evidence."""
+    evidence; cause: what was wrong first, of a run that did not train."""
 
     word: str
     says: str
     because: str
+    cause: str = ""
 
 
 def outcome(run: Run) -> Outcome:
@@ -28,7 +31,8 @@ def outcome(run: Run) -> Outcome:
         return Outcome("not begun", "It has not begun.", "")
     word, because = _learning(run)
     if run.state == "failed":
-        return Outcome("failed", "It failed.", sentence(str(run.failed.get("error") or "without a word")))
+        says = "It diverged and was ended." if _non_finite(run) else "It failed."
+        return Outcome("failed", says, sentence(str(run.failed.get("error") or "without a word")), cause(run.findings))
     if run.state == "unfinished":
         return Outcome("unfinished", "It did not finish.", f"{_how_far(run)} {because}")
     headline = {
@@ -43,7 +47,17 @@ def outcome(run: Run) -> Outcome:
         because += f" {sentence(says[:1].upper() + says[1:])}"
     if word == "trained" and run.findings:
         headline = f"It trained, with {len(run.findings)} finding{'s' * (len(run.findings) > 1)}."
-    return Outcome(word, headline, because)
+    return Outcome(word, headline, because, cause(run.findings) if word in ("flat", "diverged") else "")
+
+
+def cause(findings: list[dict[str, Any]]) -> str:
+    """`Cause, from step 0: each layer's output is 0.16 times as wide as the one before.`, of the first that says more
+    than that the loss does not fall; empty if none does."""
+    for finding in findings:
+        if finding.get("says") and not str(finding.get("kind", "")).startswith(("loss", "update")):
+            where = "" if len(finding.get("layers") or []) != 1 else f"{finding['layers'][0]}, "
+            return sentence(f"Cause, from step {finding.get('since')}: {where}{finding['says']}")
+    return ""
 
 
 def blame(findings: list[dict[str, Any]]) -> str:
@@ -69,15 +83,16 @@ def losses(run: Run) -> tuple[float, str, float, str]:
     """The training loss at the start and at the end, each with when that was; nan where there is none."""
     start = end = math.nan
     since, until = "", ""
-    rows = run.series("loss", "loss")
-    if len(rows):
-        start, since = float(rows["value"].iloc[0]), f"step {int(rows['step'].iloc[0]):,}"
-        end, until = float(rows["value"].iloc[-4:].median(skipna=False)), f"step {int(rows['step'].iloc[-1]):,}"
-    if "train/loss" in run.metrics and len(run.metrics):
-        epochs, values = run.metrics["epoch"], run.metrics["train/loss"]
-        if not since and len(run.metrics) > 1:
-            start, since = float(values.iloc[0]), f"epoch {int(epochs.iloc[0]) + 1}"
-        end, until = float(values.iloc[-1]), f"epoch {int(epochs.iloc[-1]) + 1}"
+    rows = sorted(run.recorded.get("loss", {}).get("loss", {}).items())
+    if rows:
+        (first, start), (last, _) = rows[0], rows[-1]
+        end = math.nan if any(math.isnan(v) for _, v in rows[-4:]) else statistics.median(v for _, v in rows[-4:])
+        since, until = f"step {first:,}", f"step {last:,}"
+    epochs = sorted(run.curves.get("train/loss", {}).items())
+    if epochs:
+        if not since and len(epochs) > 1:
+            start, since = epochs[0][1], f"epoch {epochs[0][0] + 1}"
+        end, until = epochs[-1][1], f"epoch {epochs[-1][0] + 1}"
     return start, since, end, until
 
 
@@ -97,34 +112,39 @@ def _learning(run: Run) -> tuple[str, str]:
     start, since, end, until = losses(run)
     if not until:
         return "unknown", "No loss was recorded."
-    if not math.isfinite(end) or any(finding.get("kind") == "non-finite" for finding in run.findings):
-        return "diverged", f"The training loss is {end:.4g} at {until}." if math.isfinite(end) else (
+    if not math.isfinite(end) or _non_finite(run):
+        return "diverged", f"The training loss is {shown(end)} at {until}." if math.isfinite(end) else (
             f"The training loss is not a number at {until}"
-            + (f", {start:.4g} at {since}." if math.isfinite(start) else ".")
+            + (f", {shown(start)} at {since}." if math.isfinite(start) else ".")
         )
     metrics = ", ".join(
-        f"{name} {run.last[name]:.4f}" for name in ("test/acc", "val/acc", "val/loss") if name in run.last
+        f"{name} {shown(run.last[name])}" for name in ("test/acc", "val/acc", "val/loss") if name in run.last
     )
     end_or_now = "At the end" if run.state == "finished" else "So far"
     metrics = f" {end_or_now}: {metrics}." if metrics else ""
-    fall = f"from {start:.4g} at {since} to {end:.4g} at {until}."
+    fall = f"from {shown(start)} at {since} to {shown(end)} at {until}."
     classes = guessing(end, run.last.get("train/acc", math.nan))
     if classes:
-        chance = f"Its loss, {end:.4f} at {until}, is log {classes} = {math.log(classes):.4f}"
+        chance = f"Its loss, {shown(end)} at {until}, is log {classes} = {math.log(classes):.4f}"
         return "flat", f"{chance}, that of guessing among {classes} classes.{metrics}"
     if not since or not math.isfinite(start):
-        return "unknown", f"The training loss is {end:.4g} at {until}, and no earlier one is known.{metrics}"
+        return "unknown", f"The training loss is {shown(end)} at {until}, and no earlier one is known.{metrics}"
     if any(finding.get("kind") == "loss not moving" for finding in run.findings) or end > start * (1 - LEAST_FALL):
         return "flat", f"The training loss went {fall}{metrics}"
     return "trained", f"The training loss fell {fall}{metrics}"
+
+
+def _non_finite(run: Run) -> bool:
+    return any(finding.get("kind") == "non-finite" for finding in run.findings)
 
 
 def _how_far(run: Run) -> str:
     trainer = run.settings.get("trainer")
     asked = number(trainer.get("max_epochs")) if isinstance(trainer, dict) else math.nan
     of = f" of {asked:.0f}" if asked > 0 else ""
-    epochs = 0 if run.metrics.empty else int(run.metrics["epoch"].max()) + 1
-    steps = -1 if run.signal.empty else int(run.signal["step"].max())
+    epochs = int(max(run.epochs["epoch"], default=-1)) + 1
+    recorded = (step for layers in run.recorded.values() for steps in layers.values() for step in steps)
+    steps = max(recorded, default=-1)
     if not epochs and steps < 0:
         return "It wrote no figures: it was stopped before its first epoch ended, or still runs."
     until = f", rows up to step {steps:,}" if steps >= 0 else ""

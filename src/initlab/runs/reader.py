@@ -117,6 +117,31 @@ class Reader:
         found = self._line_by_line(name, whole, kinds, how)
         return nothing if found is None else found
 
+    def columns(self, name: str, types: Mapping[str, str], others: bool = False) -> dict[str, list[Any]]:
+        """The same table as lists by column, in a hundredth of the time that importing pandas takes; that is for a
+        table that is not as a run writes it."""
+        convert: dict[str, Any] = {
+            "int64": int,
+            "float64": lambda cell: float(cell) if cell or not others else math.nan,
+        }
+        try:
+            text = read_file(self.folder / name, MOST_ROWS).decode()
+            header, *lines = csv.reader(io.StringIO(text, newline=""))
+            kinds = {column: "float64" for column in header if others} | dict(types)
+            places = [header.index(column) for column in kinds]
+            if not text.endswith("\n") or not all(len(cells) == len(header) for cells in lines):
+                raise ValueError
+            cells = list(zip(*lines, strict=True)) or [()] * len(header)
+            return {
+                column: list(map(convert.get(kind, str), cells[place]))
+                for place, (column, kind) in zip(places, kinds.items(), strict=True)
+            }
+        except (OSError, ValueError, UserError, csv.Error):
+            if not (self.folder / name).exists():
+                return {column: [] for column in types}
+            table = self.table(name, types, others)
+            return {column: table[column].tolist() for column in (table if others else types)}
+
     def _line_by_line(self, name: str, content: bytes, kinds: dict[str, Any], how: dict[str, Any]) -> Any:
         """The lines that are as they should be; None where nothing can be read."""
         import pandas as pd

@@ -166,6 +166,10 @@ class RunDir:
         """Say how the run ended."""
         write_json(self.path / "summary.json", summary)
 
+    def fail(self, error: str, trace: str) -> None:
+        """Say why it did not: one sentence, and the traceback."""
+        write_json(self.path / "failed.json", {"error": error, "traceback": trace})
+
 
 def new_id() -> str:
     """For a run; not of the random numbers that it trains by."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
 CONFIDENCE = 0.95  # for all pairs of settings of a sweep together
+POWER = 0.8  # the chance to tell two settings apart that a proposed number of seeds gives
+MOST_SEEDS = 1000  # that are proposed
 MOST_FLIPPED = 20  # differences of which every choice of signs is tried: 2^20 sums, some hundredths of a second
 ROUNDING = 1e-12  # of the larger number: two scores that differ by less are equal
 
@@ -16,7 +19,8 @@ ROUNDING = 1e-12  # of the larger number: two scores that differ by less are equ
 @dataclass(frozen=True)
 class Difference:
     """The differences of two settings over the n seeds they share: their mean, and the interval [low, high] for what
-    they are symmetric about, without ends where n seeds cannot decide. higher, lower: in how many seeds."""
+    they are symmetric about, without ends where n seeds cannot decide. higher, lower: in how many seeds. std: of the
+    differences, with n - 1."""
 
     mean: float
     low: float
@@ -24,6 +28,7 @@ class Difference:
     n: int
     higher: int
     lower: int
+    std: float = math.nan
 
     @property
     def decided(self) -> bool:
@@ -58,12 +63,27 @@ def paired_difference(a: Mapping[str, float], b: Mapping[str, float], settings: 
         len(shared),
         int((differences > zero).sum()),
         int((differences < -zero).sum()),
+        float(differences.std(ddof=1)),
     )
 
 
 def seeds_to_decide(settings: int) -> int:
     """The fewest with which a pair of so many settings can be told apart: of n equal signs the chance is 2 / 2^n."""
     return next(n for n in range(2, 1000) if 2.0 ** (1 - n) <= _share(settings))
+
+
+def seeds_to_tell(difference: Difference, settings: int) -> int | None:
+    """About how many seeds would tell the two apart four times in five, were mean and std of their differences what
+    these seeds show; None for more than `MOST_SEEDS`.
+
+    n = ((z_a + z_b) std / mean)^2 + z_a^2 / 2 of a paired t-test, its second term for estimating the std (Guenther
+    1981), with z_a of the two-sided share of the 5 % that a pair has, z_b of 80 %; no fewer than the sign-flip test
+    needs, and more than were not enough.
+    """
+    z = NormalDist().inv_cdf(1 - _share(settings) / 2)
+    ratio = (z + NormalDist().inv_cdf(POWER)) * difference.std / abs(difference.mean or math.nan)
+    n = max(ratio**2 + z**2 / 2, seeds_to_decide(settings), difference.n + 1)
+    return math.ceil(n) if n <= MOST_SEEDS else None
 
 
 def _share(settings: int) -> float:

@@ -13,9 +13,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from initlab.console import CONSOLE
 from initlab.errors import UserError
-from initlab.runs import Run
-from initlab.runs.atomic import write_json
+from initlab.runs import Run, RunDir
 from initlab.runs.config_file import read_config
 from initlab.runs.locks import hold
 from initlab.runs.reader import number
@@ -53,6 +53,7 @@ def run_job(
         elif there:
             job_folder.set_aside(folder)
             _take(folder, mark, held)
+        loud, CONSOLE.quiet = CONSOLE.quiet, True  # a line a job is the sweep's
         try:
             return work(cfg)
         except (Exception, SystemExit) as error:
@@ -62,6 +63,7 @@ def run_job(
             record_failure(folder, sentence, traceback.format_exc())
             return None
         finally:
+            CONSOLE.quiet = loud
             from initlab.sweeps.progress import job_ended
 
             job_ended()
@@ -74,7 +76,7 @@ def record_failure(folder: Path, sentence: str, trace: str = "") -> None:
     for handler in logging.getLogger().handlers:  # the job's run.log, not the terminal
         if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder.absolute():
             handler.handle(log)
-    write_json(folder / "failed.json", {"error": sentence, "traceback": trace})
+    RunDir(folder).fail(sentence, trace)
 
 
 def _mark(folder: Path) -> dict[str, Any]:

@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from initlab.console import CONSOLE
+from initlab.console import say
+from initlab.numbers import shown
 from initlab.runs import Run
+from initlab.runs.outcome import outcome
 from initlab.runs.reader import number
 from initlab.sweeps.folder import Job, SweepFolder
 
+WORDS = {"trained": "trained, ", "flat": "DID NOT TRAIN, ", "diverged": "DIVERGED, "}
 EVERY = 0.5  # seconds between two looks at the folder
 _current: Progress | None = None  # of the sweep that this process runs
 
@@ -34,7 +37,7 @@ class Progress:
         self._look = threading.Lock()
 
         done = f", {self._before} of them done before" if self._before else ""
-        CONSOLE.print(f"{total} jobs{done}", highlight=False)
+        say(f"{total} jobs{done}")
 
     def look(self) -> None:
         """Say which jobs have ended since the last look."""
@@ -45,14 +48,16 @@ class Progress:
                 if num not in self._said and state in ("done", "failed"):
                     self._said.add(num)
                     self._failed += state == "failed"
-                    CONSOLE.print(self._line(job, state, running), highlight=False, soft_wrap=True, markup=False)
+                    say(self._line(job, state, running))
 
     def _line(self, job: Job, state: str, running: int) -> str:
         ended = len(self._said)
         run = Run.lenient(self.sweep.path / job.folder)
         if state == "done":
             summary = run.summary or {}
-            how = f"{summary.get('monitor')} {number(summary.get('score')):.4g}, {summary.get('seconds')} s"
+            word = WORDS.get(outcome(run).word, "")
+            score = f"{summary.get('monitor')} {shown(number(summary.get('score')))}"
+            how = f"{word}{score}, {number(summary.get('seconds')):.1f} s"
         else:
             how = f"FAILED: {run.error}"
         left = (time.monotonic() - self._started) / (ended - self._before) * (self.total - ended)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from initlab.console import CONSOLE, from_here
+from initlab.console import from_here, say, say_command
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.job import STOPPED
 from initlab.sweeps.progress import Progress, watching
@@ -59,8 +59,8 @@ def close(sweep: SweepFolder, write_page: Callable[[Path], Path]) -> None:
     write_csv(table, sweep.path / "sweep.csv")
     show(table)
     here = from_here(sweep.path)
-    CONSOLE.print(f"sweep folder  {here} (sweep.csv)", highlight=False, soft_wrap=True)
-    CONSOLE.print(f"the page      {from_here(write_page(sweep.path))}", highlight=False, soft_wrap=True)
+    say(f"{here / 'sweep.csv'}", "table")
+    say(f"{from_here(write_page(sweep.path))}", "look", "bold")
     states = {job.folder: sweep.state(job) for job in sweep.jobs}
     failed = [folder for folder, state in states.items() if state == "failed"]
     others = [folder for folder, state in states.items() if state in ("begun", "waiting")]
@@ -82,10 +82,8 @@ def _some(names: list[str]) -> str:
 
 def _print_how_to_resume(sweep: SweepFolder, total: int) -> None:
     done = sum(sweep.state(job) == "done" for job in sweep.jobs)
-    CONSOLE.print(
-        f"sweep stopped, {done} of {total} jobs done; resume it with: python scripts/train.py -m {_resume(sweep)}",
-        highlight=False, soft_wrap=True, markup=False,
-    )  # fmt: skip
+    say(f"sweep stopped, {done} of {total} jobs done; resume it with:")
+    say_command(["python", "scripts/train.py", "-m", *shlex.split(_resume(sweep))], "resume")
 
 
 def _resume(sweep: SweepFolder) -> str:

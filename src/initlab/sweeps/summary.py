@@ -190,9 +190,9 @@ def is_sweep(folder: Path) -> bool:
     return (folder / NAME).is_file() or bool(run_folders(folder))
 
 
-def summarize(folder: Path) -> Summary:
-    """Read what the runs of a sweep left, whatever is missing or broken."""
-    about, members, troubles = _jobs(folder)
+def summarize(folder: Path, runs: Sequence[Path] = ()) -> Summary:
+    """Read what the runs of a sweep left, whatever is missing or broken; of `runs` alone, where some are named."""
+    about, members, troubles = ({}, _found(runs), []) if runs else _jobs(folder)
     axes: dict[str, list[str]] = {key: list(values) for key, values in about.get("axes", {}).items()}
     for job, *_ in members:  # of a sweeper that chooses as it goes, or without a record
         for key, value in job.overrides.items():
@@ -229,7 +229,12 @@ def _jobs(folder: Path) -> tuple[dict[str, Any], list[Member], list[str]]:
         about, jobs, troubles = {}, [], [UNPLANNED]
     if jobs:
         return about, [Member(job, Run.lenient(folder / job.folder), _seed(job)) for job in jobs], troubles
-    runs = [Run.lenient(path) for path in run_folders(folder)]
+    return about, _found(run_folders(folder)), troubles
+
+
+def _found(folders: Sequence[Path]) -> list[Member]:
+    """Runs without a record of what sets them apart."""
+    runs = [Run.lenient(path) for path in folders]
     seen: Counter[str] = Counter()
     members = []
     for num, (run, apart) in enumerate(zip(runs, what_differs([run.settings for run in runs]), strict=True)):
@@ -237,7 +242,7 @@ def _jobs(folder: Path) -> tuple[dict[str, Any], list[Member], list[str]]:
         repeated = seen[name := str(apart)]  # they may differ by a key that others lack
         seen[name] += 1
         members.append(Member(job, run, f"{_seed(job)} {repeated or ''}"))
-    return about, members, troubles
+    return members
 
 
 def _seed(job: Job) -> str:

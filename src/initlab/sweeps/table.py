@@ -10,11 +10,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from rich.box import ROUNDED
 from rich.console import Console
-from rich.table import Table
 
-from initlab.console import CONSOLE
+from initlab.console import CONSOLE, Column, say, show_table
 from initlab.runs.atomic import whole_file
 from initlab.sweeps.compare import Difference
 from initlab.sweeps.conclusions import conclusions
@@ -51,46 +49,29 @@ def write_csv(summary: Summary, path: Path) -> None:
 def show(summary: Summary, console: Console = CONSOLE) -> None:
     """The table, as wide as the terminal, and what may be concluded from it."""
     rows = summary.rows[:ROWS]
-    fixed: list[tuple[str, list[str], bool]] = [
-        (key, [_word(r.setting[key]) for r in rows], False) for key in summary.swept
-    ]
-    fixed.append((summary.score_words, [_shown(r.score) for r in rows], True))
-    fixed.append(("n", [r.counted for r in rows], True))
+    columns = [Column(key, [_word(r.setting[key]) for r in rows], right=False) for key in summary.swept]
+    columns.append(Column(summary.score_words, [_shown(r.score) for r in rows]))
+    columns.append(Column("n", [r.counted for r in rows], rank=1))
     if any(row.to_best for row in rows):
         interval = any(row.to_best and math.isfinite(row.to_best.low) for row in rows)
-        fixed.append(("to the best row" + " [95%]" * interval, [_interval(r.to_best) for r in rows], True))
-    optional = [(name, [_shown(r.metrics.get(name, Spread())) for r in rows], True) for name in _by_interest(summary)]
+        columns.append(Column("to the best row" + " [95%]" * interval, [_interval(r.to_best) for r in rows], rank=2))
     if any(row.best.values != row.score.values for row in rows):
         first = f"{'lowest' if summary.mode == 'min' else 'highest'} {summary.monitor}"
-        optional.insert(0, (first, [_shown(r.best) for r in rows], True))
-    tail = [("s", [f"{r.seconds.mean:.1f}" if r.seconds.n else "" for r in rows], True)]
+        columns.append(Column(first, [_shown(r.best) for r in rows], rank=6))
+    for i, name in enumerate(_by_interest(summary)):
+        columns.append(Column(name, [_shown(r.metrics.get(name, Spread())) for r in rows], rank=7 + i))
+    columns.append(Column("s", [f"{r.seconds.mean:.1f}" if r.seconds.n else "" for r in rows], rank=5))
     if any(row.findings for row in rows):
-        tail.append(("findings", [str(r.findings.total() or "") for r in rows], True))
+        columns.append(Column("findings", [str(r.findings.total() or "") for r in rows], rank=4))
     if any(row.forecasts for row in rows):
-        tail.append(("forecast", [_kinds(r.forecasts) for r in rows], False))
-
-    def width(column: tuple[str, list[str], bool]) -> int:
-        return 3 + max(map(len, (column[0], *column[1])))
-
-    room = console.width - 1 - sum(map(width, (*fixed, *tail)))
-    shown = []
-    for column in optional:
-        if width(column) <= room:
-            room -= width(column)
-            shown.append(column)
-    table = Table(box=ROUNDED)
-    columns = [*fixed, *shown, *tail]
-    for heading, _, right in columns:
-        table.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for cells in zip(*(cells for _, cells, _ in columns), strict=True):
-        table.add_row(*cells)
-    console.print(table, highlight=False)
+        columns.append(Column("forecast", [_kinds(r.forecasts) for r in rows], right=False, rank=3))
+    show_table(columns, console=console)
     if len(rows) < len(summary.rows):
-        console.print(f"... and {len(summary.rows) - len(rows)} more rows in sweep.csv", highlight=False)
+        say(f"... and {len(summary.rows) - len(rows)} more rows in sweep.csv", console=console)
     found = [f"finding  {row.name}: {_kinds(row.findings)}" for row in rows if row.findings]
     more = [f"finding  ... {len(found) - 8} more rows, in sweep.csv"] if len(found) > 8 else []
     for sentence in (*found[:8], *more, *conclusions(summary)):
-        console.print(sentence, highlight=False, markup=False)
+        say(sentence, console=console)
 
 
 def _word(value: str) -> str:

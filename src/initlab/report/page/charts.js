@@ -3,6 +3,7 @@
 const charts = new Map();                 // element -> what makes its traces and layout
 const NARROW = 440;                       // pixels of a chart below which labels are shortened
 const DASHES = ['solid', 'dot', 'dash', 'longdash', 'dashdot', 'longdashdot'];
+const SYMBOLS = ['circle', 'square', 'diamond', 'triangle-up', 'x', 'cross'];
 const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 73, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137],
   [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
 
@@ -14,7 +15,9 @@ const clipped = (text, most) => text.length <= most ? text : `…${text.slice(1 
 
 function draw(element, make) {
   charts.set(element, make);
-  const { traces, layout } = make(element.clientWidth || 640);
+  const { traces, layout, says } = make(element.clientWidth || 640);
+  element.setAttribute('role', 'img');
+  element.setAttribute('aria-label', says);
   const ink = css('--ink-2'), line = css('--line');
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickcolor: line, automargin: true, fixedrange: coarse() };
   const whole = {
@@ -31,7 +34,11 @@ function draw(element, make) {
 const coarse = () => matchMedia('(pointer: coarse)').matches;
 const redraw = () => { for (const [element, make] of charts) draw(element, make); };
 
-function palette(i) { return css(`--c${i % 7}`); }
+// Okabe and Ito's colours, as in plots/style.py; lighter on a dark page.
+function palette(i) {
+  const colour = LOOK.colours[i % LOOK.colours.length], hex = parseInt(colour.slice(1), 16);
+  return dark() ? `rgb(${[hex >> 16, (hex >> 8) & 255, hex & 255].map(c => Math.round(c + 0.35 * (255 - c))).join(',')})` : colour;
+}
 
 function sequential(share) {
   const at = (dark() ? 0.3 + 0.7 * share : 0.85 * share) * (VIRIDIS.length - 1), i = Math.min(Math.floor(at), VIRIDIS.length - 2);
@@ -67,28 +74,15 @@ function edges(steps) {
 }
 
 const MAPS = {
-  std: { words: 'std of the output', centre: 0 },
-  grad_std: { words: 'std of the gradient', colours: 'Viridis' },
-  dead: { words: 'share of dead units', colours: 'Cividis' },
-  update_ratio: { words: 'update : weight', centre: -3 },
+  std: 'std of the output', grad_std: 'std of the gradient', dead: 'share of dead units', update_ratio: 'update : weight',
 };
 
-function diverging() {
-  return dark()
-    ? [[0, '#9ecbff'], [0.2, '#4a90d9'], [0.4, '#24507d'], [0.5, '#1c2127'], [0.6, '#80372b'], [0.8, '#dd6b4d'], [1, '#ffc0a3']]
-    : [[0, '#053061'], [0.2, '#3480b9'], [0.4, '#b8d8e9'], [0.5, '#f7f7f5'], [0.6, '#fbc9ae'], [0.8, '#c94741'], [1, '#67001f']];
-}
-
-// The limits of the colours for some tables together, so that pictures side by side can be compared.
-function limits(quantity, tables) {
-  if (LINEAR.has(quantity)) return [0, 1];
-  const values = tables.flat(2).map(cell => cell.value), { centre } = MAPS[quantity];
-  if (centre !== undefined) {
-    const reach = Math.max(2, percentile(values.map(v => v === null ? null : Math.abs(v - centre)), 0.98) ?? 0);
-    return [centre - reach, centre + reach];
-  }
-  const low = percentile(values, 0.01) ?? -1, high = percentile(values, 0.99) ?? 0, short = Math.max(0, 2 - (high - low)) / 2;
-  return [low - short, high + short];
+// The page's colours as they are in plots/style.py; in the dark theme white is the card, and the ends are light.
+function colours(quantity) {
+  const stops = LOOK.maps[quantity];
+  if (typeof stops === 'string' || !dark()) return stops;
+  const turned = ['#9ecbff', '#4a90d9', '#24507d', '#1c2127', '#80372b', '#dd6b4d', '#ffc0a3'], light = LOOK.maps.std.map(([, c]) => c);
+  return stops.map(([at, c]) => [at, turned[light.indexOf(c)]]);
 }
 
 function scaleTicks([low, high], linear) {
@@ -101,10 +95,10 @@ function scaleTicks([low, high], linear) {
 const mapHeight = layers => Math.min(460, Math.max(120, 20 * layers)) + 78;
 
 // Depth x step, the first layer at the top.
-function heatMap(element, picture, quantity, cells, [low, high], margin) {
+function heatMap(element, picture, quantity, cells, margin) {
   element.style.height = `${mapHeight(picture.layers.length)}px`;
   draw(element, width => {
-    const linear = LINEAR.has(quantity), { colours } = MAPS[quantity], x = edges(picture.steps);
+    const linear = LINEAR.has(quantity), [low, high] = LOOK.scales[quantity], x = edges(picture.steps);
     const y = [...picture.layers.keys()], names = shortNames(picture.layers).map(n => plain(clipped(n, width < NARROW ? 14 : 26)));
     const every = Math.ceil(names.length / 22), shown = y.filter(i => i % every === 0);
     const hover = cells.map((row, i) => row.map((cell, j) =>
@@ -116,17 +110,20 @@ function heatMap(element, picture, quantity, cells, [low, high], margin) {
     });
     const traces = [{
       ...base, z: cells.map(row => row.map(cell => cell.value)), zmin: low, zmax: high, hoverongaps: false,
-      colorscale: colours ?? diverging(),
+      colorscale: colours(quantity),
       colorbar: {
         orientation: 'h', thickness: 7, len: Math.min(1, 230 / Math.max(120, width - margin)), lenmode: 'fraction', x: 1, xanchor: 'right', y: 1,
         yanchor: 'bottom', ypad: 4, outlinewidth: 0, ticks: '', tickfont: { size: 11 }, ...scaleTicks([low, high], linear),
       },
     }];
     const marks = new Set(cells.flat().map(cell => cell.mark));
-    if (marks.has('zero')) traces.push(one('zero', css('--zero')));
-    if (marks.has('broken')) traces.push(one('broken', css('--broken')));
+    if (marks.has('zero')) traces.push(one('zero', LOOK.zero));
+    if (marks.has('broken')) traces.push(one('broken', LOOK.broken));
+    const first = cells.map(row => row[0]), at = i => `${picture.layers[i]} ${inWords(first[i], linear)}`;
     return {
       traces,
+      says: `${MAPS[quantity]} by layer and step, ${picture.layers.length} layers, steps ${picture.steps[0]} to ${picture.steps[picture.steps.length - 1]}. At the start: ${at(0)}, ${at(first.length - 1)}.`
+        + (marks.has('broken') ? ' Some are nan or inf.' : '') + (marks.has('zero') ? ' Some are exactly 0.' : ''),
       layout: {
         margin: { l: margin, r: 22, t: 34, b: 44 }, plot_bgcolor: css('--absent'),
         xaxis: { ...stepAxis(picture.steps, width - margin), range: [x[0], x[x.length - 1]], automargin: false },
@@ -154,11 +151,35 @@ function calm(values, accuracy) {
   return known.length && high - low < least ? { range: [middle - 0.6 * least, middle + 0.6 * least] } : {};
 }
 
-function logTicks(values) {
-  const low = Math.min(...values), high = Math.max(...values), ticks = [];
-  const marks = high / low > 1000 ? [1] : [1, 2, 5];
-  for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high) + 1; k++) ticks.push(...marks.map(m => m * 10 ** k));
-  return { tickvals: ticks, ticktext: ticks.map(brief) };
+// Five labels at most, whole decades where there are several.
+function logTicks(values, span = 0) {
+  const known = values.filter(v => v > 0).map(Math.log10), middle = (Math.min(...known) + Math.max(...known)) / 2;
+  const half = Math.max(span, 1.1 * (Math.max(...known) - Math.min(...known)), 0.2) / 2, low = middle - half, high = middle + half;
+  if (!known.length) return {};
+  let ticks = [];
+  if (high - low < 1.5) {
+    for (let k = Math.floor(low); k <= high; k++) ticks.push(...[1, 2, 5].map(m => m * 10 ** k));
+    ticks = ticks.filter(t => Math.log10(t) >= low && Math.log10(t) <= high).slice(0, 5);
+  } else {
+    const every = Math.ceil((high - low + 1) / 5);
+    for (let k = Math.ceil(low); k <= high; k++) if (k % every === 0) ticks.push(10 ** k);
+  }
+  return { type: 'log', range: [low, high], tickvals: ticks, ticktext: ticks.map(t => high - low < 1.5 ? brief(t) : power(Math.round(Math.log10(t)))) };
+}
+
+// An axis of losses: logarithmic where they differ much, and never that of the one number left of a run that diverged.
+function lossAxis(values, accuracy = false) {
+  const known = values.filter(v => v !== null && v !== undefined);
+  if (!known.length) return { range: [0, 1], tickvals: [] };
+  return Math.min(...known) > 0 && Math.max(...known) / Math.min(...known) > 50 && !accuracy ? logTicks(known) : calm(values, accuracy);
+}
+
+// A dashed line of what guessing gives, with its name.
+function chanceLine(at, words, log) {
+  return at === undefined ? {} : {
+    shapes: [{ type: 'line', xref: 'paper', x0: 0, x1: 1, y0: at, y1: at, line: { color: css('--ink-3'), width: 1, dash: 'longdash' } }],
+    annotations: [{ xref: 'paper', x: 1, xanchor: 'right', y: log ? Math.log10(at) : at, yanchor: 'bottom', text: words, showarrow: false, font: { size: 11, color: css('--ink-3') } }],
+  };
 }
 
 const lastWord = axis => axis.slice(axis.lastIndexOf('.') + 1);

@@ -1,7 +1,8 @@
 // Begins: the theme first, then the figures, then the pictures.
 
 const root = document.documentElement, system = matchMedia('(prefers-color-scheme: dark)');
-root.dataset.theme = system.matches ? 'dark' : 'light';
+const kept = (name) => { try { return name ? localStorage.setItem('initlab-theme', name) : localStorage.getItem('initlab-theme'); } catch { return null; } };
+root.dataset.theme = kept() ?? (system.matches ? 'dark' : 'light');
 
 function setTheme(name) {
   root.dataset.theme = name;
@@ -11,9 +12,8 @@ function setTheme(name) {
 
 async function begin() {
   const toggle = document.getElementById('theme');
-  let chosen = false;
-  toggle.addEventListener('click', () => { chosen = true; setTheme(dark() ? 'light' : 'dark'); });
-  system.addEventListener('change', () => { if (!chosen) setTheme(system.matches ? 'dark' : 'light'); });
+  toggle.addEventListener('click', () => { setTheme(dark() ? 'light' : 'dark'); kept(root.dataset.theme); });
+  system.addEventListener('change', () => { if (!kept()) setTheme(system.matches ? 'dark' : 'light'); });
   document.querySelectorAll('[data-copy]').forEach(button => button.addEventListener('click', async () => {
     const text = document.getElementById(button.dataset.copy);
     getSelection().selectAllChildren(text);     // where the browser does not let a page write, Ctrl-C does

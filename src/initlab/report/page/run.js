@@ -1,8 +1,8 @@
 // The page of a run.
 
 function runPage(data, blob) {
-  epochCurves(document.getElementById('epochs'), data.epochs);
-  batchLoss(document.getElementById('batches'), data.loss);
+  epochCurves(document.getElementById('epochs'), data);
+  batchLoss(document.getElementById('batches'), data.loss, data.lines);
   signalPictures(document.getElementById('signal'), data.pictures, blob);
   if (data.histograms.entries) valuePictures(document.getElementById('values'), data.histograms, blob);
   for (const [quantity, panel] of Object.entries(data.forecast)) forecastPicture(document.getElementById('forecast'), quantity, panel);
@@ -18,54 +18,65 @@ const MOST_CURVES = 40;
 const NAMES = { loss: 'Loss', acc: 'Accuracy', lr: 'Learning rate' };
 
 // A panel a metric, a line a split.
-function epochCurves(room, columns) {
+function epochCurves(room, { epochs: columns, lines: chance, names }) {
   if (!room || !columns.epoch) return;
   const metrics = new Map();
   for (const name of Object.keys(columns)) {
     if (name === 'epoch' || (name === 'lr' && new Set(columns.lr).size < 2)) continue;
     const [split, metric] = name.includes('/') ? [name.slice(0, name.indexOf('/')), name.slice(name.indexOf('/') + 1)] : ['', name];
-    if (split !== 'test') metrics.set(metric, [...(metrics.get(metric) ?? []), [split, columns[name]]]);
+    if (split !== 'test') metrics.set(split === 'error' ? names[name] : metric, [...(metrics.get(metric) ?? []), [split, columns[name]]]);
   }
   const order = ['loss', 'acc'], sorted = [...metrics].sort((a, b) => (order.indexOf(a[0]) + 9) % 9 - (order.indexOf(b[0]) + 9) % 9);
   const x = columns.epoch.map(e => e + 1);
   for (const [metric, lines] of sorted.slice(0, MOST_CURVES)) {
-    const chart = panel(room, NAMES[metric] ?? metric);
+    const title = NAMES[metric] ?? metric[0].toUpperCase() + metric.slice(1), chart = panel(room, title), values = lines.flatMap(l => l[1]);
     chart.style.height = '270px';
     draw(chart, () => {
       const traces = lines.map(([split, y]) => {
         const colour = split === 'val' ? palette(0) : split === 'train' ? css('--ink-3') : palette(2);
-        return { x, y, connectgaps: true, type: 'scatter', mode: x.length > 40 ? 'lines' : 'lines+markers', marker: { size: 6 }, name: plain(split || metric),
-          line: { color: colour, width: split === 'val' ? 2.4 : 1.8, dash: split === 'train' ? 'dot' : 'solid' }, hovertemplate: '%{y:.4g}' };
+        return { x, y, connectgaps: true, type: 'scatter', mode: x.length > 40 ? 'lines' : 'lines+markers', marker: { size: 6 }, name: plain({ train: 'training', val: 'validation' }[split] ?? (split || metric)),
+          line: { color: colour, width: split === 'val' ? 2.4 : 1.8, dash: split === 'train' ? 'dash' : 'solid' }, hovertemplate: '%{y:.4g}' };
       });
       const legend = { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', xanchor: 'left', font: { size: 12 } };
-      return { traces, layout: { showlegend: lines.length > 1, legend, hovermode: 'x unified', margin: { l: 48, r: 12, t: 30, b: 42 },
+      const axis = lossAxis(values, metric === 'acc'), words = { loss: `log(${Math.round(1 / chance.acc)}): guessing`, acc: 'chance' }[metric];
+      const broken = lines.flatMap(([split, y]) => y.map((v, i) => v === null && split !== 'lr' ? x[i] : null)).filter(v => v !== null), at = metric === 'loss' && broken.length ? Math.min(...broken) : 0;
+      const last = lines.map(([split, y]) => `${split || metric} ${brief(y[y.length - 1])}`).join(', '), marks = chanceLine(chance[metric], words, axis.type === 'log');
+      if (at) marks.annotations = [...(marks.annotations ?? []), brokenAt(x.length > 1 ? at : 1, `nan from epoch ${at}`)];
+      return { traces, says: `${title} by epoch, ${x.length} epochs; at the end ${last}.${at ? ` nan from epoch ${at}.` : ''}`, layout: { ...marks, showlegend: lines.length > 1, legend, hovermode: 'x unified', margin: { l: 48, r: 12, t: 30, b: 42 },
         xaxis: { title: { text: 'epoch', standoff: 6 }, showgrid: false, zeroline: false, ...(x.length < 12 ? { tickvals: x } : {}) },
-        yaxis: { zeroline: false, ...calm(lines.flatMap(l => l[1]), metric === 'acc') } } };
+        yaxis: { zeroline: false, ...axis } } };
     });
   }
 }
 
 // The loss of each batch, over the same axis of steps as the pictures of the layers.
-function batchLoss(room, { steps, values }) {
+// Where the numbers end.
+const brokenAt = (x, text) => ({ x, yref: 'paper', y: 0.5, text, showarrow: true, arrowhead: 0, ax: 34, ay: -24, font: { size: 13, color: css('--bad') }, arrowcolor: css('--bad') });
+
+function batchLoss(room, { steps, values }, chance) {
   if (!room || !steps.length) return;
   const chart = panel(room, 'Loss of each batch', room.dataset.note), x = steps.map(onAxis);
   chart.style.height = '220px';
-  draw(chart, width => ({
-    traces: [{ x, y: values, type: 'scatter', mode: x.length > 1 ? 'lines' : 'markers', line: { color: palette(0), width: 1.6 }, customdata: steps, hovertemplate: 'step %{customdata:,}<br><b>%{y:.4g}</b><extra></extra>' }],
-    layout: { margin: { l: 48, r: 22, t: 8, b: 42 }, yaxis: { zeroline: false, nticks: 6, ...calm(values) },
-      xaxis: { ...stepAxis(steps, width - 60), range: [edges(steps)[0], edges(steps).pop()], automargin: false } },
-  }));
+  const broken = values.indexOf(null), from = broken < 0 ? '' : `nan from step ${steps[broken].toLocaleString('en')}`;
+  draw(chart, width => {
+    const axis = lossAxis(values), marks = chanceLine(chance.loss, `log(${Math.round(1 / chance.acc)}): guessing`, axis.type === 'log');
+    if (from) marks.annotations = [...(marks.annotations ?? []), brokenAt(x[broken], from)];
+    return { says: `Loss of each batch by step, from ${brief(values[0])} to ${brief(values.findLast(v => v !== null))}${from ? `, ${from}` : ''}.`,
+    traces: [{ x, y: values, type: 'scatter', mode: values.filter(v => v !== null).length > 4 ? 'lines' : 'lines+markers', line: { color: palette(0), width: 1.6 }, customdata: steps, hovertemplate: 'step %{customdata:,}<br><b>%{y:.4g}</b><extra></extra>' }],
+    layout: { ...marks, margin: { l: 48, r: 22, t: 8, b: 42 }, yaxis: { zeroline: false, nticks: 5, ...axis },
+      xaxis: { ...stepAxis(steps, width - 60), range: [edges(steps)[0], edges(steps).pop()], automargin: false } } };
+  });
 }
 
 function signalPictures(room, pictures, blob) {
   if (!room) return;
   const charts = Object.entries(pictures).map(([quantity, picture]) => {
-    const { words } = MAPS[quantity];
+    const words = MAPS[quantity];
     return [panel(room, `${words[0].toUpperCase()}${words.slice(1)}`, room.dataset[quantity.replace('_', '')]), quantity, picture];
   });
   for (const [chart, quantity, picture] of charts) {  // the room is laid out first: only then each has its width
     const cells = table(blob, picture, LINEAR.has(quantity));
-    heatMap(chart, picture, quantity, cells, limits(quantity, [cells]), marginFor(picture.layers, chart.clientWidth));
+    heatMap(chart, picture, quantity, cells, marginFor(picture.layers, chart.clientWidth));
   }
 }
 
@@ -106,8 +117,8 @@ function valuePictures(room, packed, blob) {
     return all.filter((_, i) => i % every === 0);
   };
   const reach = indices => {
-    const ends = packed.entries.filter(e => indices.includes(e[1])).flatMap(e => [Math.abs(e[3]), Math.abs(e[4])]);
-    return 1.04 * (percentile(ends, 0.95) || 1);
+    const ends = indices.map(i => percentile(packed.entries.filter(e => e[1] === i).map(e => Math.max(Math.abs(e[3]), Math.abs(e[4]))), 0.95) ?? 0);
+    return 1.04 * (Math.max(...ends) || 1);
   };
   const redrawRidges = () => {
     const indices = chosen(), limit = own ? 4.5 : reach(indices);
@@ -126,7 +137,7 @@ function valuePictures(room, packed, blob) {
       });
       annotations.push({ xref: 'paper', x: 1, xanchor: 'left', y: 1.02, text: 'std', showarrow: false, font: { size: 11, color: css('--ink-3') }, xshift: 6 });
       const names = indices.map(i => packed.layers[i]), ticks = indices.map((_, row) => 0.28 - row);
-      return { traces, layout: {
+      return { traces, says: `Histograms of ${indices.length} layers at step ${step}, one axis for all: std ${indices.map(i => `${packed.layers[i]} ${brief(byStep.get(step)?.get(i)?.std)}`).slice(0, 6).join(', ')}.`, layout: {
         annotations, margin: { l: marginFor(names, width), r: 62, t: 8, b: 42 }, hovermode: 'closest',
         xaxis: { range: [-limit, limit], zeroline: true, title: { text: own ? 'value / std of the layer' : 'value', standoff: 6 }, automargin: false },
         yaxis: { tickvals: ticks, ticktext: names.map(n => plain(clipped(n, width < NARROW ? 14 : 26))), range: [0.3 - indices.length, 1.2], showgrid: false, zeroline: false, automargin: false, tickfont: { size: 11 } } } };
@@ -136,21 +147,23 @@ function valuePictures(room, packed, blob) {
 }
 
 function forecastPicture(room, quantity, it) {
-  const words = { std: 'Std of the output', grad: 'Std of the gradient, over that of the last hidden layer' }[quantity] ?? quantity;
-  const chart = panel(room, words);
+  const words = { std: 'Std of the output', grad: 'Std of the gradient, over that of the last hidden layer' }[quantity];
+  const chart = panel(room, words, it.zone ? `Green: where ${it.kind} trains.` : '');
   chart.style.height = '280px';
   const x = it.layers.map((_, i) => i);
   draw(chart, width => {
-    const known = x.filter(i => it.low[i] !== null && it.high[i] !== null), every = Math.ceil(x.length / (width < NARROW ? 5 : 14));
+    const known = x.filter(i => it.low[i] !== null && it.high[i] !== null), every = Math.ceil(x.length / 5), values = [...it.value, ...it.low, ...it.high, ...it.measured];
     const names = it.layers.map(plain);
+    const zone = it.zone ? { shapes: [{ type: 'rect', layer: 'below', xref: 'paper', x0: 0, x1: 1, y0: it.zone[0], y1: it.zone[1], line: { width: 0 }, fillcolor: faint(palette(2), 0.14) }] } : {};
     return {
+      says: `${words}: forecast ${brief(it.value[0])} to ${brief(it.value[it.value.length - 1])}, measured ${brief(it.measured[0])} to ${brief(it.measured[it.measured.length - 1])}, from the first layer to the last.${it.zone ? ` ${it.kind} trains from ${brief(it.zone[0])} to ${brief(it.zone[1])}.` : ''}`,
       traces: [
         band(known, known.map(i => it.low[i]), known.map(i => it.high[i]), palette(0), { name: 'band' }),
         { x, y: it.value, type: 'scatter', mode: 'lines', name: 'forecast', text: names, line: { color: palette(0), width: 1.8, dash: 'dash' }, hovertemplate: '%{text}: %{y:.3g}' },
         { x, y: it.measured, type: 'scatter', mode: 'markers', name: 'measured', text: names, marker: { color: palette(1), size: 8 }, hovertemplate: '%{text}: %{y:.3g}' },
       ],
-      layout: { showlegend: true, legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' }, margin: { l: 60, r: 12, t: 30, b: 60 },
-        yaxis: { type: 'log', exponentformat: 'power', dtick: 1 }, xaxis: { tickvals: x.filter(i => i % every === 0), ticktext: names.filter((_, i) => i % every === 0), showgrid: false, zeroline: false } },
+      layout: { ...zone, showlegend: true, legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom' }, margin: { l: 60, r: 12, t: 30, b: 60 },
+        yaxis: logTicks(values, 2), xaxis: { tickvals: x.filter(i => i % every === 0), ticktext: names.filter((_, i) => i % every === 0), showgrid: false, zeroline: false } },
     };
   });
 }

@@ -21,7 +21,12 @@ function looks(data) {
   const place = (axis, value) => Math.max(0, (data.axes[axis] ?? []).indexOf(value));
   const dash = (axis, value) => DASHES[place(axis, value) % DASHES.length];
   const again = value => DASHES[Math.floor(place(first, value) / 7) % DASHES.length];
-  return { first, second, colour, dash,
+  // A third factor is a panel of its own, with a letter: no two series have the same sign.
+  const rest = axes.filter(a => a !== first && a !== second), key = c => rest.map(a => c.axes[a]).join(' · ');
+  const panels = rest.length ? [...new Set(data.combinations.map(key))].sort((a, b) => a.localeCompare(b, 'en', { numeric: true })) : [''];
+  const letter = c => panels.length > 1 ? String.fromCharCode(65 + panels.indexOf(key(c))) : '';
+  const title = p => panels.length > 1 ? `${letterOf(p)}: ${rest.map((a, i) => `${lastWord(a)} ${panels[p].split(' · ')[i]}`).join(', ')}` : '', letterOf = p => String.fromCharCode(65 + p);
+  return { first, second, colour, dash, letter, panels, title, panelOf: c => panels.indexOf(key(c)),
     of: c => ({ color: first ? colour(first, c.axes[first]) : palette(0), dash: second ? dash(second, c.axes[second]) : again(c.axes[first]) }) };
 }
 
@@ -31,11 +36,15 @@ function paintTable(data, look) {
     swatch.style.setProperty('--swatch', color);
     swatch.dataset.dash = dash;
   });
+  document.querySelectorAll('#ranking [data-combination] .swatch').forEach(swatch => {
+    const letter = look.letter(data.combinations[swatch.closest('[data-combination]').dataset.combination]);
+    if (letter) swatch.after(make('span', { className: 'letter', textContent: ` ${letter} ` }));
+  });
   paint();
   document.addEventListener('theme', paint);
   const tableBody = document.querySelector('#ranking tbody');
   document.querySelectorAll('#ranking th button').forEach((button, column) => button.addEventListener('click', () => {
-    const head = button.closest('th'), up = head.ariaSort !== 'ascending';
+    const head = button.closest('th'), up = head.ariaSort === 'none' ? head.dataset.first === 'ascending' : head.ariaSort !== 'ascending';
     document.querySelectorAll('#ranking th').forEach(th => { th.ariaSort = th === head ? (up ? 'ascending' : 'descending') : 'none'; });
     const rows = [...tableBody.rows].map(row => [row.cells[column].dataset.value, row]);
     const numeric = rows.every(([value]) => value === '' || isNumber(value));
@@ -47,76 +56,86 @@ function paintTable(data, look) {
   }));
 }
 
-// A figure against each swept axis: lines, or a map of two axes.
+// A figure against each swept axis: a panel for each setting of the axes beyond the two that a panel tells apart, and a
+// map of it.
 function axisPictures(room, data, look) {
   const axes = Object.keys(data.axes).filter(a => data.axes[a].length > 1);
   if (!room || !axes.length) return;
   const metrics = [['score', data.score], ...data.metrics.map(name => [name, name])];
   let metric = data.metrics.includes('test/acc') ? 'test/acc' : data.metrics.includes('val/acc') ? 'val/acc' : 'score';
-  let across = axes.find(a => data.axes[a].every(isNumber)) ?? axes[0], down = axes.find(a => a !== across);
-  const lines = make('div', { className: 'chart' }), map = make('div', { className: 'chart' });
-  const note = make('p', { className: 'note' });
-  lines.style.height = '360px';
-  const controls = make('div', { className: 'controls' }, chooser('figure', metrics, metric, v => { metric = v; again(); }));
+  let across = axes.find(a => data.axes[a].every(isNumber)) ?? axes[0], down = axes.includes(look.first) && look.first !== across ? look.first : axes.find(a => a !== across);
+  const grid = make('div', { className: 'side' });
+  const controls = make('div', { className: 'controls' }, chooser('metric', metrics, metric, v => { metric = v; again(); }));
   if (axes.length > 1) controls.append(chooser('across', axes.map(a => [a, lastWord(a)]), across, v => { if (v === down) down = across; across = v; again(); }));
-  if (axes.length > 2) controls.append(chooser('map, down', axes.map(a => [a, lastWord(a)]), down, v => { if (v !== across) down = v; again(); }));
-  room.append(controls, make('div', { className: axes.length > 1 ? 'pair' : '' }, make('figure', {}, lines), ...(axes.length > 1 ? [make('figure', {}, map, note)] : [])));
+  if (axes.length > 2) controls.append(chooser('colour and rows', axes.map(a => [a, lastWord(a)]), down, v => { if (v !== across) down = v; again(); }));
+  room.append(controls, grid);
   const figure = c => metric === 'score' ? c.score : c.metrics[metric];
   const title = () => metrics.find(([name]) => name === metric)[1];
+  const known = c => figure(c) && figure(c).mean !== null;
 
   const again = () => {
-    const values = data.axes[across], numeric = values.every(isNumber);
-    const log = numeric && values.every(v => v > 0) && Math.max(...values) / Math.min(...values) >= 50;
-    const at = v => numeric ? Number(v) : values.indexOf(v);
-    draw(lines, width => {
-      const others = axes.filter(a => a !== across), colourAxis = others.includes(look.first) ? look.first : others[0];
-      const dashAxis = others.find(a => a !== colourAxis), groups = new Map();
-      for (const c of data.combinations) {
-        const key = JSON.stringify(others.map(a => c.axes[a]));
-        if (!groups.has(key)) groups.set(key, []);
-        if (figure(c) && figure(c).mean !== null) groups.get(key).push(c);
-      }
-      const traces = [];
-      for (const members of groups.values()) {
-        if (!members.length) continue;
-        members.sort((a, b) => at(a.axes[across]) - at(b.axes[across]));
-        const x = members.map(c => at(c.axes[across])), y = members.map(c => figure(c).mean), std = members.map(c => figure(c).std ?? 0);
-        const colour = colourAxis ? look.colour(colourAxis, members[0].axes[colourAxis]) : palette(0);
-        const name = others.map(a => members[0].axes[a]).join(', ') || title();
-        const colours = axes.length === 1 && !numeric ? members.map(c => look.colour(across, c.axes[across])) : colour;
-        const error = numeric ? {} : { error_y: { type: 'data', array: std, thickness: 1.4, width: 4, color: colours === colour ? colour : css('--ink-3') } };
-        if (numeric && x.length > 1 && std.some(s => s > 0)) traces.push(band(x, y.map((v, i) => v - std[i]), y.map((v, i) => v + std[i]), colour));
-        traces.push({ x, y, type: 'scatter', mode: numeric || axes.length > 1 ? 'lines+markers' : 'markers', name: plain(clipped(name, width < NARROW ? 22 : 40)), marker: { size: 9, color: colours }, ...error,
-          line: { color: colour, width: numeric ? 2.2 : 0.8, dash: dashAxis ? look.dash(dashAxis, members[0].axes[dashAxis]) : 'solid' }, hoverinfo: 'text',
-          text: members.map(c => `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${figure(c).std === null ? '' : ` ± ${brief(figure(c).std)}`} (n = ${figure(c).n})`) });
-        const dots = members.flatMap(c => figure(c).values.length > 1 ? figure(c).values.map(v => [at(c.axes[across]), v]) : []);
-        if (dots.length) traces.push({ x: dots.map(d => d[0]), y: dots.map(d => d[1]), type: 'scatter', mode: 'markers', marker: { size: 4, color: faint(css('--ink'), 0.45) }, hoverinfo: 'skip' });
-      }
-      for (const t of traces) t.showlegend = Boolean(t.name);
-      return { traces, layout: { showlegend: others.length > 0, legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', title: { text: others.length ? `${plain(others.map(lastWord).join(', '))}: ` : '' } }, hovermode: 'closest',
-        margin: { l: 52, r: 12, t: 40, b: 46 }, yaxis: { title: { text: plain(title()), standoff: 8 }, zeroline: false },
-        xaxis: { title: { text: plain(lastWord(across)), standoff: 6 }, type: log ? 'log' : 'linear', tickvals: values.map(at), ticktext: values.map(plain), showgrid: false, zeroline: false, minor: { ticks: '' }, ...(numeric ? {} : { range: [-0.4, values.length - 0.6] }) } } };
+    grid.querySelectorAll('.chart').forEach(c => { Plotly.purge(c); charts.delete(c); });
+    grid.replaceChildren();
+    const rest = axes.filter(a => a !== across && a !== down), groups = new Map();
+    for (const c of data.combinations) {
+      const key = rest.map(a => `${lastWord(a)} ${c.axes[a]}`).join(', ');
+      groups.set(key, [...(groups.get(key) ?? []), c]);
+    }
+    const ends = data.combinations.filter(known).flatMap(c => [figure(c).mean - (figure(c).std ?? 0), figure(c).mean + (figure(c).std ?? 0)]);
+    const scale = lossAxis(ends, !/loss|distance/.test(title())), span = scale.range ?? [Math.min(...ends) - 0.06 * (Math.max(...ends) - Math.min(...ends)), Math.max(...ends) + 0.06 * (Math.max(...ends) - Math.min(...ends))];
+    const made = [...groups].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })).flatMap(([words, members]) => {
+      const lines = make('div', { className: 'chart' }), map = make('div', { className: 'chart' });
+      lines.style.height = rest.length ? '300px' : '360px';
+      grid.append(make('figure', {}, make('figcaption', {}, make('b', { textContent: words })), lines));
+      if (axes.length > 1) grid.append(make('figure', {}, make('figcaption', {}, make('b', { textContent: words })), map));
+      return [[lines, map, words, members]];
     });
-    if (axes.length > 1) drawMap();
+    for (const [lines, map, words, members] of made) {  // the grid is laid out first: only then each has its width
+      drawLines(lines, members, words, { ...scale, range: span });
+      if (axes.length > 1) drawMap(map, members, words);
+    }
   };
 
-  const drawMap = () => {
-    const columns = data.axes[across], rows = data.axes[down], more = axes.length > 2;
-    const low = metric === 'score' ? data.mode === 'min' : /loss|error/.test(metric), better = (a, b) => low ? a < b : a > b;
-    const best = (x, y) => data.combinations.filter(c => c.axes[across] === x && c.axes[down] === y && figure(c)?.mean !== null && figure(c))
-      .reduce((kept, c) => !kept || better(figure(c).mean, figure(kept).mean) ? c : kept, null);
-    const cells = rows.map(y => columns.map(x => best(x, y)));
-    map.style.height = `${Math.max(220, Math.min(360, 90 + 46 * rows.length))}px`;
-    note.textContent = more ? `Of the other axes each cell shows the best combination.` : '';
-    draw(map, width => {
-      const means = cells.map(row => row.map(c => c ? figure(c).mean : null)), flat = means.flat().filter(v => v !== null);
+  const spread = c => figure(c).std === null ? '' : ` ± ${brief(figure(c).std)}`;
+  const told = (words, members) => `${title()} against ${lastWord(across)}${words ? `, ${words}` : ''}: ${members.filter(known).map(c => `${c.label} ${brief(figure(c).mean)}`).slice(0, 8).join('; ')}.`;
+
+  const drawLines = (chart, members, words, scale) => {
+    const values = data.axes[across], numeric = values.every(isNumber), at = v => numeric ? Number(v) : values.indexOf(v);
+    const log = numeric && values.every(v => v > 0) && Math.max(...values) / Math.min(...values) >= 50;
+    draw(chart, width => {
+      const traces = [];
+      (down ? data.axes[down] : ['']).forEach((value, place) => {
+        const there = members.filter(c => known(c) && (!down || c.axes[down] === value)).sort((a, b) => at(a.axes[across]) - at(b.axes[across]));
+        if (!there.length) return;
+        const x = there.map(c => at(c.axes[across])), y = there.map(c => figure(c).mean), std = there.map(c => figure(c).std ?? 0);
+        const colour = down ? look.colour(down, value) : palette(0), symbol = SYMBOLS[place % SYMBOLS.length];
+        const each = axes.length === 1 && !numeric ? there.map(c => look.colour(across, c.axes[across])) : colour;
+        const error = numeric || !std.some(s => s > 0) ? {} : { error_y: { type: 'data', array: std, thickness: 1.4, width: 4, color: css('--ink-3') } };
+        if (numeric && x.length > 1 && std.some(s => s > 0)) traces.push(band(x, y.map((v, i) => v - std[i]), y.map((v, i) => v + std[i]), colour, { showlegend: false }));
+        traces.push({ x, y, type: 'scatter', mode: numeric || axes.length > 1 ? 'lines+markers' : 'markers', name: plain(clipped(String(value), width < NARROW ? 22 : 40)), showlegend: Boolean(down), marker: { size: 9, color: each, symbol }, ...error,
+          line: { color: colour, width: numeric ? 2.2 : 0.8 }, hoverinfo: 'text', text: there.map(c => `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${spread(c)} (n = ${figure(c).n})`) });
+        const dots = there.flatMap(c => figure(c).values.length > 1 ? figure(c).values.map(v => [at(c.axes[across]), v]) : []);
+        if (dots.length) traces.push({ x: dots.map(d => d[0]), y: dots.map(d => d[1]), type: 'scatter', mode: 'markers', showlegend: false, marker: { size: 4, color: faint(css('--ink'), 0.45) }, hoverinfo: 'skip' });
+      });
+      return { traces, says: told(words, members), layout: { showlegend: Boolean(down), legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', title: { text: down ? `${plain(lastWord(down))}: ` : '' } }, hovermode: 'closest',
+        margin: { l: 52, r: 12, t: 40, b: 46 }, yaxis: { title: { text: plain(title()), standoff: 8 }, zeroline: false, nticks: 5, ...scale },
+        xaxis: { title: { text: plain(lastWord(across)), standoff: 6 }, type: log ? 'log' : 'linear', tickvals: values.map(at), ticktext: values.map(plain), showgrid: false, zeroline: false, minor: { ticks: '' }, ...(numeric ? {} : { range: [-0.4, values.length - 0.6] }) } } };
+    });
+  };
+
+  const drawMap = (chart, members, words) => {
+    const columns = data.axes[across], rows = data.axes[down], low = metric === 'score' ? data.mode === 'min' : /loss|error|distance/.test(metric);
+    const cells = rows.map(y => columns.map(x => members.find(c => c.axes[across] === x && c.axes[down] === y && known(c)) ?? null));
+    chart.style.height = `${Math.max(220, Math.min(360, 90 + 46 * rows.length))}px`;
+    draw(chart, width => {
+      const means = cells.map(row => row.map(c => c ? figure(c).mean : null)), flat = data.combinations.filter(known).map(c => figure(c).mean);
       const least = Math.min(...flat), most = Math.max(...flat), few = width / columns.length > 52;
       const annotations = few ? cells.flatMap((row, i) => row.map((c, j) => {
         const share = c && most > least ? (figure(c).mean - least) / (most - least) : 0.5;
         return { x: j, y: i, text: c ? Number(figure(c).mean.toPrecision(3)).toString() : '–', showarrow: false, font: { size: 12, color: c ? ((low ? 1 - share : share) > 0.55 ? '#111' : '#fff') : css('--ink-3') } };
       })) : [];
-      return { traces: [{ type: 'heatmap', z: means, colorscale: 'Cividis', reversescale: low, showscale: false, xgap: 2, ygap: 2, hoverongaps: false, hoverinfo: 'text',
-        text: cells.map(row => row.map(c => c ? `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${figure(c).std === null ? '' : ` ± ${brief(figure(c).std)}`}` : '')) }],
+      return { says: told(words, members), traces: [{ type: 'heatmap', z: means, zmin: least, zmax: most > least ? most : least + 1, colorscale: 'Cividis', reversescale: low, showscale: false, xgap: 2, ygap: 2, hoverongaps: false, hoverinfo: 'text',
+        text: cells.map(row => row.map(c => c ? `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${spread(c)}` : '')) }],
       layout: { annotations, margin: { l: 70, r: 10, t: 40, b: 46 }, title: { text: plain(title()), font: { size: 12, color: css('--ink-2') }, x: 0, xref: 'paper', y: 1, yref: 'paper', yanchor: 'bottom', pad: { b: 8 } },
         xaxis: { tickvals: [...columns.keys()], ticktext: columns.map(plain), title: { text: plain(lastWord(across)), standoff: 6 }, showgrid: false, zeroline: false },
         yaxis: { tickvals: [...rows.keys()], ticktext: rows.map(r => plain(clipped(r, 16))), title: { text: plain(lastWord(down)), standoff: 6 }, showgrid: false, zeroline: false, autorange: 'reversed' } } };
@@ -127,16 +146,22 @@ function axisPictures(room, data, look) {
 
 // Mean over the seeds with its band; a chip hides and shows a combination.
 function combinationCurves(room, data, look) {
-  const names = [...new Set(data.runs.flatMap(r => Object.keys(r.epochs)))].filter(n => n !== 'epoch' && n !== 'lr');
+  const bySteps = data.runs.some(r => r.loss.steps?.length);   // where there is but one epoch
+  const names = bySteps ? ['loss of each batch'] : [...new Set(data.runs.flatMap(r => Object.keys(r.epochs)))].filter(n => n !== 'epoch' && n !== 'lr');
   if (!room || !names.length) return;
   const order = ['val/acc', 'val/loss', 'train/loss', 'train/acc'], hidden = new Set();
   names.sort((a, b) => (order.indexOf(a) + 99) % 99 - (order.indexOf(b) + 99) % 99);
   let name = names.includes(data.monitor) ? data.monitor : names[0];
-  const chart = make('div', { className: 'chart', id: 'combination-curves' });
-  chart.style.height = '420px';
+  const grid = make('div', { className: look.panels.length > 1 ? 'side' : '', id: 'combination-curves' });
+  const places = look.panels.map((_, p) => {
+    const chart = make('div', { className: 'chart' });
+    chart.style.height = look.panels.length > 1 ? '300px' : '420px';
+    grid.append(make('figure', {}, make('figcaption', {}, make('b', { textContent: look.title(p) })), chart));
+    return chart;
+  });
   const chips = make('div', { className: 'chips' });
   data.combinations.forEach((c, i) => {
-    const chip = make('button', { type: 'button', className: 'chip', 'data-combination': i, ariaPressed: 'true' }, make('span', { className: 'swatch' }), c.label);
+    const chip = make('button', { type: 'button', className: 'chip', 'data-combination': i, ariaPressed: 'true' }, make('span', { className: 'swatch' }), ...(look.letter(c) ? [make('span', { className: 'letter', textContent: look.letter(c) })] : []), c.label);
     const { color, dash } = look.of(c);
     chip.firstChild.style.setProperty('--swatch', color);
     chip.firstChild.dataset.dash = dash;
@@ -149,26 +174,31 @@ function combinationCurves(room, data, look) {
   });
   const all = show => { data.combinations.forEach((_, i) => show ? hidden.delete(i) : hidden.add(i)); chips.querySelectorAll('.chip').forEach(c => { c.ariaPressed = String(show); }); again(); };
   const link = (text, show) => { const b = make('button', { type: 'button', className: 'quiet', textContent: text }); b.addEventListener('click', () => all(show)); return b; };
-  const controls = make('div', { className: 'controls' }, chooser('figure', names.map(n => [n, n]), name, v => { name = v; again(); }), link('Show all', true), link('Hide all', false));
-  room.append(make('figure', {}, controls, chart, chips));
+  const controls = make('div', { className: 'controls' }, chooser('metric', names.map(n => [n, n]), name, v => { name = v; again(); }), link('Show all', true), link('Hide all', false));
+  room.append(make('div', {}, controls, grid, chips));
 
-  const again = () => draw(chart, () => {
-    const traces = [];
+  const rowsOf = r => bySteps ? (r.loss.steps ? { epoch: r.loss.steps, [name]: r.loss.values } : {}) : r.epochs;
+  const again = () => places.forEach((chart, panel) => draw(chart, width => {
+    const traces = [], all = [];
     data.combinations.forEach((c, i) => {
-      const members = c.runs.map(r => data.runs[r].epochs).filter(e => e.epoch && e[name]), epochs = [...new Set(members.flatMap(e => e.epoch))].sort((a, b) => a - b);
+      const members = c.runs.map(r => rowsOf(data.runs[r])).filter(e => e.epoch && e[name]), epochs = [...new Set(members.flatMap(e => e.epoch))].sort((a, b) => a - b);
       const points = epochs.map(epoch => {
         const values = members.map(e => e[name][e.epoch.indexOf(epoch)]).filter(v => v !== undefined && v !== null), mean = values.reduce((a, b) => a + b, 0) / values.length;
-        return { epoch: epoch + 1, n: values.length, mean, std: values.length > 1 ? Math.sqrt(values.reduce((a, v) => a + (v - mean) ** 2, 0) / (values.length - 1)) : 0 };
+        return { epoch: bySteps ? onAxis(epoch) : epoch + 1, step: epoch, n: values.length, mean, std: values.length > 1 ? Math.sqrt(values.reduce((a, v) => a + (v - mean) ** 2, 0) / (values.length - 1)) : 0 };
       }).filter(p => p.n);
+      all.push(...(hidden.has(i) ? [] : points.map(p => p.mean)));
+      if (look.panelOf(c) !== panel) return;
       const x = points.map(p => p.epoch), { color, dash } = look.of(c), visible = !hidden.has(i);
       if (points.some(p => p.std > 0)) traces.push(band(x, points.map(p => p.mean - p.std), points.map(p => p.mean + p.std), color, { visible }));
       traces.push({ x, y: points.map(p => p.mean), type: 'scatter', mode: x.length > 30 ? 'lines' : 'lines+markers', name: plain(c.label), visible, meta: i, marker: { size: 5 }, line: { color, dash, width: 2 }, hoverinfo: 'text',
-        text: points.map(p => `${plain(c.label)}<br>epoch ${p.epoch}: <b>${brief(p.mean)}</b>${p.n > 1 ? ` ± ${brief(p.std)} (n = ${p.n})` : ''}`) });
+        text: points.map(p => `${plain(c.label)}<br>${bySteps ? `step ${p.step}` : `epoch ${p.epoch}`}: <b>${brief(p.mean)}</b>${p.n > 1 ? ` ± ${brief(p.std)} (n = ${p.n})` : ''}`) });
     });
-    const seen = traces.filter(t => t.text && t.visible).flatMap(t => t.y), least = Math.min(...seen), log = /loss/.test(name) && least > 0 && Math.max(...seen) / least > 4;
-    const scale = log ? { type: 'log', title: { text: `${plain(name)} (log scale)`, standoff: 8 }, ...logTicks(seen) } : { title: { text: plain(name), standoff: 8 }, ...calm(seen, /acc/.test(name)) };
-    return { traces, layout: { hovermode: 'closest', yaxis: { zeroline: false, ...scale }, xaxis: { title: { text: 'epoch', standoff: 6 }, showgrid: false, zeroline: false, dtick: data.runs.some(r => (r.epochs.epoch ?? []).length > 12) ? undefined : 1 } } };
-  });
+    const scale = /loss/.test(name) && Math.min(...all) > 0 && Math.max(...all) / Math.min(...all) > 4 ? logTicks(all) : { range: [Math.min(...all), Math.max(...all)].map((v, i, ends) => v + (2 * i - 1) * 0.06 * Math.max(ends[1] - ends[0], 0.1 * Math.abs(v))), nticks: 5 };
+    const steps = bySteps ? [...new Set(data.runs.flatMap(r => r.loss.steps ?? []))].sort((a, b) => a - b) : [];
+    const ends = traces.filter(t => t.text).map(t => `${t.name} ${brief(t.y[t.y.length - 1])}`).slice(0, 8).join('; ');
+    return { traces, says: `${name} by ${bySteps ? 'step' : 'epoch'}${look.title(panel) ? `, ${look.title(panel)}` : ''}; at the end ${ends}.`, layout: { hovermode: 'closest', yaxis: { zeroline: false, title: { text: plain(name) + (scale.type === 'log' ? ' (log scale)' : ''), standoff: 8 }, ...scale },
+      xaxis: bySteps ? stepAxis(steps, width - 60) : { title: { text: 'epoch', standoff: 6 }, showgrid: false, zeroline: false, dtick: data.runs.some(r => (r.epochs.epoch ?? []).length > 12) ? undefined : 1 } } };
+  }));
   again();
 }
 
@@ -182,15 +212,14 @@ function sideBySide(room, data, blob) {
   const grid = make('div', { className: 'side' });
   const add = make('button', { type: 'button', className: 'quiet', textContent: 'Add a run' });
   add.addEventListener('click', () => { chosen.push(ranked.find(i => !chosen.includes(i)) ?? ranked[0]); again(); });
-  const words = Object.fromEntries(Object.entries(MAPS).map(([q, m]) => [q, m.words])), caption = make('p', { className: 'note' });
-  room.append(make('div', { className: 'controls' }, chooser('figure', quantities.map(q => [q, words[q]]), quantity, v => { quantity = v; again(); }), add), caption, grid);
+  const caption = make('p', { className: 'note' });
+  room.append(make('div', { className: 'controls' }, chooser('quantity', quantities.map(q => [q, MAPS[q]]), quantity, v => { quantity = v; again(); }), add), caption, grid);
 
   const again = () => {
     grid.querySelectorAll('.chart').forEach(c => { Plotly.purge(c); charts.delete(c); });
     grid.replaceChildren();
     caption.textContent = room.dataset[quantity.replace('_', '')];
     const tables = chosen.map(i => data.runs[i].pictures[quantity] ? table(blob, data.runs[i].pictures[quantity], LINEAR.has(quantity)) : null);
-    const scale = limits(quantity, tables.filter(t => t));
     const places = chosen.map((index, place) => {
       const chart = make('div', { className: 'chart' }), options = ranked.map(i => [i, data.runs[i].label]);
       const head = make('div', { className: 'controls' }, chooser(`run ${place + 1}`, options, index, v => { chosen[place] = Number(v); again(); }));
@@ -204,7 +233,7 @@ function sideBySide(room, data, blob) {
     });
     places.forEach((chart, place) => {  // the grid is laid out first: only then each has its width
       const picture = data.runs[chosen[place]].pictures[quantity];
-      if (picture) heatMap(chart, picture, quantity, tables[place], scale, marginFor(picture.layers, chart.clientWidth));
+      if (picture) heatMap(chart, picture, quantity, tables[place], marginFor(picture.layers, chart.clientWidth));
       else chart.append(make('p', { className: 'note', textContent: 'This run recorded none of these.' }));
     });
   };

@@ -1,0 +1,17 @@
+"""What the fork server does once, and no child of it again: the imports, the first parse of the configs, whose tables
+the parser keeps; and the garbage collector never looks through what they all share."""
+
+import gc
+
+import PIL.Image
+import tensorboard.plugins.custom_scalar.layout_pb2
+import tensorboard.plugins.hparams.summary_v2  # noqa: F401
+
+import initlab.cli.main
+import initlab.run  # noqa: F401
+from initlab.composition import compose
+
+compose("model=linear", "data=synthetic_regression", run_dir="x")
+PIL.Image.preinit()
+gc.collect()
+gc.freeze()
