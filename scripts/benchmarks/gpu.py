@@ -53,7 +53,7 @@ def gpu(seconds: float, accelerator: str, target: Path, items: Sequence[Item] = 
     prints is kept next to it. Ctrl-C and SIGTERM end the item and what it has started, and the table is printed."""
     if accelerator == "gpu" and not _is_there():
         raise SystemExit("error: --accelerator gpu: torch sees no GPU here; --accelerator cpu rehearses without one")
-    end = time.monotonic() + seconds
+    end, target = time.monotonic() + seconds, target.absolute()  # as items run in another folder
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     rows: list[tuple[str, str]] = []
     reached = True
@@ -103,7 +103,7 @@ def run(item: Item, left: float, folder: Path) -> list[tuple[str, str]]:
     if ended is None and left < item.limit:
         return [(item.name, f"not reached: it had {left:.0f} s")]
     if ended != 0:
-        return [(item.name, f"failed: {f'took more than {item.limit:.0f} s' if ended is None else said[:200]}")]
+        return [(item.name, f"failed: {f'took more than {item.limit:g} s' if ended is None else said[:200]}")]
     records = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     return [(f"{item.name}: {row['name']}", row["said"]) for record in records for row in record["rows"]] or [
         (item.name, said)

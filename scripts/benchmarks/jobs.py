@@ -71,7 +71,8 @@ def sweep(words: list[str], number: int) -> list[tuple[float, int]]:
             contextlib.suppress(SystemExit),
         ):
             runpy.run_path(str(SCRIPT), run_name="__main__")
-        lines = [line.split() for line in Path(folder, "ends").read_text().splitlines()]
+        ends = Path(folder, "ends")
+        lines = [line.split() for line in ends.read_text().splitlines()] if ends.exists() else []
         if len(lines) != number:
             terminal.seek(0)
             raise RuntimeError(f"{' '.join(words)}: {len(lines)} of {number} jobs trained:\n{terminal.read()}")

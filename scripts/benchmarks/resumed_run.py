@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,10 +28,10 @@ def resumed_run(accelerator: str, threads: int, words: tuple[str, ...] = MLP) ->
                 time.sleep(0.01)
         finally:
             started.kill()
-            started.communicate()
-        step = saved(killed)["global_step"] if not (killed / "summary.json").exists() else None
-        if step is None:
-            raise SystemExit("the run ended before it could be killed")
+            said = started.communicate()[0]
+        if started.returncode != -signal.SIGKILL:
+            raise SystemExit(f"{said}\nthe run ended by itself, with status {started.returncode}, before it was killed")
+        step = saved(killed)["global_step"]
         finish(f"resume={killed}")
         finish(*words, f"hydra.run.dir={whole}")
         ours, its = saved(killed), saved(whole)
