@@ -805,6 +805,7 @@ def test_tensorboard_of_the_other_package(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "tb"))
     events.Reload()
     read = {event.step: event.value for event in events.Scalars("watched/activations/fc/log10 std")}
+    read = {step: 10**value for step, value in read.items()}
     ours = {
         step: v
         for (step, layer, what), v in rows(tmp_path / "tb" / "signal.csv").items()
