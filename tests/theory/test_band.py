@@ -13,7 +13,7 @@ from torch import Tensor
 
 from initlab.forecasting import forecast
 from initlab.init import Kaiming, Normal, Orthogonal, Scheme, TorchDefault
-from initlab.theory import FASHION_MNIST, Inputs
+from initlab.theory import FASHION_MNIST, Inputs, standard_normal
 
 BATCH, DRAWS = 48, 240
 INPUTS = Inputs(FASHION_MNIST.squares, 0.3, "as below")
@@ -133,3 +133,21 @@ def test_the_record_has_few_cells_in_which_a_band_is_too_narrow_or_too_wide() ->
         assert 0.94 < inside.mean() < 0.97
         assert (inside + 2 * error < 0.93).mean() < narrow
         assert (inside - 2 * error > 0.97).mean() < wide
+
+
+@pytest.mark.parametrize("num_inputs", [1, 2, 3, 10, 100])
+@pytest.mark.parametrize("orthogonal", [False, True])
+def test_one_output_of_few_inputs(num_inputs: int, orthogonal: bool) -> None:
+    """Of a drawn linear regression: the std of w . x is |w|, exactly, so no batch is needed."""
+    scheme = Orthogonal() if orthogonal else Kaiming()
+    found = forecast(scheme, "identity", [num_inputs, 1], inputs=standard_normal(num_inputs), bias=False, batch=10**6)
+    (layer,) = found.layers
+    assert layer.low is not None
+    assert layer.high is not None
+    gain = scheme.weight_std(num_inputs, 1, 1.0)
+    w = np.random.default_rng(0).standard_normal((20_000, num_inputs)) * gain
+    sizes = np.full(20_000, gain * num_inputs**0.5) if orthogonal else np.linalg.norm(w, axis=1)
+    inside = float(((sizes >= layer.low) & (sizes <= layer.high)).mean())
+    assert 0.92 < inside <= 1.0, inside
+    # By its logarithm, whose mean has a standard error of 1 % at most; of a projection to first order in 1 / n only.
+    assert layer.std == pytest.approx(float(np.exp(np.log(sizes).mean())), rel=0.08 if orthogonal else 0.03)

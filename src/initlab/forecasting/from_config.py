@@ -13,7 +13,7 @@ from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast, forecast
 from initlab.forecasting.rates import STEPS, Rate
 from initlab.limits import kind_of
-from initlab.theory.inputs import FASHION_MNIST, FASHION_MNIST_RAW, STANDARD_NORMAL, Inputs, inputs_of
+from initlab.theory.inputs import FASHION_MNIST, FASHION_MNIST_RAW, Inputs, inputs_of, standard_normal
 
 CHAINS = ("initlab.models.MLP", "initlab.models.MLPRegression")
 NO_HIDDEN = ("initlab.models.LinearRegression", "initlab.models.SoftmaxRegression")
@@ -97,7 +97,7 @@ def _data(cfg: DictConfig, data: dict[str, Any]) -> tuple[Inputs, int, int, int,
         batches = math.ceil((60_000 - data["num_val"]) / batch)
         return (FASHION_MNIST if data["normalize"] else FASHION_MNIST_RAW), height * width, 10, batch, batches
     if kind == "initlab.data.SyntheticRegression":
-        return STANDARD_NORMAL, len(data["w"]), 1, batch, math.ceil(data["num_train"] / batch)
+        return standard_normal(len(data["w"])), len(data["w"]), 1, batch, math.ceil(data["num_train"] / batch)
     if kind in READ:
         from initlab.build import build
 

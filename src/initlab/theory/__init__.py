@@ -2,7 +2,7 @@
 critical point. Reads no config, prints nothing."""
 
 from initlab.theory.elementwise import Elementwise, elementwise
-from initlab.theory.inputs import FASHION_MNIST, FASHION_MNIST_RAW, STANDARD_NORMAL, Inputs, inputs_of
+from initlab.theory.inputs import FASHION_MNIST, FASHION_MNIST_RAW, STANDARD_NORMAL, Inputs, inputs_of, standard_normal
 from initlab.theory.integrals import Moments, decorrelation, moments, pair
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "inputs_of",
     "moments",
     "pair",
+    "standard_normal",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,4 +82,9 @@ FASHION_MNIST_RAW = Inputs(
     curvature=111.1,
     pair_square=0.4735,
 )  # fmt: skip
-STANDARD_NORMAL = Inputs((1.0,), 0.0, "inputs of N(0, 1)", curvature=1.0)
+STANDARD_NORMAL = Inputs((1.0,), 0.0, "inputs of N(0, 1)", curvature=1.0)  # very many of them
+
+
+def standard_normal(num_inputs: int) -> Inputs:
+    """Rows of N(0, I): E[(x . x')^2] = E[x . x] = n. Of few, two rows are alike by chance, or opposite."""
+    return replace(STANDARD_NORMAL, pair_square=1 / num_inputs)
