@@ -205,7 +205,7 @@ def _finish(
             first.legend(handles, labels, fontsize=SMALL, frameon=False, labelcolor=INK)
         else:
             figure.legend(
-                handles, labels, loc="outside lower center", 
+                handles, labels, loc="outside lower center",
                 ncols=min(len(labels), 4 if max(map(len, labels)) > 14 else 6), fontsize=SMALL, frameon=False,
                 labelcolor=INK, handlelength=1.6, columnspacing=1.4,
             )  # fmt: skip
