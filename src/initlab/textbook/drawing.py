@@ -204,9 +204,9 @@ def _finish(
         if len(panels) == 1 and len(labels) <= 4:
             first.legend(handles, labels, fontsize=SMALL, frameon=False, labelcolor=INK)
         else:
-            columns = min(len(labels), 4 if max(map(len, labels)) > 14 else 6)
             figure.legend(
-                handles, labels, loc="outside lower center", ncols=columns, fontsize=SMALL, frameon=False,
+                handles, labels, loc="outside lower center",
+                ncols=min(len(labels), 4 if max(map(len, labels)) > 14 else 6), fontsize=SMALL, frameon=False,
                 labelcolor=INK, handlelength=1.6, columnspacing=1.4,
             )  # fmt: skip
     title = "\n".join(textwrap.wrap(picture.title, 88))
