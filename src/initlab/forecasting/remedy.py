@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 from hydra import compose
@@ -26,6 +27,7 @@ from initlab.forecasting.rule import TRAINS
 SCRIPT = "python scripts/train.py"
 NO_FIX = "none known: no change of init, activation, depth, optimizer or lr is predicted to train"
 MOST_ASKED = 8  # candidates composed, 0.1 s each
+SEEDS = r"[+]*(init_|data\.)?seed="  # no forecast depends on them
 REPLACES = {  # a word of the remedy, and the typed words in whose place it stands
     "init": r"init(\.\w+)*",
     "optimizer": r"optimizer(\.\w+)*|lr",
@@ -76,13 +78,14 @@ def remedy(cfg: DictConfig, found: Forecast, words: Sequence[str] | None) -> Rem
             return Remedy(f"compose(..., {', '.join(map(repr, overrides))})", change.after.verdict.headline)
         every = replaced(words, overrides)
         with suppress(UserError, HydraException, OmegaConfBaseException, ArithmeticError):
-            after = forecast_of(every)
+            after = forecast_of(tuple(word for word in every if not re.match(SEEDS, word)))
             if after.verdict.word == TRAINS:
                 return Remedy(f"{SCRIPT} {shlex.join(every)}", after.verdict.headline)
     return None
 
 
-def forecast_of(words: Sequence[str]) -> Forecast:
+@cache  # jobs of a sweep differ by their seeds
+def forecast_of(words: tuple[str, ...]) -> Forecast:
     """Of the run that these words describe."""
     cfg = compose("train", overrides=[*words, "run_dir=a_run"])
     check_config(cfg)

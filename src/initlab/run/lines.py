@@ -105,8 +105,6 @@ def show_result(result: Result, seconds: float) -> None:
 def show_verdict(run_dir: Path, compare: Sequence[str] | None = None) -> None:
     """Did it train, as the page says it; if not the one command that is predicted to, else one to `compare` with; and
     where there is more to see."""
-    if (run_dir.parent / "sweep.json").exists():  # the sweep says it in its line of the job
-        return
     run = Run.lenient(run_dir)
     how = outcome(run)
     bad = how.word in ("flat", "diverged", "failed")

@@ -104,11 +104,9 @@ def _train(
     seconds = time.perf_counter() - started + claim.seconds
     if trainer.is_global_zero:
         _write_summary(cfg, claim, result, ended, seconds)
-        if command_line:
-            _write_page(claim)
     lines.show_result(result, seconds)
     if trainer.is_global_zero:
-        lines.show_verdict(claim.folder.path, _compare(cfg, claim))
+        _conclude(claim, command_line, _compare(cfg, claim))
     return result
 
 
@@ -154,9 +152,7 @@ def _end_badly(claim: Claim, error: Exception, command_line: bool) -> None:
     sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
     try:
         claim.folder.fail(sentence, traceback.format_exc())
-        if command_line:
-            _write_page(claim)
-        lines.show_verdict(claim.folder.path)
+        _conclude(claim, command_line)
     except OSError:  # a full disk, which the error itself may be about
         return
 
@@ -181,14 +177,17 @@ def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending,
     )
 
 
-def _write_page(claim: Claim) -> None:
-    """report.html, in about 0.1 s; of a job of a sweep on demand. A page that fails is no reason for a run to fail."""
+def _conclude(claim: Claim, page: bool, compare: list[str] | None = None) -> None:
+    """report.html, which takes 0.1 s, and the verdict; a job of a sweep leaves both to the sweep. A page that fails is
+    no reason for a run to fail."""
     if claim.of_sweep:
         return
-    try:
-        write_report(claim.folder.path)
-    except Exception as error:
-        CONSOLE.print(f"report.html was not written: {error}", highlight=False, markup=False, soft_wrap=True)
+    if page:
+        try:
+            write_report(claim.folder.path)
+        except Exception as error:
+            CONSOLE.print(f"report.html was not written: {error}", highlight=False, markup=False, soft_wrap=True)
+    lines.show_verdict(claim.folder.path, compare)
 
 
 def latest_metrics(model: L.LightningModule, trainer: L.Trainer) -> dict[str, float]:
