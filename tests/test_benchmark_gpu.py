@@ -19,7 +19,8 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 MEASURES = """
 import json, os
 row = {"name": "a loop", "said": "2 s | 3"}
-open(os.environ["OUT"] + "/any.json", "w").write(json.dumps({"rows": [row, row | {"name": "another"}]}))
+rows = [row, row | {"name": "another"}]
+open(os.environ["OUT"] + "/any.json", "w").write(json.dumps({"rows": rows, "notes": ["so"]}))
 """
 HANGS = """
 import os, subprocess, sys, time
@@ -59,6 +60,7 @@ def test_every_item_gets_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ["needs one", "needs a GPU"],
         ["measures: a loop", "2 s / 3"],
         ["measures: another", "2 s / 3"],
+        ["measures", "so"],
         ["says", "4 passed"],
         ["crashes", "failed: ZeroDivisionError: division by zero"],
         ["hangs", "failed: took more than 0.1 s"],

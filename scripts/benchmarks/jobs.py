@@ -31,7 +31,7 @@ ALONE = "the arithmetic alone"
 
 def jobs(rounds: int, threads: int, accelerator: str, number: int, each: int = 4) -> Times:
     """Seconds from the end of a job's training to the end of the next one's, the median of a sweep of `each` jobs; a
-    plain loop over tensors next to it, training and validation. Prints what a job takes more, and the memory that the
+    plain loop over tensors next to it, training and validation. Notes what a job takes more, and the memory that the
     process holds over a first sweep of `number` jobs of linear regression.
     """
     device = "cuda" if accelerator == "gpu" else "cpu"
@@ -48,11 +48,10 @@ def jobs(rounds: int, threads: int, accelerator: str, number: int, each: int = 4
     for name, base in bases.items():
         more = [a - b for a, b in zip(times.seconds[name], times.seconds[base], strict=True)]
         low, middle, high = quartiles(more)
-        print(f"{name}: a job takes {middle:.3f} s more than {ALONE}, quartiles {low:.3f} .. {high:.3f}")
+        times.notes.append(f"{name}: a job takes {middle:.3f} s [{low:.3f}, {high:.3f}] more than {ALONE}")
     early = memory[:EARLY]
-    print(
-        f"resident memory: {early[-1] / 1e6:.0f} MB after job {len(early)}, {memory[-1] / 1e6:.0f} after job {number}"
-    )
+    held = f"{early[-1] / 1e6:.0f} MB after job {len(early)}, {memory[-1] / 1e6:.0f} after job {number}"
+    times.notes.append(f"resident memory: {held}")
     return times
 
 

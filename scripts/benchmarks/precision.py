@@ -116,7 +116,7 @@ def report(outcomes: dict[str, Outcome], arguments: dict[str, Any], target: Path
             row |= {"accuracy_difference": of_accuracy._asdict(), "loss_difference": of_loss._asdict()}
             cells[2:] = [str(of_accuracy), str(of_loss)]
         cells.append("" if seconds is None else f"{statistics.median(seconds):.3g}")
-        row["said"] = f"val/acc {cells[0]}, sd {cells[1]}"
+        row["said"] = f"val/acc {cells[0]}" + (f", sd {cells[1]}" if cells[1] else "")
         row["said"] += f", minus {BASE}'s {cells[2]}" if name != BASE else ""
         row["said"] += f", {cells[4]} s an epoch" if seconds else ""
         rows.append(row)

@@ -43,7 +43,7 @@ def answers(folder: str) -> dict[str, Turn]:
     """What is answered without torch."""
     tab = process(folder, SCRIPT, "-sc", "query=bash", says="model=mlp", COMP_LINE=TYPED, COMP_POINT=str(len(TYPED)))
     return {
-        "train.py --help": process(folder, SCRIPT, "--help", says="== Choices"),
+        "train.py --help": process(folder, SCRIPT, "--help", says="--hydra-help"),
         "train.py --cfg job": process(folder, SCRIPT, "--cfg", "job", says="lr: 0.1"),
         "train.py model=<tab>": tab,
         "train.py init=kaimng": process(folder, SCRIPT, "init=kaimng", status=2, says="did you mean kaiming?"),

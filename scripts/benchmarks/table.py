@@ -15,7 +15,7 @@ from benchmarks.turns import Times
 
 
 def report(arguments: dict[str, Any], times: Times, base: str, unit: str, target: Path) -> list[dict[str, Any]]:
-    """Print median, lowest and highest of seconds, median and quartiles of ratios; write all of them to `target`."""
+    """Print median, lowest and highest of seconds, median and quartiles of ratios, the notes; write all to `target`."""
     title = f"{arguments['name']}: {arguments['rounds']} rounds, {arguments['threads']} CPU thread(s)"
     table = Table(title=title, title_justify="left")
     for heading in ("", f"{unit}: median", "lowest", "highest", f"ratio to '{base}'", "quartiles"):
@@ -28,13 +28,22 @@ def report(arguments: dict[str, Any], times: Times, base: str, unit: str, target
         if ratios:
             low, middle, high = quartiles(ratios)
             row |= {"ratio": middle, "ratios": ratios}
-            row["said"] += f", {middle:.3f} [{low:.3f}, {high:.3f}] of '{base}'"
+            if name != base:
+                row["said"] += f", {middle:.3f} [{low:.3f}, {high:.3f}] of '{base}'"
             cells += [f"{middle:.3f}", f"{low:.3f} .. {high:.3f}"]
         rows.append(row)
         table.add_row(name, *cells)
     Console(width=120).print(table)
+    print(*times.notes, sep="\n", end="\n" * bool(times.notes))
     target.parent.mkdir(parents=True, exist_ok=True)
-    record = {"arguments": arguments, "platform": platform.platform(), "unit": unit, "base": base, "rows": rows}
+    record = {
+        "arguments": arguments,
+        "platform": platform.platform(),
+        "unit": unit,
+        "base": base,
+        "rows": rows,
+        "notes": times.notes,
+    }
     target.write_text(json.dumps(record, indent=2) + "\n")
     return rows
 

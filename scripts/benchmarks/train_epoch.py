@@ -37,13 +37,13 @@ def train(
             BY_HAND: plain_loop(model, epochs, data, by_hand),
             OURS_BY_HAND: ours(folder, [*words, "model.backward=manual"], threads, per=epochs),
         }
-        pairs = [(OURS_BY_HAND, BY_HAND)]
+        notes, pairs = [], [(OURS_BY_HAND, BY_HAND)]
         if accelerator == "gpu":
             contenders[GRAPH] = plain_loop(model, epochs, data, cuda_graph)
             try:
                 compiled(network(model).to("cuda"))
             except Exception as error:  # no compiler, say
-                print(f"torch.compile does not work here, so left out: {str(error).splitlines()[0]}")
+                notes.append(f"torch.compile does not work here, so left out: {str(error).splitlines()[0]}")
             else:
                 contenders[COMPILED] = plain_loop(model, epochs, data, compiled)
         if others:
@@ -52,7 +52,7 @@ def train(
             peers, missing = installed(model, epochs, threads, data)
             contenders |= peers
             if missing:
-                print(f"not installed, so left out: {', '.join(missing)}")
+                notes.append(f"not installed, so left out: {', '.join(missing)}")
         accuracies: dict[str, list[float]] = {}
         turns = {name: learning(name, run, accuracies) for name, run in contenders.items()}
         times = alternate(turns, rounds, BASE)
@@ -61,7 +61,8 @@ def train(
         print(f"  {min(accuracies[name]):.3f} {max(accuracies[name]):.3f}  {name}")
     for name, base in pairs:
         low, middle, high = quartiles(ratios(times.seconds, {name: base})[name])
-        print(f"ratio of '{name}' to '{base}': {middle:.3f}, quartiles {low:.3f} .. {high:.3f}")
+        notes.append(f"'{name}': {middle:.3f} [{low:.3f}, {high:.3f}] of '{base}'")
+    times.notes = notes
     return times
 
 

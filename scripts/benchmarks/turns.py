@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Turn = Callable[[], float]  # runs once, gives its seconds
 
 
 @dataclass
 class Times:
-    """By name: seconds of every turn, and the ratios to the base that belong to them."""
+    """By name: seconds of every turn, and the ratios to the base that belong to them; what else is to be said."""
 
     seconds: dict[str, list[float]]
     ratios: dict[str, list[float]]
+    notes: list[str] = field(default_factory=list)
 
 
 def ratios(seconds: dict[str, list[float]], bases: Mapping[str, str]) -> dict[str, list[float]]:
