@@ -31,7 +31,7 @@ from initlab.process.quick_imports import quick_imports
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ["train", "monitor", "data", "startup", "scaling", "precision", "jobs", "csv", "resume", "gpu"]
-OUT = os.environ.get("OUT") or str(ROOT / "outputs" / "benchmarks")
+OUT = os.environ.get("BENCHMARK_OUT") or str(ROOT / "outputs" / "benchmarks")
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=200, help="jobs: in the sweep whose memory is measured")
     parser.add_argument("--minutes", type=float, default=8, help="gpu: of all together")
     parser.add_argument("--accelerator", choices=["cpu", "gpu"], help="cpu unless set, but of gpu; not of all")
-    parser.add_argument("--out", default=OUT, help="folder of what is written; $OUT, else outputs/benchmarks")
+    parser.add_argument("--out", default=OUT, help="folder of what is written")
     args = parser.parse_args()
     for name in ("rounds", "threads", "epochs", "steps", "jobs"):
         if getattr(args, name) < (least := 2 if name == "jobs" else 1):

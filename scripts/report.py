@@ -1,6 +1,8 @@
-"""Write report.html into the folder of a run or a sweep: python scripts/report.py outputs/runs/latest
+"""Write report.html into the folder of a run or a sweep:
 
-Given several runs it lays them over each other, in compared.html of the first.
+  python scripts/report.py outputs/runs/latest
+
+Several runs are compared on one page, compared.html in the folder of the first.
 """
 
 import argparse
@@ -12,9 +14,7 @@ from initlab.report import write_report
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "folders", metavar="DIR", nargs="+", help="outputs/runs/latest, outputs/sweeps/latest, or any such folder"
-    )
+    parser.add_argument("folders", metavar="DIR", nargs="+", help="of a run or a sweep, such as outputs/runs/latest")
     try:
         page = write_report(*parser.parse_args().folders)
     except UserError as error:

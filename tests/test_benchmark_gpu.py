@@ -20,13 +20,13 @@ MEASURES = """
 import json, os
 row = {"name": "a loop", "said": "2 s | 3"}
 rows = [row, row | {"name": "another"}]
-open(os.environ["OUT"] + "/any.json", "w").write(json.dumps({"rows": rows, "notes": ["so"]}))
+open(os.environ["BENCHMARK_OUT"] + "/any.json", "w").write(json.dumps({"rows": rows, "notes": ["so"]}))
 """
 HANGS = """
 import os, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-open(os.environ["OUT"] + "/child.part", "w").write(str(child.pid))
-os.rename(os.environ["OUT"] + "/child.part", os.environ["OUT"] + "/child")
+open(os.environ["BENCHMARK_OUT"] + "/child.part", "w").write(str(child.pid))
+os.rename(os.environ["BENCHMARK_OUT"] + "/child.part", os.environ["BENCHMARK_OUT"] + "/child")
 time.sleep(1000)
 """
 

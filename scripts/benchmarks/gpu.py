@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -56,51 +57,50 @@ def gpu(seconds: float, accelerator: str, target: Path, items: Sequence[Item] = 
     if accelerator == "gpu" and not _is_there():
         raise SystemExit("error: --accelerator gpu: torch sees no GPU here; --accelerator cpu rehearses without one")
     end, target = time.monotonic() + seconds, target.absolute()  # as items run in another folder
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopped = threading.Event()
+    # Noted, not raised: an exception in the middle of `Popen.wait` leaves its lock behind.
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     rows: list[tuple[str, str]] = []
-    reached = True
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         for number, item in enumerate(items or everything(accelerator)):
             left = end - time.monotonic()
             if item.needs_gpu and accelerator == "cpu":
                 rows.append((item.name, "needs a GPU"))
-            elif not reached or left < WORTH_A_START:
+            elif stopped.is_set() or left < WORTH_A_START:
                 rows.append((item.name, "not reached"))
             else:
                 print(f"{item.name}, at most {min(item.limit, left):.0f} s", flush=True)
-                try:
-                    rows += run(item, left, target.parent / f"{target.stem}_{number}")
-                except KeyboardInterrupt:
-                    reached = False
-                    rows.append((item.name, "stopped"))
+                rows += run(item, left, target.parent / f"{target.stem}_{number}", stopped)
             target.write_text(markdown(accelerator, rows))
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signal_number, handler in before.items():
+            signal.signal(signal_number, handler)
     print(target.read_text())
     print(os.path.relpath(target))
-    if not reached:
+    if stopped.is_set():
         raise SystemExit(130)
 
 
-def run(item: Item, left: float, folder: Path) -> list[tuple[str, str]]:
+def run(item: Item, left: float, folder: Path, stopped: threading.Event) -> list[tuple[str, str]]:
     """Rows of the table: those of what it has written into `folder`, else one, of the last line that it printed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     log = folder / "terminal.txt"
     with log.open("w") as terminal:
         process = subprocess.Popen(
-            [sys.executable, *item.words], cwd=ROOT, env=os.environ | {"OUT": str(folder)}, stdin=subprocess.DEVNULL,
-            stdout=terminal, stderr=subprocess.STDOUT, start_new_session=True,
+            [sys.executable, *item.words], cwd=ROOT, env=os.environ | {"BENCHMARK_OUT": str(folder)},
+            stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-        try:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(min(item.limit, left))
-            ended = process.returncode
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # and whatever it has started
-            process.wait()
+        until = time.monotonic() + min(item.limit, left)
+        while process.poll() is None and time.monotonic() < until and not stopped.wait(0.05):
+            pass
+        ended = process.poll()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and whatever it has started
+        process.wait()
+    if ended is None and stopped.is_set():
+        return [(item.name, "stopped")]
     said = next((line.strip() for line in reversed(log.read_text().splitlines()) if line.strip()), "nothing printed")
     if ended is None and left < item.limit:
         return [(item.name, f"not reached: it had {left:.0f} s")]

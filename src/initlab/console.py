@@ -41,7 +41,7 @@ def say(text: str, label: str = "", style: str = "", console: Console | None = N
 
 
 def say_command(words: Sequence[str], label: str, after: str = "") -> None:
-    r"""A command that bash and zsh take as it is shown, its lines ending in ` \`; `after`: a remark."""
+    r"""A command that bash and zsh take as it is shown, its lines ending in ` \`; `after`: a remark below it."""
     lines = [f"{label:<{LABEL}}"]
     quoted = [shlex.quote(word) for word in words]
     pairs = [" ".join(quoted[:2]), *quoted[2:]]  # python and its script stay together
@@ -52,9 +52,8 @@ def say_command(words: Sequence[str], label: str, after: str = "") -> None:
         lines[-1] += f"{word} "
     command = Text("\n".join(line.rstrip() for line in lines), style="bold")
     if after:
-        fits = len(lines[-1]) + 2 + len(after) <= CONSOLE.width
         below = textwrap.wrap(after, max(CONSOLE.width - LABEL, 1), break_long_words=False, break_on_hyphens=False)
-        command.append(f"  {after}" if fits else "".join(f"\n{'':{LABEL}}{line}" for line in below), style="not bold")
+        command.append("".join(f"\n{'':{LABEL}}{line}" for line in below), style="not bold")
     CONSOLE.print(command, soft_wrap=True, highlight=False)
 
 

@@ -121,7 +121,7 @@ def test_a_model_of_your_own_is_told_what_to_do(tmp_path: Path) -> None:
     cfg.model._target_ = "somebody.Net"
     with pytest.raises(UserError, match=r"somebody\.Net: the forecast knows chains"):
         forecast_run(cfg)
-    forecast_before(cfg, tmp_path)  # a run goes on without
+    forecast_before(cfg, tmp_path, None)  # a run goes on without
     assert list(tmp_path.iterdir()) == []
 
 
@@ -149,7 +149,7 @@ def test_a_model_that_derives_from_ours_has_its_forecast_unless_it_computes_some
 
 
 def test_a_run_says_one_line_and_keeps_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    forecast_before(config("init=torch_default", "model.depth=10"), tmp_path)
+    forecast_before(config("init=torch_default", "model.depth=10"), tmp_path, None)
     said = " ".join(capsys.readouterr().out.split())
     assert said.startswith("forecast will not train: ")
     assert said.endswith("fix compose(..., 'init=kaiming', 'lr=0.01') (forecast: trains at lr 0.01)")
@@ -162,7 +162,7 @@ def test_a_run_says_one_line_and_keeps_the_rows(tmp_path: Path, capsys: pytest.C
 def test_the_learning_rate_is_part_of_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The line of a run, what its page reads and scripts/forecast.py have the same words."""
     cfg = config("model.depth=20", "model.activation=gelu")
-    forecast_before(cfg, tmp_path)
+    forecast_before(cfg, tmp_path, None)
     line, _, fix = " ".join(capsys.readouterr().out.split()).removeprefix("forecast ").partition(" fix ")
     assert line.startswith("will not train at lr 0.1: it diverges")
     assert "trains at lr 0.00" in fix

@@ -29,7 +29,7 @@ def snapshot():
                                 logging.getLogger(name).propagate, logging.getLogger(name).disabled]
                     for name in known},
         "hooks": [str(sys.excepthook), str(threading.excepthook), str(sys.unraisablehook), str(sys.displayhook)],
-        "gc": [gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()],
+        "gc": [gc.isenabled(), gc.get_threshold(), gc.get_freeze_count() > 0],
         "signals": [str(signal.getsignal(n)) for n in sorted(signal.valid_signals())],
         "argv": sys.argv[1:], "folder": os.getcwd(),
     }

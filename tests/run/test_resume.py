@@ -32,7 +32,7 @@ WORDS = [
 RESUME = ["resume=run", "allow=children"]
 
 
-def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+def scalars(folder: Path) -> dict[str, list[tuple[int, str]]]:
     """Every scalar in the event files, as it stands there: a step twice would be twice in the list."""
     found: dict[str, list[tuple[int, float]]] = {}
     for part in (folder / "tensorboard").glob("events*"):
@@ -40,7 +40,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
             for value in event.summary.value:
                 if value.HasField("tensor") and value.tensor.float_val:
                     found.setdefault(value.tag, []).append((event.step, value.tensor.float_val[0]))
-    return {tag: sorted(points) for tag, points in found.items()}
+    return {tag: sorted((step, repr(value)) for step, value in points) for tag, points in found.items()}  # nan too
 
 
 def said(cwd: Path) -> str:

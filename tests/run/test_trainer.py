@@ -8,7 +8,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from initlab import compose
-from initlab.callbacks import TensorBoardPage
+from initlab.callbacks import SignalMonitor, TensorBoardPage
+from initlab.plots.signal_pictures import SignalPictures
 from initlab.run.claim import Claim
 from initlab.run.trainer import build_callbacks, build_trainer
 from initlab.runs import RunDir
@@ -36,3 +37,15 @@ def test_the_page_gets_the_hyper_parameters(tmp_path: Path) -> None:
     (page,) = (callback for callback in callbacks if isinstance(callback, TensorBoardPage))
     assert page.hparams is not None
     assert page.hparams["lr"] == 0.25
+
+
+@pytest.mark.parametrize("option", ["default", "activation_stats"])
+def test_a_job_of_a_sweep_draws_no_pictures(tmp_path: Path, option: str) -> None:
+    for of_sweep in (False, True):
+        cfg = compose("model=linear", "data=synthetic_regression", f"callbacks={option}", run_dir=tmp_path)
+        if of_sweep:
+            (tmp_path / "job.json").write_text("{}")
+        callbacks = build_callbacks(cfg, L.LightningModule(), [], Claim(cfg, RunDir(cfg.run_dir)))
+        (monitor,) = (callback for callback in callbacks if isinstance(callback, SignalMonitor))
+        drawn = any(isinstance(observer, SignalPictures) for observer in monitor.observers)
+        assert drawn == (option == "default" and not of_sweep)

@@ -26,7 +26,7 @@ VALUES = {
     "model.activation": ["tanh", "relu", "'a b=c'"],
     "data.resize": ["[8,8]", "null"],
     "trainer.max_epochs": ["1", "2"],
-    "hydra.sweep.subdir": ["a", "b_c"],
+    "hydra.sweep.subdir": ["a", "b_${hydra.job.num}"],
     "init": ["xavier", "normal", "kaiming"],
     "init.std": ["0.01", "1"],
     "+note": ["1", "two"],
@@ -48,7 +48,10 @@ words = st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=4, unique
 def hydra() -> Iterator[tuple[ConfigLoader, DictConfig]]:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        yield loader, loader.load_configuration("train", [NAMES, "hydra.sweep.dir=x"], RunMode.MULTIRUN)
+        yield (
+            loader,
+            loader.load_configuration("train", [NAMES, "hydra.sweep.dir=x_${hydra.job.num}"], RunMode.MULTIRUN),
+        )
 
 
 def plain(loader: object, sweep: DictConfig, overrides: list[str]) -> object:

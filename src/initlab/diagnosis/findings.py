@@ -212,7 +212,7 @@ def _left_band(history: Rows, predicted: Sequence[PredictedLayer], until: float,
 
 def _signal(history: Rows, outline: Outline, until: float, over: bool) -> list[Trend]:
     """The std of the output along the chain: weights change it by the same factor a layer as the gradient."""
-    says = "each layer's output is {factor} times as wide as the one before, {total} times after {depth} layers"
+    says = "each layer multiplies the std of the signal by {factor}, {depth} layers together by {total}"
     rescale = "weights of variance gain^2 / fan_in (init=kaiming for ReLU, init=xavier for tanh), or fewer layers"
     trend = trend_along(history, outline.chain, "std", until)
     return [

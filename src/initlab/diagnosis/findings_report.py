@@ -81,7 +81,6 @@ class FindingsReport(Observer):
         # of several optimisers each has a loss of its own, and in a GAN neither is to fall
         losses = history.series("loss", "loss") if len(trainer.optimizers) < 2 else ([], [])
         predicted = read_prediction(monitor.folder) if monitor.folder else []
-        forecast = monitor.folder is not None and (monitor.folder / "forecast.json").exists()  # it names the remedy
         found = find(history, outline, losses=losses, symmetric=symmetric or (), predicted=predicted, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}
         news = [finding for key, finding in now.items() if key not in self._found]
@@ -91,7 +90,8 @@ class FindingsReport(Observer):
             self._found |= now
             self._symmetric = symmetric
         for finding in news:
-            say(finding.sentence if forecast else finding.with_advice, "finding", "bold yellow")
+            fix = monitor.folder is not None and _has_fix(monitor.folder / "forecast.json")  # the one advice then
+            say(finding.sentence if fix else finding.with_advice, "finding", "bold yellow")
         path = monitor.path(self.file) if news or over else None
         if path is not None:
             if path.exists() and not _are_findings(path):
@@ -99,6 +99,13 @@ class FindingsReport(Observer):
             everything = self._found | now
             records = [f.record() | {"at_the_end": key in now if over else None} for key, f in everything.items()]
             write_json(path, records)
+
+
+def _has_fix(forecast: Path) -> bool:
+    try:
+        return bool(json.loads(forecast.read_bytes()).get("fix"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _are_findings(path: Path) -> bool:

@@ -117,6 +117,6 @@ def _change(before: Change, override: str, **instead: Any) -> Change:
         "loss": found.loss, "rate": found.rate,
     }  # fmt: skip
     after = found
-    with suppress(ArithmeticError):  # beyond 64-bit floats
+    with suppress(ArithmeticError, UserError):  # beyond 64-bit floats; a scheme that this network cannot have
         after = forecast(**(asked | instead), inputs=inputs)
     return Change((*before.overrides, override), after)

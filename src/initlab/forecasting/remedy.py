@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 
 from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -27,7 +27,6 @@ from initlab.forecasting.rule import TRAINS
 SCRIPT = "python scripts/train.py"
 NO_FIX = "none known: no change of init, activation, depth, optimizer or lr is predicted to train"
 MOST_ASKED = 8  # candidates composed, 0.1 s each
-SEEDS = r"[+]*(init_|data\.)?seed="  # no forecast depends on them
 REPLACES = {  # a word of the remedy, and the typed words in whose place it stands
     "init": r"init(\.\w+)*",
     "optimizer": r"optimizer(\.\w+)*|lr",
@@ -60,7 +59,7 @@ class Remedy:
 
 def typed_words() -> list[str] | None:
     """The overrides of the command that runs, those of Hydra's own keys aside; None without a command."""
-    if not HydraConfig.initialized():
+    if not (HydraConfig.initialized() and GlobalHydra.instance().is_initialized()):
         return None
     words = [str(word) for word in HydraConfig.get().overrides.task]
     return [word for word in words if not re.match(r"[+~]*(forecast\.|run_dir=)", word)]
@@ -78,14 +77,13 @@ def remedy(cfg: DictConfig, found: Forecast, words: Sequence[str] | None) -> Rem
             return Remedy(f"compose(..., {', '.join(map(repr, overrides))})", change.after.verdict.headline)
         every = replaced(words, overrides)
         with suppress(UserError, HydraException, OmegaConfBaseException, ArithmeticError):
-            after = forecast_of(tuple(word for word in every if not re.match(SEEDS, word)))
+            after = forecast_of(every)
             if after.verdict.word == TRAINS:
                 return Remedy(f"{SCRIPT} {shlex.join(every)}", after.verdict.headline)
     return None
 
 
-@cache  # jobs of a sweep differ by their seeds
-def forecast_of(words: tuple[str, ...]) -> Forecast:
+def forecast_of(words: Sequence[str]) -> Forecast:
     """Of the run that these words describe."""
     cfg = compose("train", overrides=[*words, "run_dir=a_run"])
     check_config(cfg)

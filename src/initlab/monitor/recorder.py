@@ -71,6 +71,8 @@ class Recorder:
         rows, histograms = (self.out.files.path(name) for name in (self.out.file, HISTOGRAMS))
         if rows and histograms:
             self.history.add(read_rows(rows), read_histograms(histograms))
+            layers = self.history.layers("dead")
+            self.out.died |= {layer for layer in layers if any(v > 0 for v in self.history.series(layer, "dead")[1])}
 
     def _look_for_nonfinite(self, step: int, rows: list[Row]) -> None:
         layer = next((row["layer"] for row in rows if row["quantity"] == "nonfinite"), None)

@@ -80,7 +80,7 @@ class RowsOut:
         self._guard = guard
         self._names: dict[tuple[str, str], tuple[str, str]] = {}  # (layer, quantity) -> its CSV cells, its tag
         self._failed: set[str] = set()
-        self._died: set[str] = set()  # layers that had a dead unit
+        self.died: set[str] = set()  # layers that had a dead unit
 
     def claim(self) -> None:
         """Before the first row is written."""
@@ -121,21 +121,16 @@ class RowsOut:
             self.files.append(HISTOGRAMS, text.getvalue())
 
     def _write_events(self, trainer: L.Trainer, steps: list[tuple[int, list[Row]]]) -> None:
-        for writer in tensorboard_writers(trainer):
-            for step, rows in steps:
-                shown = [row for row in rows if self._can_die(row)]
+        writers = tensorboard_writers(trainer)
+        for step, rows in steps:
+            self.died |= {row["layer"] for row in rows if row["quantity"] == "dead" and row["value"] > 0}
+            # No chart of dead units before one died: of most layers it would be 0 for ever.
+            shown = [row for row in rows if row["quantity"] != "dead" or row["layer"] in self.died]
+            for writer in writers:
                 summary = _summary(tuple(self._named(row)[1] for row in shown))
                 for value, row in zip(summary.value, shown, strict=True):
                     value.simple_value = _shown(row)
                 writer.file_writer.add_summary(summary, step)
-
-    def _can_die(self, row: Row) -> bool:
-        """No chart of dead units before one died: of most layers it would be 0 for ever."""
-        if row["quantity"] != "dead":
-            return True
-        if row["value"] > 0:
-            self._died.add(row["layer"])
-        return row["layer"] in self._died
 
     def _named(self, row: Row) -> tuple[str, str]:
         layer, quantity = row["layer"], row["quantity"]

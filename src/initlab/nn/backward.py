@@ -107,4 +107,4 @@ def _is_hooked(module: nn.Module) -> bool:
     kinds = ("forward_pre", "forward", "backward_pre", "backward")
     own = (getattr(module, f"_{kind}_hooks", True) for kind in kinds)
     of_all = (getattr(torch_module, f"_global_{kind}_hooks", True) for kind in kinds)
-    return any(own) or any(of_all)
+    return any(own) or any(of_all) or "forward" in vars(module)

@@ -125,6 +125,12 @@ def epochs(run: Run, most: int) -> dict[str, list[float | None]]:
     return {name: [short(column[row]) for row in kept] for name, column in columns.items() if name != "step" and kept}
 
 
+def broken(run: Run) -> dict[str, int]:
+    """The epoch, counted from 1, in which a metric is first nan or infinite; of those that ever are."""
+    bad = {name: [e for e, value in curve.items() if not math.isfinite(value)] for name, curve in run.curves.items()}
+    return {name: min(epochs) + 1 for name, epochs in bad.items() if epochs}
+
+
 def histograms(run: Run, blob: Blob, later: int, most: int) -> dict[str, Any]:
     """At most so many, by step and layer: the range of values, bars as sqrt(share / highest share) from 0 to 255."""
     if not run.shapes:

@@ -25,6 +25,7 @@ def run_page(run: Run) -> str:
     data: dict[str, Any] = {
         "kind": "run",
         "epochs": figures.epochs(run, 1000),
+        "broken": figures.broken(run),
         "loss": figures.loss_curve(run, 2000),
         "pictures": figures.pictures(run, blob, later),
         "histograms": figures.histograms(run, blob, LATER_HISTOGRAMS, MOST_HISTOGRAMS),

@@ -111,9 +111,9 @@ def show_verdict(run_dir: Path, compare: Sequence[str] | None = None) -> None:
     headline = how.says.rstrip(".").upper() if bad else how.says.rstrip(".")
     text = " ".join(part for part in (f"{headline}.", how.because, how.cause) if part)
     say(text, style="bold red" if bad else "bold green" if how.word == "trained" else "bold")
-    if bad:
+    if bad and (how.word != "failed" or any(finding.get("kind") == "non-finite" for finding in run.findings)):
         _show_fix(run)
-    elif compare:
+    elif compare and not bad:
         say_command(compare, "compare")
     say(str(_page(run_dir)), "look", "bold")
 
@@ -143,8 +143,8 @@ def how_to_compare(words: Sequence[str], init: str, lr: float) -> list[str]:
     """The command of a sweep around the run that `words` made from the option `init`, with as many seeds as can tell
     two settings apart: a second scheme, or, where keys of the first were changed too, a second learning rate."""
     seeds = ",".join(map(str, range(seeds_to_decide(2))))
-    own = [word for word in words if not re.match(r"[+~]*seed(=|$)", word)]
-    if any(re.match(r"[+~]*init\.", word) for word in own) or init == "given":
+    own = [word for word in words if not re.match(r"[+~]*(init_)?seed(=|$)", word)]
+    if any(re.match(r"[+~]*(init\.|experiment=)", word) for word in own) or init == "given":
         kept = [word for word in own if not re.match(r"[+~]*(lr|optimizer\.lr)(=|$)", word)]
         axis = f"lr={lr:g},{lr / 3:.1g}"
     else:

@@ -6,7 +6,9 @@ import contextlib
 import signal
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import lightning as L
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +18,7 @@ from omegaconf import DictConfig
 from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
-from initlab.console import CONSOLE
+from initlab.console import CONSOLE, say
 from initlab.explain import explain
 from initlab.forecasting.in_run import forecast_before
 from initlab.forecasting.remedy import typed_words
@@ -82,7 +84,8 @@ def _train(
                 start.writes()
         else:
             CONSOLE.quiet = True  # of several processes one prints, and keeps the folder
-        _announce(cfg, network, trainer, claim)
+        words = typed_words() if command_line and not claim.resumes else None
+        _announce(cfg, network, trainer, claim, words)
         try:
             trainer.fit(network.model, datamodule=data, ckpt_path=claim.checkpoint)
             start.has_trained()
@@ -106,11 +109,11 @@ def _train(
         _write_summary(cfg, claim, result, ended, seconds)
     lines.show_result(result, seconds)
     if trainer.is_global_zero:
-        _conclude(claim, command_line, _compare(cfg, claim))
+        _conclude(claim, command_line, _compare(cfg, words) if words is not None else None)
     return result
 
 
-def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Claim) -> None:
+def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Claim, words: list[str] | None) -> None:
     """The layers, what is to be said of the draw, and the forecast."""
     lines.show_model(network, trainer, cfg.seed)
     if claim.saved is None:
@@ -119,7 +122,7 @@ def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Clai
     if claim.resumes:
         lines.show_resumption(claim.saved)
     if claim.saved is None and trainer.is_global_zero:
-        forecast_before(cfg, claim.folder.path)
+        forecast_before(cfg, claim.folder.path, words, fix=not claim.of_sweep)
 
 
 def _test_best(
@@ -148,7 +151,9 @@ def _test_best(
 
 
 def _end_badly(claim: Claim, error: Exception, command_line: bool) -> None:
-    """Say in the folder and in the terminal why the run has no summary."""
+    """Say in the folder and in the terminal why the run has no summary; of a job of a sweep the sweep does."""
+    if claim.of_sweep:
+        return
     sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
     try:
         claim.folder.fail(sentence, traceback.format_exc())
@@ -157,11 +162,8 @@ def _end_badly(claim: Claim, error: Exception, command_line: bool) -> None:
         return
 
 
-def _compare(cfg: DictConfig, claim: Claim) -> list[str] | None:
-    """The command of a sweep around this run; None where no command made it, or an earlier one did."""
-    words = typed_words()
-    if words is None or claim.resumes:
-        return None
+def _compare(cfg: DictConfig, words: list[str]) -> list[str]:
+    """The command of a sweep around the run that these words made."""
     return lines.how_to_compare(words, str(HydraConfig.get().runtime.choices["init"]), cfg.lr)
 
 
@@ -179,15 +181,17 @@ def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending,
 
 def _conclude(claim: Claim, page: bool, compare: list[str] | None = None) -> None:
     """report.html, which takes 0.1 s, and the verdict; a job of a sweep leaves both to the sweep. A page that fails is
-    no reason for a run to fail."""
+    no reason for a run to fail, nor is a verdict."""
     if claim.of_sweep:
         return
-    if page:
+    steps: dict[str, Callable[[], Any]] = (
+        {"report.html was not written": partial(write_report, claim.folder.path)} if page else {}
+    )
+    for sorry, step in (steps | {"no verdict": partial(lines.show_verdict, claim.folder.path, compare)}).items():
         try:
-            write_report(claim.folder.path)
+            step()
         except Exception as error:
-            CONSOLE.print(f"report.html was not written: {error}", highlight=False, markup=False, soft_wrap=True)
-    lines.show_verdict(claim.folder.path, compare)
+            say(f"{sorry}: {error}")
 
 
 def latest_metrics(model: L.LightningModule, trainer: L.Trainer) -> dict[str, float]:

@@ -16,6 +16,7 @@ from initlab.build import build
 from initlab.callbacks import SignalMonitor, TensorBoardPage
 from initlab.callbacks.epoch_rows import EpochRows
 from initlab.callbacks.exact_steps import ExactSteps
+from initlab.checks.arguments import signature_of
 from initlab.checks.rules import did_you_mean
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
@@ -45,7 +46,8 @@ def _more(cfg: DictConfig, node: DictConfig, claim: Claim) -> dict[str, Any]:
     """Arguments that the run knows, not the config."""
     if _makes(node, TensorBoardPage):
         return {"hparams": hyper_parameters(cfg), "picture": not claim.of_sweep}
-    if _makes(node, SignalMonitor) and "pictures" not in node:
+    takes = signature_of(get_object(node._target_))
+    if _makes(node, SignalMonitor) and "pictures" not in node and takes and "pictures" in takes.parameters:
         return {"pictures": not claim.of_sweep}
     return {}
 

@@ -51,7 +51,7 @@ def outcome(run: Run) -> Outcome:
 
 
 def cause(findings: list[dict[str, Any]]) -> str:
-    """`Cause, from step 0: each layer's output is 0.16 times as wide as the one before.`, of the first that says more
+    """`Cause, from step 0: each layer multiplies the std of the signal by 0.16.`, of the first that says more
     than that the loss does not fall; empty if none does."""
     for finding in findings:
         if finding.get("says") and not str(finding.get("kind", "")).startswith(("loss", "update")):

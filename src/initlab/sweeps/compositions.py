@@ -46,7 +46,8 @@ class SharedCompositions:
         if _order_matters(values, [o for o in overrides if o not in values]):
             return self._loader.load_sweep_config(master_config, sweep_overrides)
         which = tuple(o.key_or_group if o in values else str(o.input_line) for o in overrides)
-        given = tuple(map(str, master_config.hydra.overrides.hydra))  # the sweeper adds to them
+        plain: Any = OmegaConf.to_container(master_config.hydra.overrides)  # with its ${...} as they were typed
+        given = tuple(plain["hydra"])  # the sweeper adds to them
         if (*given, "", *which) not in self._composed:
             config = self._loader.load_sweep_config(master_config, sweep_overrides)
             self._composed[*given, "", *which] = copy.deepcopy(config)

@@ -18,7 +18,7 @@ const MOST_CURVES = 40;
 const NAMES = { loss: 'Loss', acc: 'Accuracy', lr: 'Learning rate' };
 
 // A panel a metric, a line a split.
-function epochCurves(room, { epochs: columns, lines: chance, names }) {
+function epochCurves(room, { epochs: columns, lines: chance, names, broken }) {
   if (!room || !columns.epoch) return;
   const metrics = new Map();
   for (const name of Object.keys(columns)) {
@@ -39,7 +39,7 @@ function epochCurves(room, { epochs: columns, lines: chance, names }) {
       });
       const legend = { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', xanchor: 'left', font: { size: 12 } };
       const axis = lossAxis(values, metric === 'acc'), words = { loss: `log(${Math.round(1 / chance.acc)}): guessing`, acc: 'chance' }[metric];
-      const broken = lines.flatMap(([split, y]) => y.map((v, i) => v === null && split !== 'lr' ? x[i] : null)).filter(v => v !== null), at = metric === 'loss' && broken.length ? Math.min(...broken) : 0;
+      const first = Math.min(...lines.map(([split]) => broken[`${split}/${metric}`] ?? Infinity)), at = metric === 'loss' && Number.isFinite(first) ? first : 0;
       const last = lines.map(([split, y]) => `${split || metric} ${brief(y[y.length - 1])}`).join(', '), marks = chanceLine(chance[metric], words, axis.type === 'log');
       if (at) marks.annotations = [...(marks.annotations ?? []), brokenAt(x.length > 1 ? at : 1, `nan from epoch ${at}`)];
       return { traces, says: `${title} by epoch, ${x.length} epochs; at the end ${last}.${at ? ` nan from epoch ${at}.` : ''}`, layout: { ...marks, showlegend: lines.length > 1, legend, hovermode: 'x unified', margin: { l: 48, r: 12, t: 30, b: 42 },
@@ -49,10 +49,10 @@ function epochCurves(room, { epochs: columns, lines: chance, names }) {
   }
 }
 
-// The loss of each batch, over the same axis of steps as the pictures of the layers.
 // Where the numbers end.
 const brokenAt = (x, text) => ({ x, yref: 'paper', y: 0.5, text, showarrow: true, arrowhead: 0, ax: 34, ay: -24, font: { size: 13, color: css('--bad') }, arrowcolor: css('--bad') });
 
+// The loss of each batch, over the same axis of steps as the pictures of the layers.
 function batchLoss(room, { steps, values }, chance) {
   if (!room || !steps.length) return;
   const chart = panel(room, 'Loss of each batch', room.dataset.note), x = steps.map(onAxis);
