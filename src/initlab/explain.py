@@ -1,4 +1,4 @@
-"""One sentence for each error that the person at the keyboard can mend."""
+"""One sentence for each error that the person at the keyboard can correct."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LONGEST = 600  # characters of another library's message
 
 
 def explain(error: BaseException, words: Sequence[str] = ()) -> str | None:
-    """One sentence for an error that the person at the keyboard can mend; None for a mistake of ours. `words`: that
+    """One sentence for an error that the person at the keyboard can correct; None for a mistake of ours. `words`: that
     were typed, for an error before any work."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return explain(error.__cause__, words)

@@ -114,7 +114,7 @@ def _from_their_cause(found: list[Finding], at_start: list[Finding]) -> list[Fin
 
 
 def _without_lr(found: list[Finding]) -> list[Finding]:
-    """A loss that is flat for a cause in the signal is not mended by another learning rate, nor is the size of a step
+    """A loss that is flat for a cause in the signal is not fixed by another learning rate, nor is the size of a step
     that hardly moves it: only of the step's own findings the learning rate is the remedy."""
     signal = [f for f in found if f.kind not in STEPS and f.from_the_start]
     flat = any(f.kind == "loss not moving" for f in found)

@@ -128,7 +128,7 @@ class Run:
 
     @cached_property
     def failed(self) -> dict[str, Any]:
-        """{"error": ..., "traceback": ...}, where a sweep wrote down why it failed."""
+        """{"error": ..., "traceback": ...}, where a run that failed says why."""
         return cast("dict[str, Any]", self._files.json("failed.json", dict) or {})
 
     @property
