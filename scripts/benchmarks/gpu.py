@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import os
 import platform
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORTH_A_START = 10  # seconds that are left of all
+LOOK = 0.05  # seconds from look to look whether an item has ended
 REHEARSAL = " --rounds 1 --epochs 1 --steps 20 --jobs 3"
 
 
@@ -92,13 +94,15 @@ def run(item: Item, left: float, folder: Path, stopped: threading.Event) -> list
             [sys.executable, *item.words], cwd=ROOT, env=os.environ | {"BENCHMARK_OUT": str(folder)},
             stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-        until = time.monotonic() + min(item.limit, left)
-        while process.poll() is None and time.monotonic() < until and not stopped.wait(0.05):
-            pass
-        ended = process.poll()
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # and whatever it has started
-        process.wait()
+        try:
+            for _ in range(math.ceil(min(item.limit, left) / LOOK)):
+                if process.poll() is not None or stopped.wait(LOOK):
+                    break
+            ended = process.poll()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and whatever it has started
+            process.wait()
     if ended is None and stopped.is_set():
         return [(item.name, "stopped")]
     said = next((line.strip() for line in reversed(log.read_text().splitlines()) if line.strip()), "nothing printed")

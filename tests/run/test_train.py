@@ -83,7 +83,7 @@ def test_the_main_job_on_the_real_images(tmp_path: Path, capsys: pytest.CaptureF
     ]
     assert values["val/acc"][0].value == pytest.approx(float(row["val/acc"]))
     assert values["test/acc"][0].value == pytest.approx(result.metrics["test/acc"])
-    assert {"lr", "train/loss", "train/loss_step"} <= set(values)
+    assert {"train/lr", "train/loss", "train/loss_step"} <= set(values)
     assert "x/a batch of the data" in tags["images"]
     assert "custom_scalars__config__" in tags["tensors"]
     assert "_hparams_/experiment" in plugins
