@@ -72,8 +72,8 @@ class SignalMonitor(L.Callback):
 
     Args:
         every_n_steps: how often all of it is recorded.
-        dense_steps: mean and std are recorded at every step before this one, and all of it at steps 0, 10, 20, ..., 100,
-            200, ..., 1000, ..., until every_n_steps is reached; 0: at multiples of every_n_steps alone.
+        dense_steps: mean and std are recorded at every step before this one. Besides, all of it at steps 0, 10, 20,
+            ..., 100, 200, ..., 1000, ..., until every_n_steps is reached; 0: at multiples of every_n_steps alone.
         layers: which: a name, type, glob or regular expression, or several; None: every layer. See `choose_layers`.
         quantities: which of the above, and "histogram"; None: all.
         max_overhead: the share of the training time that samples may take after the dense steps, such as 0.02; the
