@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,6 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installe
 HOSTILE = '</script><img src=x onerror="window.hacked=1">\'"{{7*7}}<b>%{x}'
 OVERFLOW = """[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, pre, details:not([open])')
   && e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.outerHTML.slice(0, 80))"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("profile")) as one:
-        one.size(1200)
-        yield one
 
 
 @pytest.fixture(scope="module")
