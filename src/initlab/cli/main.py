@@ -21,8 +21,8 @@ from initlab.cli.help import HELP, help_page
 from initlab.cli.hydra_words import check_hydra, check_words, flags_first
 from initlab.cli.run_log import logging_ends
 from initlab.config import check_config
+from initlab.error_sentence import is_bug, sentence_about, sentence_for
 from initlab.errors import UserError
-from initlab.explain import explain, explain_words, is_bug
 from initlab.runs.resume import resumed
 from initlab.shipped import CONFIGS
 from initlab.sweeps.job import run_job
@@ -61,7 +61,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
 
             try:
                 if hydra_cfg.mode == RunMode.MULTIRUN:
-                    return run_job(cfg, Path(hydra_cfg.runtime.output_dir), checked, explain)
+                    return run_job(cfg, Path(hydra_cfg.runtime.output_dir), checked, sentence_for)
                 return checked(cfg)
             except Exception as error:
                 if given != "1":
@@ -146,7 +146,7 @@ def _put_back(given: str | None) -> None:
 
 def _in_a_thread(args: threading.ExceptHookArgs) -> None:
     """A full disk met by TensorBoard's writing thread reaches the main one at its next write, and is said there."""
-    if args.exc_value is None or explain(args.exc_value) is None:
+    if args.exc_value is None or sentence_for(args.exc_value) is None:
         threading.__excepthook__(args)
 
 
@@ -154,7 +154,7 @@ def _answer(error: Exception, words: Sequence[str] = ()) -> None:
     """Print the one sentence and leave with exit status 2, if there is one; `words`: of an error before any work."""
     if is_bug(error):
         return
-    sentence = explain(error, words) or (explain_words(error, words) if words else None)
+    sentence = sentence_for(error, words) or (sentence_about(error, words) if words else None)
     if sentence is not None:
         shown = "".join(
             c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split())
