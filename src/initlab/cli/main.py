@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from initlab.cli.run_log import logging_ends
 from initlab.config import check_config
 from initlab.error_sentence import is_bug, sentence_about, sentence_for
 from initlab.errors import UserError
+from initlab.process.signals import leave_in_order
 from initlab.runs.resume import resumed
 from initlab.shipped import CONFIGS
 from initlab.sweeps.job import run_job
@@ -74,7 +74,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
             threading.excepthook = _in_a_thread
             os.environ[FULL_ERROR] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
-                with terminated(), logging_ends():
+                with leave_in_order(), logging_ends():
                     config = config_name
                     check_words(typed)
                     if HELP & set(typed):
@@ -114,26 +114,6 @@ def one_line_errors() -> Iterator[None]:
         if os.environ.get(FULL_ERROR) != "1":
             _answer(error)
         raise
-
-
-@contextmanager
-def terminated() -> Iterator[None]:
-    """SIGTERM leaves as Ctrl-C does, with what must be done at the end; its status is 143."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(*_: object) -> None:
-        sys.exit(143)
-
-    before = signal.getsignal(signal.SIGTERM)
-    if before == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        if before == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, before)
 
 
 def _put_back(given: str | None) -> None:
