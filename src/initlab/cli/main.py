@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any
 
 import hydra
@@ -139,5 +141,8 @@ def _answer(error: Exception, words: Sequence[str] = ()) -> None:
         shown = "".join(
             c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split())
         )
-        print(f"error: {shown}", file=sys.stderr)
+        line = f"error: {shown}"
+        if sys.stderr.isatty():
+            line = fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
+        print(line, file=sys.stderr)
         sys.exit(2)
