@@ -10,7 +10,7 @@ from PIL import Image
 
 from initlab.errors import UserError
 from initlab.plots.style import DPI
-from initlab.textbook import drawing
+from initlab.textbook import drawing, panels
 from initlab.textbook.page import Header, Page
 from initlab.textbook.picture import read_picture
 from initlab.textbook.running import Ran
@@ -33,11 +33,11 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **picture: Any) -> An
         {"init": ("kaiming", "zeros"), "seed": ("0", "1")},
     )
     kept = []
-    finish = drawing._finish
-    monkeypatch.setattr(drawing, "_finish", lambda *args, **more: kept.append(finish(*args, **more)) or kept[-1])
+    save = drawing.save
+    monkeypatch.setattr(drawing, "save", lambda draw, path: kept.append(draw()) or save(lambda: kept[-1], path))
     drawing.draw_page(page, ran, tmp_path / "p.png")
     with Image.open(tmp_path / "p.png") as image:
-        assert image.width == round(drawing.WIDTH * DPI)
+        assert image.width == round(panels.WIDTH * DPI)
     return kept[0]
 
 

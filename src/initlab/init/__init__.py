@@ -7,6 +7,7 @@ from initlab.init.given import Given
 from initlab.init.identity import Identity
 from initlab.init.initialize import gain_of, initialize
 from initlab.init.lsuv import LSUV, Scaled
+from initlab.init.mean_field import MeanField
 from initlab.init.mup import MuP
 from initlab.init.orthogonal import Orthogonal
 from initlab.init.scheme import Scheme, dense_layers, layers_for
@@ -23,6 +24,7 @@ __all__ = [
     "Identity",
     "Kaiming",
     "LeCun",
+    "MeanField",
     "MuP",
     "Normal",
     "Orthogonal",
