@@ -9,6 +9,7 @@ from initlab.init.initialize import gain_of, initialize
 from initlab.init.lsuv import LSUV, Scaled
 from initlab.init.mup import MuP
 from initlab.init.orthogonal import Orthogonal
+from initlab.init.report import Drawn, LeftAlone, Report
 from initlab.init.scheme import Scheme, dense_layers, layers_for
 from initlab.init.sparse import Sparse
 from initlab.init.step_sizes import step_size_factors, with_step_sizes
@@ -19,13 +20,16 @@ __all__ = [
     "LSUV",
     "Constant",
     "Critical",
+    "Drawn",
     "Given",
     "Identity",
     "Kaiming",
     "LeCun",
+    "LeftAlone",
     "MuP",
     "Normal",
     "Orthogonal",
+    "Report",
     "Scaled",
     "Scheme",
     "Sparse",

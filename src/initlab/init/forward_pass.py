@@ -1,0 +1,50 @@
+"""A forward pass to look at, after which the network is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def call(model: nn.Module, batch: Any) -> Any:
+    """Of a batch as the model takes it: a tensor, a tuple of arguments or a dict of them by name; on its device and in
+    its precision."""
+    inputs = _like(next(model.parameters(), torch.empty(0)), batch)
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+
+
+def _like(parameter: Tensor, batch: Any) -> Any:
+    if isinstance(batch, Tensor):
+        return batch.to(parameter.device, parameter.dtype if batch.is_floating_point() else None)
+    if isinstance(batch, Mapping):
+        return {name: _like(parameter, part) for name, part in batch.items()}
+    return [_like(parameter, part) for part in batch] if isinstance(batch, (tuple, list)) else batch
+
+
+@contextmanager
+def only_looking(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode, without gradients, nothing compiled or fused, so that hooks see every layer; afterwards mode,
+    buffers and random numbers are as before."""
+    modes = [(module, module.training) for module in model.modules()]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    fused = torch.backends.mha.get_fastpath_enabled()
+    cuda = sorted({p.device.index for p in model.parameters() if p.is_cuda})
+    try:
+        for module, _ in modes:
+            module.training = False  # not eval(), which a model may have a version of its own of
+        torch.backends.mha.set_fastpath_enabled(False)
+        with torch.no_grad(), torch.random.fork_rng(cuda), torch.compiler.set_stance("force_eager"):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        for module, was in modes:
+            module.training = was
+        with torch.no_grad():
+            for buffer, was_value in buffers:
+                buffer.copy_(was_value)
