@@ -3,6 +3,7 @@
 from initlab.init.constant import Constant, Zeros
 from initlab.init.critical import Critical
 from initlab.init.fixed_scale import Normal, TruncatedNormal, Uniform
+from initlab.init.forward_pass import inputs_of
 from initlab.init.given import Given
 from initlab.init.identity import Identity
 from initlab.init.initialize import gain_of, initialize
@@ -41,6 +42,7 @@ __all__ = [
     "dense_layers",
     "gain_of",
     "initialize",
+    "inputs_of",
     "layers_for",
     "step_size_factors",
     "with_step_sizes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -48,3 +49,15 @@ def only_looking(model: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for buffer, was_value in buffers:
                 buffer.copy_(was_value)
+
+
+def inputs_of(model: nn.Module, batch: Any) -> Any:
+    """Of a training batch what the model's `forward` takes: of a tuple as many as must be given, at least one; of a
+    dict those that it names, or all."""
+    takes = inspect.signature(model.forward).parameters
+    if isinstance(batch, Mapping):
+        return {name: part for name, part in batch.items() if name in takes} or dict(batch)
+    if not isinstance(batch, (tuple, list)):
+        return batch
+    by_place = [p for p in takes.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return tuple(batch[: max(sum(p.default is p.empty for p in by_place), 1)])

@@ -35,6 +35,7 @@ def show_model(network: Network, trainer: L.Trainer, seed: int) -> None:
     parameters = f"{sum(p.numel() for p in model.parameters()):,} parameters"
     say(f"{type(model).__name__}, {parameters}, init {scheme}, seed {seed}, {where}", style="bold")
     weights = network.report.weights
+    dense = all(row.kind == "Linear" for row in weights)
     sizes = dict(model.named_parameters())
     rows = []
     left_out = range(HEAD, len(weights) - TAIL)
@@ -50,8 +51,7 @@ def show_model(network: Network, trainer: L.Trainer, seed: int) -> None:
         rows.append([layer, f"{row.fan_in:,}", f"{row.fan_out:,}", f"{count:,}", said, f"{row.drawn_std:.4g}"])
     headings = (
         ("layer", 0),
-        ("inputs", 2),
-        ("outputs", 2),
+        *((name, 2) for name in (("inputs", "outputs") if dense else ("fan in", "fan out"))),
         ("parameters", 3),
         ("weight std: formula", 1),
         ("drawn", 0),

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.build import build
 from initlab.checks.memory import check_model
 from initlab.data import TensorDataModule
-from initlab.init import Report, Scheme, initialize
+from initlab.init import Report, Scheme, initialize, inputs_of
 from initlab.limits import kind_of
 from initlab.models import Module
 from initlab.seeds import generator
@@ -43,11 +43,12 @@ def build_network(cfg: DictConfig, data: Any) -> Network:
     )
 
     def some_inputs() -> Any:
-        return next(iter(data.train_dataloader()))[0]
+        return inputs_of(model, next(iter(data.train_dataloader())))
 
     scheme = build(cfg, "init")
     report = initialize(model, scheme, generator=generator("init", cfg.init_seed), batch=some_inputs)
-    widths = [report.weights[0].fan_in, *(row.fan_out or 0 for row in report.weights)]
+    chain = [row for row in report.weights if row.kind == "Linear"] == report.weights
+    widths = [report.weights[0].fan_in, *(row.fan_out or 0 for row in report.weights)] if chain else []
     notes = scheme.notes(widths, kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1]), report.fitted)
     others = report.left_alone_line()
     notes = [*notes, *report.notes, *([f"init      {others}"] if others else [])]
