@@ -119,10 +119,7 @@ def _of_call(name: str, function: Any, args: Sequence[Any], kwargs: dict[str, An
         return Behind(name, torch.nn.init.calculate_gain("selu"))
     if name in ACTIVATIONS:
         return Behind(name, ACTIVATIONS[name].gain)
-    from initlab.theory.elementwise import elementwise
-
-    gain = elementwise(lambda z: function(z, *args[1:], **kwargs)).gain
-    return Behind(name, gain if math.isfinite(gain) else 1.0)
+    return Behind(name, _gain(lambda z: function(z, *args[1:], **kwargs)))
 
 
 def traced(model: nn.Module, layers: Sequence[nn.Module], batch: Any) -> Trace:
@@ -130,8 +127,8 @@ def traced(model: nn.Module, layers: Sequence[nn.Module], batch: Any) -> Trace:
     trace = Trace()
     hooks = []
     for module in model.modules():
-        if isinstance(module, Activation) and module.function.name != "identity":
-            found = Behind(module.function.name, module.function.gain)
+        found = activation_of(module) if not type(module).__module__.startswith("torch.nn.") else NOTHING
+        if found is not NOTHING:  # torch's own are seen as the functions that they call
             hooks.append(module.register_forward_pre_hook(lambda _, args, here=found: trace.end(args, lambda: here)))
     hooks += [layer.register_forward_hook(lambda m, _, z: trace.begin(m, z)) for layer in layers]
     try:
@@ -175,13 +172,38 @@ def _first(modules: Sequence[nn.Module]) -> Behind:
 
 
 def activation_of(module: nn.Module) -> Behind:
-    """Of an activation module, one of ours or of torch's."""
+    """Of an activation module: one of ours or of torch's, or any other without parts whose output depends, entry by
+    entry and not linearly, on its input."""
     if isinstance(module, Activation):
         return Behind(module.function.name, module.function.gain) if module.function.name != "identity" else NOTHING
-    if type(module).__module__ != nn.ReLU.__module__ or isinstance(module, nn.MultiheadAttention):
+    if isinstance(module, nn.MultiheadAttention) or next(module.children(), None) is not None:
         return NOTHING
-    trace, z = Trace(), torch.zeros(1, next(module.parameters(), torch.zeros(1)).numel())
-    trace.begin(module, z)
-    with only_looking(module), trace:
-        module(z)
-    return trace.behind.get(module, NOTHING)
+    with only_looking(module):
+        if type(module).__module__ == nn.ReLU.__module__:
+            trace, z = Trace(), torch.zeros(1, next(module.parameters(), torch.zeros(1)).numel())
+            trace.begin(module, z)
+            with trace:
+                module(z)
+            return trace.behind.get(module, NOTHING)
+        if type(module).__module__.startswith("torch.nn.") or next(module.parameters(), None) is not None:
+            return NOTHING
+        return _of_function(type(module).__name__, module.forward)
+
+
+def _of_function(name: str, function: Callable[[Tensor], Tensor]) -> Behind:
+    z = torch.linspace(-3, 3, 101, dtype=torch.float64)
+    try:
+        x, backwards, half = function(z.clone()), function(z.flip(0)), function(z[::2].clone())
+        own = torch.equal(x, backwards.flip(0)) and torch.equal(x[::2], half) and x.shape == z.shape
+        bends = float(x.diff(n=2).abs().max()) > 1e-6 * float(x.abs().max())
+    except Exception:  # of a module that takes something else
+        return NOTHING
+    return Behind(name, _gain(function)) if own and bends else NOTHING
+
+
+def _gain(function: Callable[[Tensor], Tensor]) -> float:
+    """1 / sqrt(E[phi(z)^2]), z ~ N(0, 1); 1 where that is no number."""
+    from initlab.theory.elementwise import elementwise
+
+    gain = elementwise(function).gain
+    return gain if math.isfinite(gain) else 1.0

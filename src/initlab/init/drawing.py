@@ -49,7 +49,8 @@ def promised_std(scheme: Scheme, slot: Slot, tensor: Tensor, gain: float) -> flo
 def std_of_drawn(scheme: Scheme, slot: Slot, tensor: Tensor) -> float:
     """Of the same entries as they are."""
     parts = [tensor] if slot.blocks is None else [block.view for block in matrices(scheme, slot, tensor)]
-    return float(torch.cat([part.detach().flatten() for part in parts]).double().std(correction=0))
+    entries = parts[0] if len(parts) == 1 else torch.cat([part.flatten() for part in parts])
+    return float(entries.detach().double().std(correction=0))
 
 
 def shape(block: Block) -> tuple[int, int]:

@@ -10,14 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from initlab.errors import UserError
+
 
 def call(model: nn.Module, batch: Any) -> Any:
     """Of a batch as the model takes it: a tensor, a tuple of arguments or a dict of them by name; on its device and in
     its precision."""
     inputs = _like(next(model.parameters(), torch.empty(0)), batch)
-    if isinstance(inputs, Mapping):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+    try:
+        if isinstance(inputs, Mapping):
+            return model(**inputs)
+        return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+    except UserError:
+        raise
+    except Exception as error:
+        says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"the batch does not pass through {type(model).__name__} ({says})") from error
 
 
 def _like(parameter: Tensor, batch: Any) -> Any:

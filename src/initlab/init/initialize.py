@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -58,6 +58,11 @@ def initialize(
     Numbers are drawn where the generator lives (on the CPU if there is none) and copied, so one seed gives one
     set of weights on every device.
     """
+    if not isinstance(model, nn.Module) or not isinstance(scheme, (Scheme, str)):
+        raise UserError(
+            f"initialize({_short(model)}, {_short(scheme)}): it takes a torch.nn.Module and a scheme or the name of "
+            'one, as in initialize(model, "kaiming")'
+        )
     model = getattr(model, "_orig_mod", model)  # of torch.compile
     scheme = named_scheme(scheme, _declared(model)) if isinstance(scheme, str) else scheme
     given = _once(batch)
@@ -67,15 +72,22 @@ def initialize(
     if scheme.by_place:
         layers.sort(key=lambda layer: order.index(layer) if layer in order else len(order))
         targets.sort(key=lambda target: layers.index(target.layer))
+    unknown: set[_Target] = set()
     schemes = {layer: scheme.at(i, len(layers)) for i, layer in enumerate(layers)}
     for target in targets:
         _check(scheme, schemes[target.layer], target)
     if scheme.unit_signal and given is None:
         raise UserError(f"init={scheme}: this scheme looks at data; give initialize(..., batch=...)")
     for target in targets:
-        _draw(schemes[target.layer], target, gains[target.layer][0], generator)
+        if not _draw(schemes[target.layer], target, gains[target.layer][0], generator):
+            notes.append(f"{target.name}: its parametrization makes another weight of what was drawn")
+            unknown.add(target)
     fitted = scheme.fit_(model, given()) if scheme.unit_signal and given is not None else ()
-    rows = tuple(_row(schemes[target.layer], target, *gains[target.layer]) for target in targets)
+    rows = tuple(
+        replace(row, promised_std=math.nan) if target in unknown else row
+        for target in targets
+        for row in [_row(schemes[target.layer], target, *gains[target.layer])]
+    )
     drawn = {name for row in rows for name in row.parameters}
     return Report(str(scheme), rows, _left_alone(model, drawn, reasons), tuple(notes), fitted)
 
@@ -118,10 +130,9 @@ def _find(model: nn.Module, scheme: Scheme) -> tuple[list[_Target], dict[str, st
             if key not in found or _fan_in(target) > _fan_in(found[key]):
                 found[key] = target
     if not found:
-        left = ", ".join(f"{row.name} ({row.kind})" for row in _left_alone(model, set(), reasons)[:12])
-        raise UserError(
-            f"init={scheme}: {type(model).__name__} has no layer to initialise, but {left or 'no parameters at all'}"
-        )
+        rows = _left_alone(model, set(), reasons)
+        left = ", ".join(f"{row.name} ({row.kind}, {row.reason})" for row in rows[:12]) or "no parameters at all"
+        raise UserError(f"init={scheme}: {type(model).__name__} has no layer to initialise, but {left}")
     return list(found.values()), reasons
 
 
@@ -170,11 +181,10 @@ def _gains(
         try:
             trace = traced(model, layers, given())
             order, behind, how = trace.order, trace.behind, "traced"
-        except Exception as error:
-            says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            if scheme.by_place:
-                raise UserError(f"init={scheme}: {type(model).__name__} does not take the batch ({says})") from error
-            notes.append(f"the batch does not pass through {type(model).__name__}, so nothing was traced ({says})")
+        except UserError as error:
+            if scheme.by_place or scheme.unit_signal:
+                raise
+            notes.append(f"nothing was traced: {error}")
     registered = {} if declared else next_in_order(model, layers)
     gains: dict[nn.Module, Gain] = {}
     for layer in layers:
@@ -203,12 +213,20 @@ def _check(scheme: Scheme, here: Scheme, target: _Target) -> None:
             raise UserError(f"init={scheme}: {target.name} ({kind_of_layer(target.layer)}): {why}")
 
 
-def _draw(scheme: Scheme, target: _Target, gain: float, generator: torch.Generator | None) -> None:
+def _draw(scheme: Scheme, target: _Target, gain: float, generator: torch.Generator | None) -> bool:
+    """Whether the tensor is now what was drawn."""
     old = target.read()
     dtype = torch.float32 if old.element_size() < 4 else old.dtype  # there is no QR of bfloat16
     new = torch.zeros(old.shape, dtype=dtype, device="cpu" if generator is None else generator.device)
     fill(scheme, target.slot, new, gain, generator)
-    write(target.layer, target.slot.tensor, new.to(old.device, old.dtype), target.name)
+    new = new.to(old.device, old.dtype)
+    write(target.layer, target.slot.tensor, new, target.name)
+    made = target.read()
+    if isinstance(made, nn.Parameter):
+        return True
+    if made.isnan().any() and not new.isnan().any():
+        raise UserError(f"{target.name}: its parametrization makes nan of a weight with zeros, as {scheme} draws it")
+    return torch.allclose(made, new, rtol=1e-2, atol=1e-3 * float(new.abs().max()))
 
 
 def _row(scheme: Scheme, target: _Target, gain: float, gain_from: str) -> Drawn:
@@ -248,3 +266,8 @@ def _once(batch: Any) -> Callable[[], Any] | None:
     if batch is None or not callable(batch):
         return None if batch is None else lambda: batch
     return functools.cache(batch)
+
+
+def _short(value: object) -> str:
+    text = str(value) if isinstance(value, (str, type)) else type(value).__name__
+    return text if len(text) <= 40 else f"{text[:40]}..."

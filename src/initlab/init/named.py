@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -22,7 +23,10 @@ def named_scheme(name: str, activation: str | None = None) -> Any:
         if activation is None:
             raise UserError(f'init={name}: for which activation? Give initlab.init.Critical(activation="relu")')
         node["activation"] = activation
-    return instantiate(node, _convert_="all")
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:  # init=given needs numbers
+        raise error.__cause__ if isinstance(error.__cause__, UserError) else error from None
 
 
 def _read(name: str) -> dict[str, Any]:

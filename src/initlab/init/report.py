@@ -106,7 +106,7 @@ class Report:
 def _cells(row: Drawn) -> tuple[str, ...]:
     numbers = ["" if fan is None else str(fan) for fan in (row.fan_in, row.fan_out)]
     gain = "" if row.gain is None else f"{row.gain:.3g}"
-    promised = "by data" if math.isnan(row.promised_std) else f"{row.promised_std:.4g}"
+    promised = "-" if math.isnan(row.promised_std) else f"{row.promised_std:.4g}"
     return (row.name, row.kind, *numbers, gain, row.gain_from, promised, f"{row.drawn_std:.4g}")
 
 
