@@ -189,7 +189,7 @@ def test_a_parametrization_that_makes_another_weight_is_told() -> None:
     found = initialize(layer)
     assert math.isnan(found.weights[0].promised_std)
     assert found.notes == ("weight: its parametrization makes another weight of what was drawn",)
-    # its power iteration knows the new weight, to the accuracy of as many steps as torch takes: the norm would be 5
+    # its power iteration knows the new weight, to the accuracy of as many steps as torch takes: it would be 15
     norm = torch.linalg.matrix_norm(layer.eval().weight.detach().flatten(1), ord=2)
     assert float(norm) == pytest.approx(1, rel=0.2)
     again, buffers = layer.train(), copy.deepcopy(dict(layer.named_buffers()))

@@ -42,8 +42,10 @@ class InitializeWith(L.Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.ckpt_path is not None or trainer.global_step > 0:
             return
+        if self.batch is None and trainer.datamodule is None:
+            trainer.fit_loop.setup_data()  # the loaders, which Lightning makes when the first epoch begins
         with isolate_rng():
-            batch = self.batch if self.batch is not None else lambda: inputs_of(pl_module, _first_batch(trainer))
+            batch = self.batch if self.batch is not None else lambda: _first_inputs(trainer, pl_module)
             self.report = initialize(pl_module, self.scheme, generator=generator("init", self.seed), batch=batch)
         if trainer.world_size > 1:  # data of one process may have decided
             pl_module.load_state_dict(trainer.strategy.broadcast(pl_module.state_dict()))
@@ -58,9 +60,6 @@ def summary(report: Report) -> list[str]:
     return [f"{drawn}; {others}" if (others := report.left_alone_line()) else drawn, *report.notes]
 
 
-def _first_batch(trainer: L.Trainer) -> Any:
-    """From a loader of its own, where a data module makes one."""
-    if trainer.datamodule is not None:
-        return next(iter(trainer.datamodule.train_dataloader()))
-    trainer.fit_loop.setup_data()  # as Lightning does when the first epoch begins
-    return next(iter(trainer.train_dataloader))
+def _first_inputs(trainer: L.Trainer, model: L.LightningModule) -> Any:
+    data = trainer.datamodule
+    return inputs_of(model, next(iter(trainer.train_dataloader if data is None else data.train_dataloader())))
