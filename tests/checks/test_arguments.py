@@ -47,7 +47,7 @@ def test_what_a_constructor_takes_may_be_added(tmp_path: Path) -> None:
 
 
 def test_initialize_names_what_it_leaves_alone() -> None:
-    with pytest.raises(UserError, match=r"no layer to initialise, but weight \(BatchNorm1d\), bias"):
+    with pytest.raises(UserError, match=r"no layer to initialise, but weight \(BatchNorm1d, a norm"):
         initialize(torch.nn.BatchNorm1d(3), Kaiming())
 
 

@@ -4,9 +4,10 @@ from initlab.init.constant import Constant, Zeros
 from initlab.init.critical import Critical
 from initlab.init.fixed_scale import Normal, TruncatedNormal, Uniform
 from initlab.init.forward_pass import inputs_of
+from initlab.init.gains import gain_of
 from initlab.init.given import Given
 from initlab.init.identity import Identity
-from initlab.init.initialize import gain_of, initialize
+from initlab.init.initialize import initialize
 from initlab.init.lsuv import LSUV, Scaled
 from initlab.init.mup import MuP
 from initlab.init.orthogonal import Orthogonal

@@ -30,7 +30,8 @@ def call(model: nn.Module, batch: Any) -> Any:
 
 def _like(parameter: Tensor, batch: Any) -> Any:
     if isinstance(batch, Tensor):
-        return batch.to(parameter.device, parameter.dtype if batch.is_floating_point() else None)
+        both = batch.is_floating_point() and parameter.is_floating_point()
+        return batch.to(parameter.device, parameter.dtype if both else None)
     if isinstance(batch, Mapping):
         return {name: _like(parameter, part) for name, part in batch.items()}
     return [_like(parameter, part) for part in batch] if isinstance(batch, (tuple, list)) else batch
@@ -41,7 +42,7 @@ def only_looking(model: nn.Module) -> Iterator[None]:
     """In evaluation mode, without gradients, nothing compiled or fused, so that hooks see every layer; afterwards mode,
     buffers and random numbers are as before."""
     modes = [(module, module.training) for module in model.modules()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    buffers = [(m, name, b, b.detach().clone()) for m, _ in modes for name, b in m.named_buffers(recurse=False)]
     fused = torch.backends.mha.get_fastpath_enabled()
     cuda = sorted({p.device.index for p in model.parameters() if p.is_cuda})
     try:
@@ -55,8 +56,9 @@ def only_looking(model: nn.Module) -> Iterator[None]:
         for module, was in modes:
             module.training = was
         with torch.no_grad():
-            for buffer, was_value in buffers:
-                buffer.copy_(was_value)
+            for module, name, buffer, value in buffers:
+                buffer.copy_(value)
+                setattr(module, name, buffer)  # which it may have replaced
 
 
 def inputs_of(model: nn.Module, batch: Any) -> Any:

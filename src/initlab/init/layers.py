@@ -26,6 +26,15 @@ class Block:
     fan_out: int
     centre: Tensor | None = None
 
+    @property
+    def fans(self) -> tuple[int, int]:
+        return self.fan_in, self.fan_out
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        return len(self.view), self.view[0].numel()
+
 
 Blocks = Callable[[Tensor], list[Block]]
 

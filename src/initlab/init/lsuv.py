@@ -75,7 +75,7 @@ class LSUV(Scheme):
             for _ in range(self.max_iterations):
                 if abs(std - 1) <= self.tolerance:
                     break
-                write(scaled, "weight", read(scaled, "weight") / std, name)
+                write(scaled, "weight", read(scaled, "weight") / std)
                 factor /= std
                 output = layer.forward(*args, **kwargs)  # not layer(): this hook would be called again
                 std = _std(name, first(output))

@@ -34,40 +34,41 @@ def read(layer: nn.Module, name: str) -> Tensor:
         return getattr(layer, name)
 
 
-def write(layer: nn.Module, name: str, value: Tensor, where: str) -> None:
-    """Give the parameters the values that make it `value`, or the nearest to it that they can make.
-
-    Raises:
-        UserError: where there is no way back from a value to the parameters.
-    """
-    parts = parameters_of(layer, name)
+def check_writable(layer: nn.Module, name: str, where: str) -> None:
+    """Raise UserError where there is no way back from a value to the parameters."""
     if parametrize.is_parametrized(layer, name):
         computed: Any = layer.parametrizations
-        kinds = ", ".join(type(one).__name__ for one in computed[name])
-        try:
-            setattr(layer, name, value)
-        except (NotImplementedError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"{where}: it is parametrized by {kinds}, which cannot be given a drawn weight "
-                f"({' '.join(str(error).split())[:200]}); draw before it is parametrized"
-            ) from None
+        for one in computed[name]:
+            if not hasattr(one, "right_inverse"):
+                raise UserError(
+                    f"{where}: it is parametrized by {type(one).__name__}, which has no right_inverse and so cannot be "
+                    "given a drawn weight; draw before it is parametrized"
+                )
+    elif f"{name}_orig" in parameters_of(layer, name):
+        raise UserError(
+            f"{where}: a hook computes it from {name}_orig, so it cannot be drawn; use "
+            "torch.nn.utils.parametrizations instead of that hook, or prune after the draw"
+        )
+
+
+def write(layer: nn.Module, name: str, value: Tensor) -> None:
+    """Give the parameters the values that make it `value`, or the nearest to it that they can make."""
+    parts = parameters_of(layer, name)
+    if parametrize.is_parametrized(layer, name):
+        setattr(layer, name, value)
+        computed: Any = layer.parametrizations
         if any(True for _ in computed[name].buffers()):
             with _in_mode(layer, name, training=True):
                 for _ in range(POWER_ITERATIONS):
                     getattr(layer, name)
-    elif parts.keys() == {f"{name}_g", f"{name}_v"}:  # torch.nn.utils.weight_norm
+    elif name in parts:
+        parts[name].copy_(value)
+    else:  # torch.nn.utils.weight_norm
         size = parts[f"{name}_g"]
         along = [axis for axis in range(value.ndim) if size.ndim == 0 or size.shape[axis] == 1]
         parts[f"{name}_v"].copy_(value)
         size.copy_(torch.linalg.vector_norm(value, dim=along, keepdim=size.ndim > 0))
         setattr(layer, name, parts[f"{name}_v"].clone())  # until the hook computes it
-    elif parts.keys() == {name}:
-        parts[name].copy_(value)
-    else:
-        raise UserError(
-            f"{where}: a hook computes it from {', '.join(parts)}, so it cannot be drawn; use "
-            "torch.nn.utils.parametrizations instead of that hook, or prune after the draw"
-        )
 
 
 @contextmanager
