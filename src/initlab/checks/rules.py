@@ -196,6 +196,7 @@ RULES: dict[str, Rule] = {
     "init.distribution": choice("normal", "uniform"),
     "init.mode": choice("fan_in", "fan_out"),
     "init.gain": optional(POSITIVE, "the gain of the model's activation"),
+    "init.delta": TRUTH,
     "init.sparsity": number(0, 1.0000001, "a share from 0 to 1"),
     "init.q": optional(POSITIVE, "the smallest of at least 0.5 that has a critical point"),
     "init.base_width": whole(1),
