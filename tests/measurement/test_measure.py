@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import random
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -416,6 +417,12 @@ def test_nan_and_inf_are_results() -> None:
     assert math.isnan(dead.parameters[0].gradient[0])
 
 
+def scripted(net: nn.Module) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return torch.jit.script(net)
+
+
 @pytest.mark.parametrize(
     ("net", "batch", "more", "says"),
     [
@@ -423,6 +430,7 @@ def test_nan_and_inf_are_results() -> None:
         (lambda: nn.Sequential(nn.LazyLinear(3)), A, {}, "has no shape yet"),
         (lambda: nn.ReLU(), A, {}, "it has no parameters"),
         (lambda: nn.Linear(4, 3).requires_grad_(False), A, {}, "all parameters are frozen"),
+        (lambda: scripted(nn.Linear(4, 3)), A, {}, "layers of TorchScript"),
         (lambda: nn.Linear(4, 3, device="meta"), A, {}, "meta device"),
         (lambda: nn.Linear(5, 3), A, {}, r"Linear in training mode does not take it \(RuntimeError: .*mat1 and mat2"),
         (lambda: nn.Linear(4, 3), (A, Y + 3), {}, "class 5, the output 3 classes"),

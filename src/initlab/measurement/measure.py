@@ -16,7 +16,7 @@ from initlab.errors import UserError
 from initlab.measurement.batch import Batch, batch_for
 from initlab.measurement.figures import NO_WEIGHTS, Array, MeasuredLayer, MeasuredParameter, Measurement
 from initlab.measurement.loss import Loss, loss_of
-from initlab.measurement.redraw import Redraw, draw_again
+from initlab.measurement.redraw import Redraw, draw_again, listed
 from initlab.measurement.untouched import seed_all, untouched
 from initlab.monitor.budget import Stopwatch
 from initlab.monitor.choice import choose_layers
@@ -95,6 +95,10 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 def _check(module: nn.Module) -> None:
     name, parameters = type(module).__name__, dict(module.named_parameters())
+    if isinstance(module, torch.jit.ScriptModule):
+        raise UserError(
+            f"{name}: the layers of TorchScript run where Python does not see them; give what it was made of"
+        )
     lazy = next((path for path, p in parameters.items() if is_lazy(p)), None)
     if lazy is not None:
         raise UserError(f"{name}: {lazy} has no shape yet; pass one batch through the module first, so that it has")
@@ -125,8 +129,9 @@ def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> Draw
         found.backward()
     finally:
         layers.detach()
-    for name, why in layers.not_watched(sample).items():
-        notes.note(f"{name} is not measured: {why}")
+    missing = layers.not_watched(sample)
+    for why in dict.fromkeys(missing.values()):
+        notes.note(f"not measured: {listed([name for name in missing if missing[name] == why])} ({why})")
     _take_parameters(module, sample, notes)
     values = sample.pack()
     rows, _ = sample.rows(values.tolist() if isinstance(values, torch.Tensor) else values, QUANTITIES)
@@ -160,6 +165,8 @@ def _take_parameters(module: nn.Module, sample: Sample, guard: Guard) -> None:
 def _together(module: nn.Module, batch: Batch, done: list[Draw], notes: tuple[str, ...]) -> Measurement:
     kinds = _layers(module)
     names = list(dict.fromkeys(name for sample, _ in done for name in sample.layers))
+    if not set(names) - {OUTPUT}:
+        raise UserError(f"{type(module).__name__}: no layer of it was seen ({'; '.join(notes) or 'it calls none'})")
     weights = [name for name in names if name != OUTPUT and _mixes(kinds[name.partition("#")[0]])]
     last = weights[-2] if len(weights) > 1 else None
     layers = [_layer(name, kinds[name.partition("#")[0]], name in weights, last, done) for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ OTHERS = "measured as it is, in one draw, as reset_parameters() would draw other
 NO_RESET = "measured as it is, in one draw, as no part has reset_parameters(); redraw= draws others"
 STAYS = "the same in all draws, as no reset_parameters() draws it: {}"
 CHANCE = 0.05, 4.0  # of log(rms after / before): up to the first, or the second / sqrt(entries)
-NAMED = 4  # parameters in a note
+NAMED = 4  # in a note
 
 
 def draw_again(
@@ -73,9 +73,13 @@ def _reset(module: nn.Module, note: Callable[..., Any]) -> bool:
         return False
     stays = [name for name, p in before.items() if torch.equal(p, after[name]) and bool((p != p.flatten()[0]).any())]
     if stays:
-        more = f" and {len(stays) - NAMED} more" if len(stays) > NAMED else ""
-        note(STAYS.format(", ".join(stays[:NAMED]) + more))
+        note(STAYS.format(listed(stays)))
     return True
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _of_another_size(before: Tensor, after: Tensor) -> bool:
