@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-NO_WEIGHTS = ("norm", "prelu")  # in the name of a class, in lower case: its parameters scale, they do not mix
 
 
 @dataclass(frozen=True)

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from initlab.errors import UserError
+from initlab.measurement.assemble import assemble, layers_of
 from initlab.measurement.batch import Batch, batch_for
-from initlab.measurement.figures import NO_WEIGHTS, Array, MeasuredLayer, MeasuredParameter, Measurement
+from initlab.measurement.figures import Measurement
 from initlab.measurement.loss import Loss, loss_of
 from initlab.measurement.redraw import Redraw, draw_again, listed
 from initlab.measurement.untouched import seed_all, untouched
 from initlab.monitor.budget import Stopwatch
-from initlab.monitor.choice import choose_layers
 from initlab.monitor.guard import Guard
 from initlab.monitor.layer_probe import LayerProbe
+from initlab.monitor.observer import Row
 from initlab.monitor.parameter_probe import ParameterProbe
 from initlab.monitor.sample import LOSS, Sample
 from initlab.seeds import batch_seed
 
-OUTPUT = "(output)"  # the module as a whole, a name that no part of it can have
 QUANTITIES = frozenset(("std", "similarity", "dead", "saturated", "grad_std", "grad_norm", "weight_norm", "loss"))
 NO_SIGNAL = ("dropout", "pooling", "flatten", "padding", "pixelshuffle", "upsampling", "loss", "fold", "channelshuffle")
-Key = tuple[str, str]
-Draw = tuple[Sample, dict[Key, float]]
 
 
 def measure_module(
@@ -62,7 +58,7 @@ def measure_module(
     _check(module)
     taken = batch_for(module, batch)
     notes = Notes()
-    done: list[Draw] = []
+    done: list[list[Row]] = []
     for i in range(draws):
         with untouched(module), _eager(), torch.inference_mode(False), torch.enable_grad():
             seed_all(batch_seed(seed, i))
@@ -71,7 +67,7 @@ def measure_module(
             module.train()
             seed_all(batch_seed(seed, i, 1))
             done.append(_measured(module, taken.copied(), loss, notes))
-    return _together(module, taken, done, tuple(notes.texts))
+    return assemble(module, done, taken.num_rows, tuple(notes.texts))
 
 
 class Notes(Guard):
@@ -115,10 +111,10 @@ def _eager() -> Iterator[None]:
         yield
 
 
-def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> Draw:
+def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> list[Row]:
     sample = Sample(0, num_rows=batch.num_rows)
     layers = LayerProbe(QUANTITIES, Stopwatch(), notes)
-    layers.choose(_layers(module))
+    layers.choose(layers_of(module))
     layers.attach(sample, full=True)
     try:
         found = loss_of(module, batch, loss, notes.note)
@@ -135,21 +131,7 @@ def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> Draw
     _take_parameters(module, sample, notes)
     values = sample.pack()
     rows, _ = sample.rows(values.tolist() if isinstance(values, torch.Tensor) else values, QUANTITIES)
-    return sample, {(row["layer"], row["quantity"]): row["value"] for row in rows}
-
-
-def _layers(module: nn.Module) -> dict[str, nn.Module]:
-    """Leaves that have parameters or change each entry, and the module as a whole."""
-    leaves = choose_layers(module) or {type(module).__name__: module}
-    found = {name: layer for name, layer in leaves.items() if _is_layer(layer)}
-    return found if module in found.values() else found | {OUTPUT: module}
-
-
-def _is_layer(layer: nn.Module) -> bool:
-    if next(layer.parameters(), None) is not None:
-        return True
-    home = type(layer).__module__.rsplit(".", 1)
-    return not (isinstance(layer, nn.Identity) or (home[0] == "torch.nn.modules" and home[-1] in NO_SIGNAL))
+    return rows
 
 
 def _take_parameters(module: nn.Module, sample: Sample, guard: Guard) -> None:
@@ -160,58 +142,3 @@ def _take_parameters(module: nn.Module, sample: Sample, guard: Guard) -> None:
         probe.before_step(torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.0))
     finally:
         probe.detach()
-
-
-def _together(module: nn.Module, batch: Batch, done: list[Draw], notes: tuple[str, ...]) -> Measurement:
-    kinds = _layers(module)
-    names = list(dict.fromkeys(name for sample, _ in done for name in sample.layers))
-    if not set(names) - {OUTPUT}:
-        raise UserError(f"{type(module).__name__}: no layer of it was seen ({'; '.join(notes) or 'it calls none'})")
-    weights = [name for name in names if name != OUTPUT and _mixes(kinds[name.partition("#")[0]])]
-    last = weights[-2] if len(weights) > 1 else None
-    layers = [_layer(name, kinds[name.partition("#")[0]], name in weights, last, done) for name in names]
-    output = next((layer for layer in layers if layer.name == OUTPUT), None)
-    if output is None and isinstance(kinds.get(type(module).__name__), type(module)):
-        output = next((layer for layer in layers if layer.name == type(module).__name__), None)
-    parameters = [
-        MeasuredParameter(
-            name,
-            p.numel(),
-            p.dim(),
-            _log10(_values(done, name, "grad_norm"), _values(done, name, "weight_norm")),
-            _values(done, name, "weight_norm") / math.sqrt(max(1, p.numel())),
-        )
-        for name, p in module.named_parameters()
-        if any(name in sample.parameters for sample, _ in done)
-    ]
-    return Measurement(
-        type(module).__name__,
-        tuple(layer for layer in layers if layer.name != OUTPUT),
-        tuple(parameters),
-        output,
-        _values(done, *LOSS),
-        batch.num_rows,
-        notes,
-    )
-
-
-def _mixes(layer: nn.Module) -> bool:
-    name = type(layer).__name__.lower()
-    return any(p.dim() > 1 for p in layer.parameters()) and not any(word in name for word in NO_WEIGHTS)
-
-
-def _layer(name: str, module: nn.Module, weights: bool, last: str | None, done: list[Draw]) -> MeasuredLayer:
-    std, similarity, dead, saturated, grad_std = (
-        _values(done, name, what) for what in ("std", "similarity", "dead", "saturated", "grad_std")
-    )
-    gradient = _log10(grad_std, _values(done, last, "grad_std") if last else grad_std)
-    return MeasuredLayer(name, type(module).__name__, weights, std, similarity, dead, saturated, grad_std, gradient)
-
-
-def _values(done: list[Draw], name: str, quantity: str) -> Array:
-    return np.array([figures.get((name, quantity), math.nan) for _, figures in done], dtype=np.float64)
-
-
-def _log10(above: Array, below: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.log10(above) - np.log10(below))

@@ -1,0 +1,131 @@
+"""Will anybody's network train? The rule on what one pass through it measures, in one place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE, Verdict
+from initlab.limits import GAINED, LOST
+from initlab.measurement import MeasuredLayer, Measurement, middle
+
+BACKWARD = {  # decades; of dense chains, but for a plain network's small gradients, which a convolution feels earlier
+    "sgd": (-1.4, GAINED["sgd"]),
+    "adam": (LOST["adam"], GAINED["adam"]),
+}
+BACKWARD_NORMALISED = {"sgd": (-3.0, 3.0), "adam": (LOST["adam"], GAINED["adam"])}  # each layer sets its own scale
+FORWARD = {"sgd": (-2.5, 1.8), "adam": (-5.0, 3.0)}  # decades; where nothing normalises
+EDGE = 0.2  # decades to either side of a limit: too near to call
+ALIKE = 0.99999  # similarity of two inputs behind the last hidden layer, above which no step tells them apart
+ALL_DEAD = 0.99  # share of dead units in a layer
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the rule looks at: medians over the draws; nan: not measured.
+
+    forward:      log10(std of the last hidden layer's output / of the first one's); hidden are the layers with weights
+        but the last.
+    backward:     log10 of the gradient with respect to the output, of the first over the last one of these.
+    similarity:   of two inputs, the largest behind any of them.
+    last_similarity: behind the last.
+    disagreement: std over weight matrices of log10(|grad W| / |W|).
+    apart:        std of the outputs times sqrt(1 - their similarity): how far those of two inputs lie apart.
+    normalised:   whether a normalisation layer was called.
+    dead:         largest share of dead units in a layer.
+    finite:       whether all is, in every draw.
+    hidden:       how many such layers there are.
+    """
+
+    forward: float
+    backward: float
+    similarity: float
+    last_similarity: float
+    disagreement: float
+    apart: float
+    normalised: bool
+    dead: float
+    finite: bool
+    hidden: int
+
+
+def features_of(found: Measurement) -> Features:
+    layers = found.weight_layers
+    hidden = layers[:-1]
+    first, last = (hidden[0], hidden[-1]) if hidden else (None, None)
+    alike = [middle(layer.similarity) for layer in hidden]
+    matrices = [middle(p.gradient) for p in found.parameters if p.dims > 1]
+    rates = [rate for rate in matrices if math.isfinite(rate)]
+    output = found.output or (layers[-1] if layers else found.layers[-1])
+    return Features(
+        forward=decades(last.std, first.std) if first and last else 0.0,
+        backward=decades(first.grad_std, last.grad_std) if first and last else 0.0,
+        similarity=_largest(alike),
+        last_similarity=alike[-1] if alike else math.nan,
+        disagreement=float(np.std(rates)) if len(rates) > 1 else 0.0,
+        apart=middle(output.std) * math.sqrt(max(0.0, 1 - middle(output.similarity))),
+        normalised=any("norm" in layer.kind.lower() for layer in found.layers),
+        dead=_largest([middle(layer.dead) for layer in found.layers]),
+        finite=bool(np.isfinite(found.loss).all()) and all(_finite(layer) for layer in found.layers),
+        hidden=len(hidden),
+    )
+
+
+def decades(above: np.ndarray, below: np.ndarray) -> float:
+    """The median log10 of the ratio over draws; -inf where `above` is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(above == 0, -math.inf, np.log10(above) - np.log10(below))
+    return middle(ratios)
+
+
+def judge_network(features: Features, kind: str = "sgd") -> Verdict:
+    """`kind`: "sgd" or "adam". With a suitable learning rate."""
+    f, low, high = features, *limits(features, kind)
+    who = "Adam" if kind == "adam" else "SGD"
+    if not f.finite:
+        return Verdict(NOT, "nan or inf in its first pass", "")
+    if math.isnan(f.forward) or math.isnan(f.backward):
+        return Verdict(UNKNOWN, "the gradient of its first or last hidden layer was not seen", "")
+    if f.dead > ALL_DEAD:
+        return Verdict(NOT, "all units of a layer are 0 for the whole batch", "")
+    if f.last_similarity > ALIKE:
+        return Verdict(NOT, "its hidden layers no longer tell two inputs apart", "")
+    inside = {
+        f"the first layer's gradient is {_times(f.backward)} the last one's": _inside(f.backward, low, high),
+    }
+    if not f.normalised:
+        inside[f"the last hidden layer's output is {_times(f.forward)} the first one's"] = _inside(
+            f.forward, *FORWARD[kind]
+        )
+    why, margin = min(inside.items(), key=lambda item: item[1])
+    if abs(margin) < EDGE:
+        return Verdict(UNSURE, f"{why}, near the limit for {who}", "", SUITABLE)
+    if margin < 0:
+        return Verdict(NOT, f"{why}, too far off for {who}", "")
+    return Verdict(TRAINS, why, "", SUITABLE)
+
+
+def limits(features: Features, kind: str) -> tuple[float, float]:
+    """Of `backward`."""
+    return (BACKWARD_NORMALISED if features.normalised else BACKWARD)[kind]
+
+
+def _inside(x: float, low: float, high: float) -> float:
+    return min(x - low, high - x)
+
+
+def _times(x: float) -> str:
+    if not math.isfinite(x):
+        return "nothing of" if x < 0 else "infinitely many times"
+    return f"{10**x:.2g} times" if -2 <= x <= 3 else f"10^{x:.1f} {'of' if x < 0 else 'times'}"
+
+
+def _largest(values: list[float]) -> float:
+    return max((v for v in values if not math.isnan(v)), default=math.nan)
+
+
+def _finite(layer: MeasuredLayer) -> bool:
+    """nan where it was not called in a draw, or has no gradient; a std that is not finite has a sample behind it."""
+    return not np.isinf(layer.std).any()
