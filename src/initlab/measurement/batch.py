@@ -36,6 +36,14 @@ class Batch:
         args, kwargs, y, whole = mapped(_copy, (self.args, self.kwargs, self.y, self.whole))
         return Batch(args, kwargs, y, whole, self.num_rows)
 
+    def first(self, rows: int) -> Batch:
+        """The first `rows` of it, where every input has its rows in dimension 0; else all."""
+        n = self.num_rows or 0
+        if n <= rows or any(not x.dim() or len(x) != n for x in _tensors((self.args, self.kwargs))):
+            return self
+        args, kwargs = mapped(lambda x: x[:rows], (self.args, self.kwargs))
+        return Batch(args, kwargs, None, None, rows)
+
 
 def batch_for(module: nn.Module, given: Any) -> Batch:
     """`given` is one of `FORMS`; its tensors are moved to the device of the module's parameters, and floats to their

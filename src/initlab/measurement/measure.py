@@ -129,9 +129,31 @@ def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> list
     for why in dict.fromkeys(missing.values()):
         notes.note(f"not measured: {listed([name for name in missing if missing[name] == why])} ({why})")
     _take_parameters(module, sample, notes)
+    return _rows(sample, QUANTITIES)
+
+
+def pass_forward(module: nn.Module, batch: Batch) -> dict[str, dict[str, float]]:
+    """What each layer gives in evaluation mode, in order of execution: its std and its similarity of two rows; the
+    module as a whole is `OUTPUT`. To be called within `untouched`."""
+    sample, quantities = Sample(0, num_rows=batch.num_rows), frozenset(("std", "similarity"))
+    layers = LayerProbe(quantities, Stopwatch(), Notes())
+    layers.choose(layers_of(module))
+    layers.attach(sample, full=True)
+    try:
+        with torch.enable_grad(), _eager():  # without gradients torch's transformer layers take a way of their own
+            copied = batch.copied()
+            module.eval()(*copied.args, **copied.kwargs)
+    finally:
+        layers.detach()
+    found: dict[str, dict[str, float]] = {}
+    for row in _rows(sample, quantities):
+        found.setdefault(row["layer"], {})[row["quantity"]] = row["value"]
+    return found
+
+
+def _rows(sample: Sample, quantities: frozenset[str]) -> list[Row]:
     values = sample.pack()
-    rows, _ = sample.rows(values.tolist() if isinstance(values, torch.Tensor) else values, QUANTITIES)
-    return rows
+    return sample.rows(values.tolist() if isinstance(values, torch.Tensor) else values, quantities)[0]
 
 
 def _take_parameters(module: nn.Module, sample: Sample, guard: Guard) -> None:
