@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -43,7 +44,7 @@ class _Trial:
         lasts = [name for name in bypassed if not silenced[name] & set(bypassed) - {name}]
         length = {last: sum(last in silenced[name] for name in bypassed) for last in lasts}
         around = set()
-        for one, other in zip(lasts, lasts[1:], strict=False):
+        for one, other in pairwise(lasts):
             if length[one] != length[other] and end in self._silenced_by([one, other]):
                 around.add(min(one, other, key=length.__getitem__))
         return [self._layers[last] for last in lasts if last not in around]

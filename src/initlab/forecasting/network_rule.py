@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from initlab.forecasting.rates import STEPS
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE, Verdict
 from initlab.limits import GAINED, LOST
 from initlab.measurement import MeasuredLayer, Measurement, middle
@@ -19,6 +20,8 @@ BACKWARD_NORMALISED = {"sgd": (-3.0, 3.0), "adam": (LOST["adam"], GAINED["adam"]
 FORWARD = {"sgd": (-2.5, 1.8), "adam": (-5.0, 3.0)}  # decades; where nothing normalises
 EDGE = 0.2  # decades to either side of a limit: too near to call
 ALIKE = 0.99999  # similarity of two inputs behind the last hidden layer, above which no step tells them apart
+STEP = 0.3, 1.0  # share of a weight that the first step changes: from the first it may, from the second it is too much
+TOO_LITTLE = 0.01  # share of a weight, the one that moves most, that 200 such steps change at most
 ALL_DEAD = 0.99  # share of dead units in a layer
 
 
@@ -107,9 +110,48 @@ def judge_network(features: Features, kind: str = "sgd") -> Verdict:
     return Verdict(TRAINS, why, "", SUITABLE)
 
 
+def judge_lr(found: Verdict, measured: Measurement, kind: str, lr: float | None) -> Verdict:
+    """`found`: with a suitable rate. At `lr`, by the share of each weight matrix that the first step changes."""
+    matrices = {p.name: p for p in measured.parameters if p.dims > 1}
+    if lr is None or found.word in (NOT, UNKNOWN) or not matrices:
+        return found
+    with np.errstate(divide="ignore"):
+        shares = {n: middle(1 / p.rms if kind == "adam" else 10**p.gradient) * lr for n, p in matrices.items()}
+    name = max(shares, key=lambda n: -1.0 if math.isnan(shares[n]) else shares[n])
+    share, at = shares[name], f"at lr {lr:g}"
+    if share * STEPS < TOO_LITTLE:
+        return Verdict(NOT, f"{STEPS} such steps change no weight by {TOO_LITTLE:.0%}", "", at)
+    if share > STEP[0]:
+        why = f"the first step changes {name} by {share:.2g} of its size"
+        return Verdict(NOT if share > STEP[1] else UNSURE, why, "", at)
+    return replace(found, rate=at)
+
+
 def limits(features: Features, kind: str) -> tuple[float, float]:
     """Of `backward`."""
     return (BACKWARD_NORMALISED if features.normalised else BACKWARD)[kind]
+
+
+def where_it_dies(found: Measurement, backward: tuple[float, float], forward: tuple[float, float] | None) -> str:
+    """The first layer, on the way forwards or backwards, that is as far from where it began as these limits allow, in
+    decades; forward: None where that does not count."""
+    broken = next((layer.name for layer in found.layers if np.isinf(layer.std).any()), None)
+    if broken is not None:
+        return f"nan or inf comes first out of {broken}"
+    hidden = found.weight_layers[:-1]
+    ways = [] if forward is None else [("the signal", hidden, [layer.std for layer in hidden], forward)]
+    back = hidden[::-1]
+    ways.append(("the gradient on its way back", back, [layer.grad_std for layer in back], backward))
+    says = []
+    for what, layers, sizes, (low, high) in ways:
+        values = [decades(size, sizes[0]) for size in sizes]
+        lost = next((layer.name for layer, x in zip(layers, values, strict=True) if x < low), None)
+        grown = next((layer.name for layer, x in zip(layers, values, strict=True) if x > high), None)
+        if lost is not None:
+            says.append(f"{what} is down to 1/{10**-low:,.0f} at {lost}")
+        if grown is not None:
+            says.append(f"{what} has grown {10**high:,.0f} times at {grown}")
+    return "; ".join(says)
 
 
 def _inside(x: float, low: float, high: float) -> float:

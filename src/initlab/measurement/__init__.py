@@ -3,10 +3,9 @@
 from initlab.measurement.assemble import OUTPUT, assemble, layers_of
 from initlab.measurement.batch import Batch, batch_for
 from initlab.measurement.figures import MeasuredLayer, MeasuredParameter, Measurement, middle, spread
-from initlab.measurement.measure import measure_module, pass_forward, unwrapped
-
 from initlab.measurement.loss import Loss
-from initlab.measurement.redraw import Redraw, draw_again
+from initlab.measurement.measure import measure_module, pass_forward, unwrapped
+from initlab.measurement.redraw import Redraw, draw_again, listed
 from initlab.measurement.untouched import untouched
 
 __all__ = [
@@ -21,6 +20,7 @@ __all__ = [
     "batch_for",
     "draw_again",
     "layers_of",
+    "listed",
     "measure_module",
     "middle",
     "pass_forward",
