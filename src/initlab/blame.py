@@ -14,8 +14,8 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object
 from omegaconf import DictConfig
 
+from initlab.error_sentence import one_line, sentence_for
 from initlab.errors import UserError
-from initlab.explain import explain, one_line
 
 MORE = "HYDRA_FULL_ERROR=1 shows where"
 NO_MEMORY = (
@@ -36,7 +36,7 @@ def blame(error: Exception, cfg: DictConfig) -> str | None:
         return None
     if _is_for_memory(inner):
         return NO_MEMORY
-    explained = explain(inner)
+    explained = sentence_for(inner)
     if isinstance(inner, OSError) and explained:
         return explained
     key = next((key for frame in reversed(frames) for key, made in _made(cfg) if _works_for(frame, made)), None)

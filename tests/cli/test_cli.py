@@ -17,8 +17,8 @@ from initlab.checks.rules import RULES
 from initlab.cli import hydra_words
 from initlab.composition import compose
 from initlab.config import check_config
+from initlab.error_sentence import sentence_for
 from initlab.errors import UserError
-from initlab.explain import explain
 from initlab.resolvers import run_name
 from initlab.shipped import CONFIGS, known_keys
 
@@ -31,7 +31,7 @@ def answer(*overrides: str) -> str | None:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
             check_config(hydra_compose("train", overrides=[*overrides, "run_dir=x"]))
     except Exception as error:
-        return explain(error)
+        return sentence_for(error)
     return None
 
 

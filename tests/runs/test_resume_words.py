@@ -9,8 +9,8 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 from initlab.composition import compose
+from initlab.error_sentence import sentence_for
 from initlab.errors import UserError
-from initlab.explain import explain
 from initlab.runs import RunDir
 from initlab.runs.resume import how_to_resume, resumed
 
@@ -78,7 +78,7 @@ def test_values_are_checked_as_ever(run_dir: Path) -> None:
         compose("resume=latest", "trainer.max_epochs=0")
     with pytest.raises(ConfigCompositionException) as caught:
         compose("resume=latest", "callbacks.monitor.tabel=true")
-    assert "did you mean callbacks.monitor.table?" in str(explain(caught.value))
+    assert "did you mean callbacks.monitor.table?" in str(sentence_for(caught.value))
 
 
 def test_a_folder_that_is_not_there(run_dir: Path) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initlab.diagnosis.findings import ORDER
+from initlab.error_sentence import sentence_for
 from initlab.errors import UserError
-from initlab.explain import explain
 from initlab.shipped import CONFIGS
 from initlab.textbook import page as page_module
 from initlab.textbook.claim import FINDINGS, KEYS, Claim, Metric, read_claims, read_metric
@@ -173,7 +173,7 @@ defaults:
 def test_a_file_that_is_not_yaml_gets_one_sentence() -> None:
     with pytest.raises(yaml.YAMLError) as error:
         yaml.safe_load("expect:\n  - {figure: a,\n")
-    said = explain(error.value)
+    said = sentence_for(error.value)
     assert said is not None
     assert said.startswith("a config file is not YAML: while parsing")
     assert "\n" not in said

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.checks.rules import ACTIVATION_NAMES
-from initlab.explain import explain
+from initlab.error_sentence import sentence_for
 from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.from_config import forecast_run
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE
@@ -34,9 +34,9 @@ def rank(cfg: DictConfig) -> dict[str, dict[str, Forecast | str]]:
             try:
                 row[activation] = forecast_run(cfg, scheme=_scheme(node, activation), activation=activation)
             except Exception as error:
-                if explain(error) is None:
+                if sentence_for(error) is None:
                     raise
-                row[activation] = str(explain(error))
+                row[activation] = str(sentence_for(error))
         table[name] = row
     return dict(sorted(table.items(), key=lambda item: badness(item[1])))
 

@@ -19,7 +19,7 @@ from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
 from initlab.console import CONSOLE, say
-from initlab.explain import explain
+from initlab.error_sentence import sentence_for
 from initlab.forecasting.in_run import forecast_before
 from initlab.forecasting.remedy import typed_words
 from initlab.process.settings import prepare_process, process_left_as_it_was
@@ -154,7 +154,7 @@ def _end_badly(claim: Claim, error: Exception, command_line: bool) -> None:
     """Say in the folder and in the terminal why the run has no summary; of a job of a sweep the sweep does."""
     if claim.of_sweep:
         return
-    sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+    sentence = sentence_for(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
     try:
         claim.folder.fail(sentence, traceback.format_exc())
         _conclude(claim, command_line)

@@ -30,7 +30,7 @@ def run_job(
     cfg: DictConfig,
     folder: Path,
     work: Callable[[DictConfig], Any],
-    explain: Callable[[BaseException], str | None],
+    sentence_for: Callable[[BaseException], str | None],
 ) -> Any:
     """What `work(cfg)` returns, or returned in an earlier part of the sweep; None when the job failed, so that the
     others continue: then `folder` holds failed.json, and its run.log the traceback. None too for a job that another
@@ -59,7 +59,7 @@ def run_job(
         except (Exception, SystemExit) as error:
             if isinstance(error, SystemExit) and error.code in STOPPED:
                 raise
-            sentence = explain(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+            sentence = sentence_for(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
             record_failure(folder, sentence, traceback.format_exc())
             return None
         finally:

@@ -39,11 +39,11 @@ OMEGACONF = Path(omegaconf.__file__).resolve().parent
 LONGEST = 600  # characters of another library's message
 
 
-def explain(error: BaseException, words: Sequence[str] = ()) -> str | None:
+def sentence_for(error: BaseException, words: Sequence[str] = ()) -> str | None:
     """One sentence for an error that the person at the keyboard can correct; None for a mistake of ours. `words`: that
     were typed, for an error before any work."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        return explain(error.__cause__, words)
+        return sentence_for(error.__cause__, words)
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, MissingConfigException):  # an OSError too
@@ -94,7 +94,7 @@ def is_bug(error: BaseException) -> bool:
     return bool(files) and files[-1].startswith(PROJECT) and (not resolves or isinstance(inner, NameError))
 
 
-def explain_words(error: BaseException, words: Sequence[str]) -> str:
+def sentence_about(error: BaseException, words: Sequence[str]) -> str:
     """One sentence for any error before a run's own work: Hydra or Python's logging cannot use one of these words."""
     typed = re.search(r"input_line='(.*?)', config_loader", str(error))
     about_hydra = [word for word in words if word.lstrip("+~").startswith("hydra")]
@@ -149,7 +149,7 @@ def _no_such_key(error: ConfigCompositionException, words: Sequence[str]) -> str
     if not found and merging and isinstance(cause, OmegaConfBaseException):
         return f"{' '.join(merging[1].split())}: {_by_omegaconf(cause)}"
     if not found:
-        return f"{one_line(error)}: {explain(cause) or one_line(cause)}" if cause else one_line(error)
+        return f"{one_line(error)}: {sentence_for(cause) or one_line(cause)}" if cause else one_line(error)
     typed = found.group(1)
     if "already at" in str(error):
         return f"+{typed}: the key is there already; leave out the +"
