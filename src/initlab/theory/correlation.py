@@ -11,6 +11,7 @@ from initlab.theory.elementwise import Elementwise
 from initlab.theory.integrals import decorrelation, moments
 
 LEAST, HALVINGS = 1e-9, 40  # of 1 - c at its fixed point, which is looked for between here and 2
+SMALL = 1e-12  # q for the limit of q = 0, where the side of a kink is not told
 STEP = 1e-4  # relative, of the derivative there
 
 
@@ -21,7 +22,7 @@ def correlation_depth(phi: Elementwise, sigma_w: float, sigma_b: float) -> float
     q = fixed_point(phi, weight, bias)
     if not math.isfinite(q):
         return math.nan
-    chi = weight * float(moments(phi, np.array([q])).slope_square[0])
+    chi = weight * float(moments(phi, np.array([max(q, SMALL)])).slope_square[0])
     slope = chi if chi <= 1 or q == 0 else _chaotic(phi, weight, q)
     if not 0 < slope < 1:
         return 0.0 if slope <= 0 else math.inf
