@@ -2,17 +2,20 @@
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from folders import write_run
 from PIL import Image
 
 from initlab.errors import UserError
 from initlab.plots.style import DPI
-from initlab.textbook import drawing, panels
+from initlab.textbook import drawing, panels, weights
 from initlab.textbook.page import Header, Page
 from initlab.textbook.picture import read_picture
 from initlab.textbook.running import Ran
@@ -124,3 +127,15 @@ def test_a_map_has_a_cell_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     assert ax.get_xlim() == (0.5, 3.5)
     assert ax.get_yscale() == "log"
+
+
+def test_weights_are_shown_a_tile_a_unit(tmp_path: Path) -> None:
+    run = SimpleNamespace(model=torch.nn.Sequential(torch.nn.Linear(9, 5)))
+    picture = read_picture({"draw": "weights", "layer": "0", "title": "t", "caption": "c"})
+    page = Page("p", Header("", (), ()), (), picture, {})
+    (ax,) = weights.tiles(page, picture, {(("init", "kaiming"),): [run]}).axes  # type: ignore[list-item]
+    wall = ax.images[0].get_array().filled(np.nan)
+    weight = run.model[0].weight.detach().numpy()
+    assert wall[:3, 5:8] == pytest.approx(weight[1].reshape(3, 3) / np.abs(weight).max())  # the second, behind a gap
+    with pytest.raises(UserError, match=r"picture\.layer=1: no layer of square images \(0\)"):
+        weights.tiles(page, replace(picture, layer="1"), {(): [run]})  # type: ignore[list-item]

@@ -93,7 +93,7 @@ def test_a_wrong_claim_gets_one_sentence(entry: Any, sentence: str) -> None:
     ("picture", "sentence"),
     [
         ("curve", "picture=curve: must be keys"),
-        ({"draw": "curv"}, "must be one of curve, depth, time, against, map; did you mean curve?"),
+        ({"draw": "curv"}, "must be one of curve, depth, time, against, weights, map; did you mean curve?"),
         (CURVE | {"step": 0}, "picture.step: a picture of draw=curve has no such key"),
         (CURVE | {"titel": "x"}, "did you mean title?"),
         (CURVE | {"title": ""}, "picture.title: a picture needs one"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from initlab.errors import UserError
 from initlab.plots.style import save
 from initlab.runs import open_run
-from initlab.textbook import lines, swept
+from initlab.textbook import lines, swept, weights
 from initlab.textbook.checking import folders
 from initlab.textbook.page import Page
 from initlab.textbook.running import Ran
@@ -18,6 +18,7 @@ KINDS = {
     "curve": lines.curve,
     "depth": lines.depth,
     "time": lines.time,
+    "weights": weights.tiles,
     "against": swept.against,
     "map": swept.heat_map,
 }
@@ -32,7 +33,8 @@ def draw_page(page: Page, ran: Sequence[Ran], path: Path) -> None:
     picture = page.picture
     if picture is None:
         raise UserError(f"{page.name}: the page has no picture")
-    runs = {setting: [open_run(f) for f in there] for setting, there in folders(ran).items()}
+    weights_of = {"weights": "last"} if picture.draw == "weights" else {}
+    runs = {setting: [open_run(f, **weights_of) for f in there] for setting, there in folders(ran).items()}
     if not runs:
         raise UserError(f"{page.name}: no run ended well, so there is nothing to draw")
     save(partial(KINDS[picture.draw], page, picture, runs), path)

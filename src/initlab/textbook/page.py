@@ -55,11 +55,12 @@ class Page:
         return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
     @property
-    def watched(self) -> bool:
-        """Whether a claim or the picture needs what the monitor records."""
-        return any(c.figure is None or any(f and f.of_layer for f in (c.figure, c.over)) for c in self.claims) or (
-            self.picture is not None and bool(self.picture.quantity)
-        )
+    def keeps(self) -> tuple[str, ...]:
+        """The callbacks whose files a claim or the picture needs."""
+        picture = self.picture
+        of_layers = [f for c in self.claims for f in (c.figure, c.over) if f and f.of_layer]
+        watched = of_layers or any(c.finding or c.no_finding for c in self.claims) or (picture and picture.quantity)
+        return ("monitor",) * bool(watched) + ("last",) * (picture is not None and picture.draw == "weights")
 
 
 def page_names() -> list[str]:

@@ -100,6 +100,10 @@ def finish(
                 ncols=min(len(labels), 4 if max(map(len, labels)) > 14 else 6), fontsize=SMALL, frameon=False,
                 labelcolor=INK, handlelength=1.6, columnspacing=1.4,
             )  # fmt: skip
+    return titled(figure, picture)
+
+
+def titled(figure: Figure, picture: Picture) -> Figure:
     title = "\n".join(textwrap.wrap(picture.title, 88))
     figure.suptitle(title, x=0.01, ha="left", fontsize=HEAD, weight="bold", color=INK)
     return figure

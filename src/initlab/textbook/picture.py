@@ -15,6 +15,7 @@ DRAWS = {  # kind -> the keys it has
     "depth": ("draw", "quantity", "step", "layers", "title", "caption", "log", "limits", "panels", "mark"),
     "time": ("draw", "quantity", "layers", "title", "caption", "log", "limits", "mark"),
     "against": ("draw", "figure", "x", "lines", "title", "caption", "log", "limits", "panels", "mark"),
+    "weights": ("draw", "layer", "title", "caption"),
     "map": ("draw", "figure", "x", "y", "title", "caption", "limits", "panels"),
 }
 SWEPT = ("x", "y", "lines")
@@ -23,9 +24,11 @@ SWEPT = ("x", "y", "lines")
 @dataclass(frozen=True)
 class Picture:
     """draw:    curve: metrics against epochs; depth: a quantity against the layers at a step; time: against the step;
-               against: a metric at the end against a swept key; map: over two of them.
+               against: a metric at the end against a swept key; map: over two of them; weights: of a layer on images,
+               as they are after the training, a tile a unit.
 
     figures:   of a curve: columns of metrics.csv, the first solid, the second dashed; of against and map: one.
+    layer:     of weights: its name.
     x, y:      swept keys; lines: one with a line for each of its values.
     quantity:  of depth and time; step: a number, "first" or "last"; layers: a pattern, empty: those that have it.
     log:       logarithmic y; limits: its lower and upper end, empty: what there is to show.
@@ -46,6 +49,7 @@ class Picture:
     x: str = ""
     y: str = ""
     lines: str = ""
+    layer: str = ""
     mark: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -65,8 +69,8 @@ def read_picture(picture: Any) -> Picture:
         if key not in keys:
             hint = did_you_mean(str(key), keys)
             raise UserError(f"picture.{key}: a picture of draw={draw} has no such key{hint} ({', '.join(keys)})")
-    given = {key: _text(key, picture.get(key, "")) for key in ("title", "caption", "layers", "panels", *SWEPT)}
-    for key in ("title", "caption", *(key for key in SWEPT if key in keys)):
+    given = {key: _text(key, picture.get(key, "")) for key in ("title", "caption", "layers", "layer", "panels", *SWEPT)}
+    for key in ("title", "caption", *(key for key in (*SWEPT, "layer") if key in keys)):
         if not given[key]:
             raise UserError(f"picture.{key}: a picture needs one")
     log = picture.get("log", draw == "depth")
