@@ -56,7 +56,8 @@ class InitializeWith(L.Callback):
 
 def summary(report: Report) -> list[str]:
     """What it drew, and what not."""
-    drawn = f"{report.scheme}: {len(report.weights)} weights drawn"
+    number = len(report.weights)
+    drawn = f"{report.scheme}: {number} weight{'s' if number != 1 else ''} drawn"
     return [f"{drawn}; {others}" if (others := report.left_alone_line()) else drawn, *report.notes]
 
 

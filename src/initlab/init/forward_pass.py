@@ -20,7 +20,7 @@ def call(model: nn.Module, batch: Any) -> Any:
     try:
         if isinstance(inputs, Mapping):
             return model(**inputs)
-        return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+        return model(*inputs) if type(inputs) is list else model(inputs)
     except UserError:
         raise
     except Exception as error:
@@ -34,7 +34,7 @@ def _like(parameter: Tensor, batch: Any) -> Any:
         return batch.to(parameter.device, parameter.dtype if both else None)
     if isinstance(batch, Mapping):
         return {name: _like(parameter, part) for name, part in batch.items()}
-    return [_like(parameter, part) for part in batch] if isinstance(batch, (tuple, list)) else batch
+    return [_like(parameter, part) for part in batch] if type(batch) in (tuple, list) else batch
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def inputs_of(model: nn.Module, batch: Any) -> Any:
     takes = inspect.signature(model.forward).parameters
     if isinstance(batch, Mapping):
         return {name: part for name, part in batch.items() if name in takes} or dict(batch)
-    if not isinstance(batch, (tuple, list)):
+    if type(batch) not in (tuple, list):  # one of several fields is one argument
         return batch
     by_place = [p for p in takes.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return tuple(batch[: max(sum(p.default is p.empty for p in by_place), 1)])

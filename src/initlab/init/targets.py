@@ -148,7 +148,9 @@ def left_alone(model: nn.Module, drawn: set[str], reasons: Mapping[str, str]) ->
 
 def _memory(parameter: Tensor) -> Any:
     """Equal for two parameters that are one tensor."""
-    return (parameter.data_ptr(), parameter.shape, parameter.stride()) if parameter.numel() else id(parameter)
+    if parameter.numel() == 0 or type(parameter.data) is not Tensor:
+        return id(parameter)
+    return parameter.data_ptr(), parameter.shape, parameter.stride()
 
 
 def _check_there(model: str, name: str, parameter: Tensor) -> None:
@@ -163,6 +165,8 @@ def _why_not_drawn(parts: Sequence[Tensor]) -> str:
         return "frozen"
     if any(part.numel() == 0 for part in parts):
         return "empty"
+    if type(parts[0].data) is not Tensor:  # sharded, quantised
+        return f"a {type(parts[0].data).__name__}"
     return "" if all(part.is_floating_point() for part in parts) else f"of {parts[0].dtype}"
 
 
