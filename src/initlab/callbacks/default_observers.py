@@ -11,8 +11,8 @@ from initlab.plots.signal_pictures import SignalPictures
 
 
 def default_observers(*, findings: bool = True, pictures: bool = True, table: bool = False) -> list[Observer]:
-    """For `SignalMonitor(observers=...)`: the verdict on a network without a forecast, what is wrong in words, pictures in TensorBoard (of the forecast too, if the
-    run has one), tables in the terminal."""
+    """For `SignalMonitor(observers=...)`: the verdict on a network without a forecast, what is wrong in words, pictures
+    in TensorBoard (of the forecast too, if the run has one), tables in the terminal."""
     chosen: list[Observer] = []
     if table:
         chosen.append(LayerTable())

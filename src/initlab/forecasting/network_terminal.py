@@ -32,6 +32,7 @@ def report_network(cfg: DictConfig) -> None:
     """Print what a batch of the data makes of the model, the verdict, and what was found to mend it."""
     if cfg.forecast.rank:
         raise UserError(f"model={cfg.model._target_}: a ranking is of model=mlp; leave out init=all and activation=all")
+    made_by(cfg)
     torch.manual_seed(cfg.seed)
     data = build(cfg, "data")
     data.prepare_data()
@@ -53,9 +54,9 @@ def report_network(cfg: DictConfig) -> None:
         lr=cfg.lr if _typed("lr") or "lr" in _typed("optimizer") else None,
         seed=cfg.seed,
     )
-    count = sum(p.numel() for p in module.parameters())
     init = f"init {scheme}" if scheme else "its own initialisation (init= draws another)"
-    say(f"{type(module).__name__}, {count:,} parameters, {init}, {found.kind.upper()}", style="bold")
+    size = sum(p.numel() for p in module.parameters())
+    say(f"{type(module).__name__}, {size:,} parameters, {init}, {found.kind.upper()}", style="bold")
     plural = "s" if found.measurement.draws > 1 else ""
     say(f"measured on {found.measurement.rows} rows of {cfg.data._target_}, {found.measurement.draws} draw{plural}")
     for sentence in said:
@@ -78,15 +79,8 @@ def show_network(found: NetworkForecast) -> None:
 def build_module(cfg: DictConfig, data: Any) -> nn.Module:
     """Of the keys in `model` those that were typed, or that the class or function has an argument for; the others are
     of the option that `model._target_` stands in."""
-    target, node = cfg.model._target_, OmegaConf.to_container(cfg.model, resolve=True)
+    made, node = made_by(cfg), OmegaConf.to_container(cfg.model, resolve=True)
     assert isinstance(node, dict)
-    try:
-        made = imported(target)
-    except Exception as error:
-        cause = error.__cause__ or error
-        raise UserError(f"model._target_={target}: cannot be imported: {' '.join(str(cause).split())}") from error
-    if not callable(made):
-        raise UserError(f"model._target_={target}: must be a class or a function that makes an nn.Module")
     known = signature_of(made)
     names = set(known.parameters) if known else set()
     typed = _typed("model")
@@ -95,8 +89,23 @@ def build_module(cfg: DictConfig, data: Any) -> nn.Module:
     given = {key: value for key, value in given.items() if key in names and key not in kept}
     module = build(OmegaConf.create({"model": kept}), "model", **given)
     if not isinstance(module, nn.Module):
-        raise UserError(f"model._target_={target}: it made a {type(module).__name__}; it must make an nn.Module")
+        raise UserError(
+            f"model._target_={cfg.model._target_}: it made a {type(module).__name__}; it must make an nn.Module"
+        )
     return module
+
+
+def made_by(cfg: DictConfig) -> Any:
+    """The class or function of the model."""
+    target = cfg.model._target_
+    try:
+        made = imported(target)
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise UserError(f"model._target_={target}: cannot be imported: {' '.join(str(cause).split())}") from error
+    if not callable(made):
+        raise UserError(f"model._target_={target}: must be a class or a function that makes an nn.Module")
+    return made
 
 
 def _typed(group: str) -> set[str]:
