@@ -63,7 +63,7 @@ def features_of(found: Measurement) -> Features:
     rates = [rate for rate in matrices if math.isfinite(rate)]
     output = found.output or (layers[-1] if layers else found.layers[-1])
     return Features(
-        forward=decades(last.std, first.std) if first and last else 0.0,
+        forward=(-math.inf if middle(last.std) == 0 else decades(last.std, first.std)) if first and last else 0.0,
         backward=decades(first.grad_std, last.grad_std) if first and last else 0.0,
         similarity=_largest(alike),
         last_similarity=alike[-1] if alike else math.nan,
@@ -77,10 +77,9 @@ def features_of(found: Measurement) -> Features:
 
 
 def decades(above: np.ndarray, below: np.ndarray) -> float:
-    """The median log10 of the ratio over draws; -inf where `above` is 0."""
+    """The median over draws of the log10 of the ratio; nan for 0 / 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(above == 0, -math.inf, np.log10(above) - np.log10(below))
-    return middle(ratios)
+        return middle(np.log10(above) - np.log10(below))
 
 
 def judge_network(features: Features, kind: str = "sgd") -> Verdict:
@@ -89,10 +88,10 @@ def judge_network(features: Features, kind: str = "sgd") -> Verdict:
     who = "Adam" if kind == "adam" else "SGD"
     if not f.finite:
         return Verdict(NOT, "nan or inf in its first pass", "")
-    if math.isnan(f.forward) or math.isnan(f.backward):
-        return Verdict(UNKNOWN, "the gradient of its first or last hidden layer was not seen", "")
-    if f.dead > ALL_DEAD:
+    if f.dead > ALL_DEAD or f.forward == -math.inf:
         return Verdict(NOT, "all units of a layer are 0 for the whole batch", "")
+    if math.isnan(f.forward) or math.isnan(f.backward):
+        return Verdict(UNKNOWN, "no gradient of its hidden layers was seen", "")
     if f.last_similarity > ALIKE:
         return Verdict(NOT, "its hidden layers no longer tell two inputs apart", "")
     inside = {
