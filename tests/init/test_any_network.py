@@ -86,6 +86,7 @@ def test_a_model_that_names_its_activation_has_one_gain() -> None:
     model.activation = "gelu"  # type: ignore[assignment]
     found = initialize(model, batch=torch.randn(4, 8))
     assert set(behind(found).values()) == {"gelu (model)"}
+    initialize(model, batch=lambda: pytest.fail("no batch is asked for"))
     assert {row.gain for row in found.weights} == {ACTIVATIONS["gelu"].gain}
     model.activation = nn.GELU()  # says nothing
     assert "tanh (traced)" in behind(initialize(model, batch=torch.randn(4, 8))).values()
@@ -99,6 +100,9 @@ def test_a_transformer() -> None:
     assert [one.name.rpartition(".")[2] for one in found.fitted] == [  # type: ignore[attr-defined]
         "0", "self_attn", "linear1", "linear2", "self_attn", "linear1", "linear2",
     ]  # fmt: skip
+    padded = {"src": torch.randn(2, 5, 16), "src_key_padding_mask": torch.arange(5) > torch.tensor([[4], [2]])}
+    after = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2)  # of nested tensors
+    assert len(initialize(after, "lsuv", batch=padded).fitted) == 6
     gains = behind(initialize(model, batch=torch.randint(20, (2, 5))))
     assert {gain for name, gain in gains.items() if name.endswith("linear1")} == {"gelu (traced)"}
     assert {gain for name, gain in gains.items() if name.endswith("in_proj_weight")} == {"attention"}
@@ -125,6 +129,7 @@ class Two(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         self.calls += 1
+        self.calls = self.calls + 1
         return {"out": torch.relu(self.norm(self.a(x) + self.b(y))) * torch.rand(())}
 
 
@@ -199,9 +204,14 @@ def test_a_parametrization_that_makes_another_weight_is_told() -> None:
     # its power iteration knows the new weight, to the accuracy of as many steps as torch takes: it would be 15
     norm = torch.linalg.matrix_norm(layer.eval().weight.detach().flatten(1), ord=2)
     assert float(norm) == pytest.approx(1, rel=0.2)
-    again, buffers = layer.train(), copy.deepcopy(dict(layer.named_buffers()))
-    initlab.init.layers.slots_of(again)  # type: ignore[attr-defined]
-    assert all(torch.equal(buffer, buffers[name]) for name, buffer in again.named_buffers())
+
+
+def test_to_refuse_a_network_leaves_it_as_it_was() -> None:
+    model = nn.Sequential(parametrizations.spectral_norm(nn.Linear(4, 4)), nn.Bilinear(3, 3, 3))
+    before = copy.deepcopy(model.state_dict())  # with the estimates of the power iteration
+    with pytest.raises(UserError, match="Bilinear"):
+        initialize(model, "identity")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
 class Lower(nn.Module):

@@ -68,6 +68,12 @@ def test_the_model_is_as_it_was() -> None:
     assert torch.equal(model[2].running_mean, torch.zeros(30))  # looked at in eval mode
 
 
+def test_dropout_does_not_count() -> None:
+    model, X = nn.Sequential(Linear(40, 30), nn.Dropout(0.9), Linear(30, 20)), inputs()
+    initialize(model, LSUV(tolerance=1e-4), batch=X)
+    assert outputs(model.eval(), X)[-1] == pytest.approx(1, abs=2e-4)
+
+
 def test_a_layer_that_puts_out_a_constant_is_named() -> None:
     model = net("relu", 40, 30, 20, 10)
     with pytest.raises(UserError, match=r"init=lsuv: the output of 0 has std 0 .* init=kaiming"):
