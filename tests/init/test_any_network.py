@@ -46,7 +46,7 @@ class Functional(nn.Module):
         X = torch.tanh(F.dropout(self.norm(self.c(X)), 0.5, self.training))
         X = self.swish(3 * self.d(X))
         X = self.act(self.e(X)[..., :8].reshape(-1, 8))
-        X = self.f(X).clamp(min=0)
+        X = (1 - self.f(X) / 2).clamp(min=0)
         X = F.leaky_relu(self.g(X), 0.3)
         return F.log_softmax(self.h(X), dim=-1)
 
@@ -79,6 +79,8 @@ def test_without_a_batch_it_is_the_module_registered_next() -> None:
     assert list(behind(initialize(model)).values()) == [f"{name} (next module)" for name in says]
     assert list(behind(initialize(model, batch=torch.randn(2, 3, 8, 8))).values()) == [f"{n} (traced)" for n in says]
     assert set(behind(initialize(Functional())).values()) == {"none (next module)"}
+    for other, said in ((nn.GLU(), "none"), (nn.Softmax2d(), "none"), (nn.PReLU(9), "prelu"), (Swish(), "Swish")):
+        assert behind(initialize(nn.Sequential(nn.Linear(3, 9), other))) == {"0": f"{said} (next module)"}
 
 
 def test_a_model_that_names_its_activation_has_one_gain() -> None:
@@ -280,6 +282,11 @@ def test_what_is_frozen_or_has_no_numbers_is_left_alone() -> None:
     }  # fmt: skip
     with pytest.raises(UserError, match=r"Linear has no layer to initialise, but weight \(Linear, frozen\)"):
         initialize(model[0])
+
+
+def test_an_embedding_of_padding_alone() -> None:
+    model = nn.Sequential(nn.Embedding(1, 4, padding_idx=0), nn.Linear(4, 4))
+    assert [(row.name, row.reason) for row in initialize(model).left_alone] == [("0.weight", "all of it padding")]
 
 
 def test_weights_in_half_precision_and_other_orders_of_memory() -> None:
