@@ -51,7 +51,12 @@ def test_initialize_names_what_it_leaves_alone() -> None:
         initialize(torch.nn.BatchNorm1d(3), Kaiming())
 
 
-@pytest.mark.parametrize("given", [torch.nn.Conv2d(1, 2, 3), "kaiming", {"model": 1}, None])
+@pytest.mark.parametrize("given", ["kaiming", {"model": 1}, None])
 def test_forecast_says_what_it_takes(given: object) -> None:
     with pytest.raises(UserError, match="it takes an initialisation and the widths of a chain of dense layers"):
         forecast(given)  # type: ignore[arg-type]
+
+
+def test_forecast_of_a_module_needs_a_batch() -> None:
+    with pytest.raises(UserError, match=r"forecast\(a Conv2d\): a batch is needed"):
+        forecast(torch.nn.Conv2d(1, 2, 3))

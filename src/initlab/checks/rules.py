@@ -190,6 +190,8 @@ RULES: dict[str, Rule] = {
     # init
     "init.value": number(),
     "init.sigma": NOT_NEGATIVE,
+    "init.sigma_w": NOT_NEGATIVE,
+    "init.sigma_b": NOT_NEGATIVE,
     "init.bound": NOT_NEGATIVE,
     "init.distribution": choice("normal", "uniform"),
     "init.mode": choice("fan_in", "fan_out"),

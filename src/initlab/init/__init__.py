@@ -9,6 +9,7 @@ from initlab.init.given import Given
 from initlab.init.identity import Identity
 from initlab.init.initialize import initialize
 from initlab.init.lsuv import LSUV, Scaled
+from initlab.init.mean_field import MeanField
 from initlab.init.mup import MuP
 from initlab.init.orthogonal import Orthogonal
 from initlab.init.report import Drawn, LeftAlone, Report
@@ -28,6 +29,7 @@ __all__ = [
     "Kaiming",
     "LeCun",
     "LeftAlone",
+    "MeanField",
     "MuP",
     "Normal",
     "Orthogonal",
