@@ -46,7 +46,7 @@ class Functional(nn.Module):
         X = torch.tanh(F.dropout(self.norm(self.c(X)), 0.5, self.training))
         X = self.swish(3 * self.d(X))
         X = self.act(self.e(X)[..., :8].reshape(-1, 8))
-        X = self.f(X).clamp(min=0)
+        X = (1 - self.f(X) / 2).clamp(min=0)
         X = F.leaky_relu(self.g(X), 0.3)
         return F.log_softmax(self.h(X), dim=-1)
 
@@ -79,6 +79,8 @@ def test_without_a_batch_it_is_the_module_registered_next() -> None:
     assert list(behind(initialize(model)).values()) == [f"{name} (next module)" for name in says]
     assert list(behind(initialize(model, batch=torch.randn(2, 3, 8, 8))).values()) == [f"{n} (traced)" for n in says]
     assert set(behind(initialize(Functional())).values()) == {"none (next module)"}
+    for other, said in ((nn.GLU(), "none"), (nn.Softmax2d(), "none"), (nn.PReLU(9), "prelu"), (Swish(), "Swish")):
+        assert behind(initialize(nn.Sequential(nn.Linear(3, 9), other))) == {"0": f"{said} (next module)"}
 
 
 def test_a_model_that_names_its_activation_has_one_gain() -> None:
@@ -86,6 +88,7 @@ def test_a_model_that_names_its_activation_has_one_gain() -> None:
     model.activation = "gelu"  # type: ignore[assignment]
     found = initialize(model, batch=torch.randn(4, 8))
     assert set(behind(found).values()) == {"gelu (model)"}
+    initialize(model, batch=lambda: pytest.fail("no batch is asked for"))
     assert {row.gain for row in found.weights} == {ACTIVATIONS["gelu"].gain}
     model.activation = nn.GELU()  # says nothing
     assert "tanh (traced)" in behind(initialize(model, batch=torch.randn(4, 8))).values()
@@ -99,6 +102,9 @@ def test_a_transformer() -> None:
     assert [one.name.rpartition(".")[2] for one in found.fitted] == [  # type: ignore[attr-defined]
         "0", "self_attn", "linear1", "linear2", "self_attn", "linear1", "linear2",
     ]  # fmt: skip
+    padded = {"src": torch.randn(2, 5, 16), "src_key_padding_mask": torch.arange(5) > torch.tensor([[4], [2]])}
+    after = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2)  # of nested tensors
+    assert len(initialize(after, "lsuv", batch=padded).fitted) == 6
     gains = behind(initialize(model, batch=torch.randint(20, (2, 5))))
     assert {gain for name, gain in gains.items() if name.endswith("linear1")} == {"gelu (traced)"}
     assert {gain for name, gain in gains.items() if name.endswith("in_proj_weight")} == {"attention"}
@@ -125,6 +131,7 @@ class Two(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         self.calls += 1
+        self.calls = self.calls + 1
         return {"out": torch.relu(self.norm(self.a(x) + self.b(y))) * torch.rand(())}
 
 
@@ -199,9 +206,14 @@ def test_a_parametrization_that_makes_another_weight_is_told() -> None:
     # its power iteration knows the new weight, to the accuracy of as many steps as torch takes: it would be 15
     norm = torch.linalg.matrix_norm(layer.eval().weight.detach().flatten(1), ord=2)
     assert float(norm) == pytest.approx(1, rel=0.2)
-    again, buffers = layer.train(), copy.deepcopy(dict(layer.named_buffers()))
-    initlab.init.layers.slots_of(again)  # type: ignore[attr-defined]
-    assert all(torch.equal(buffer, buffers[name]) for name, buffer in again.named_buffers())
+
+
+def test_to_refuse_a_network_leaves_it_as_it_was() -> None:
+    model = nn.Sequential(parametrizations.spectral_norm(nn.Linear(4, 4)), nn.Bilinear(3, 3, 3))
+    before = copy.deepcopy(model.state_dict())  # with the estimates of the power iteration
+    with pytest.raises(UserError, match="Bilinear"):
+        initialize(model, "identity")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
 class Lower(nn.Module):
@@ -270,6 +282,11 @@ def test_what_is_frozen_or_has_no_numbers_is_left_alone() -> None:
     }  # fmt: skip
     with pytest.raises(UserError, match=r"Linear has no layer to initialise, but weight \(Linear, frozen\)"):
         initialize(model[0])
+
+
+def test_an_embedding_of_padding_alone() -> None:
+    model = nn.Sequential(nn.Embedding(1, 4, padding_idx=0), nn.Linear(4, 4))
+    assert [(row.name, row.reason) for row in initialize(model).left_alone] == [("0.weight", "all of it padding")]
 
 
 def test_weights_in_half_precision_and_other_orders_of_memory() -> None:
