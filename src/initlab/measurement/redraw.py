@@ -39,7 +39,7 @@ def draw_again(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "init=.*left as they were", UserWarning)
             rng = generator("forecast", seed, number)
-            initialize(module, redraw, generator=rng, batch=partial(_inputs, batch))  # type: ignore[arg-type]
+            initialize(module, redraw, generator=rng, batch=partial(_inputs, batch))
     elif callable(redraw):
         redraw(module)
     elif redraw is not False:
