@@ -40,7 +40,8 @@ def _choose(config: dict[str, Any], group: str, text: str) -> None:
     """The package `_global_`, of optimizer and scheduler, writes to the root of the config."""
     node: Any = OmegaConf.create(text)
     at_root = "# @package _global_" in text
-    merged = OmegaConf.merge({**config, group: None}, node if at_root else {group: node})
+    without: dict[Any, Any] = {**config, group: None}
+    merged = OmegaConf.merge(without, node if at_root else {group: node})
     plain: Any = OmegaConf.to_container(merged, resolve=True)
     for key in (*node, group) if at_root else (group,):
         config[key] = plain[key]

@@ -58,7 +58,7 @@ def fork(config: dict[str, Any], change: Change, steps: int, guess: float, seed_
             sentence = sentence_for(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
             return Fork(change, _losses(Run.lenient(folder)), guess, sentence)
         run = Run.lenient(folder)
-        return Fork(change, _losses(run), guess, signal=run.recorded.get("std", {}))
+        return Fork(change, _losses(run), guess, signal=_signal(run))
 
 
 def forked(config: dict[str, Any], folder: Path, steps: int) -> DictConfig:
@@ -90,6 +90,12 @@ def _only_watches(target: str) -> bool:
 
 def _losses(run: Run) -> list[float]:
     return [loss for _, loss in sorted(run.recorded.get("loss", {}).get("loss", {}).items())]
+
+
+def _signal(run: Run) -> dict[str, dict[int, float]]:
+    """Of the layers between the activation functions, as in the other pictures."""
+    std, functions = run.recorded.get("std", {}), run.recorded.get("saturated", {})
+    return {name: points for name, points in std.items() if name not in functions} or std
 
 
 @contextmanager

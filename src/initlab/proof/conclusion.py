@@ -87,7 +87,6 @@ class Explanation:
     def record(self) -> dict[str, Any]:
         """As explanation.json has it."""
         it = self.evidence
-        best = it.mended or it.as_it_was
         return {
             "version": VERSION,
             "verdict": self.verdict,
@@ -102,9 +101,9 @@ class Explanation:
             "as_it_was": _of(it.as_it_was) if it.as_it_was else None,
             "forks": [_of(fork) for fork in it.forks],
             "signal": {
-                name: fork.signal for name, fork in (("as it was", it.as_it_was), ("mended", best)) if fork is not None
+                name: _signal(fork) for name, fork in (("as it was", it.as_it_was), ("mended", it.mended)) if fork
             },
-        }  # fmt: skip
+        }
 
 
 def _of(fork: Fork) -> dict[str, Any]:
@@ -117,6 +116,17 @@ def _of(fork: Fork) -> dict[str, Any]:
         "seeds": [fork.votes[0], fork.votes[1]],
         "error": fork.error,
     }
+
+
+def _signal(fork: Fork) -> dict[str, Any]:
+    """A row a layer, null where a step has none."""
+    steps = sorted({step for points in fork.signal.values() for step in points})
+    rows = [[_digits(points.get(step)) for step in steps] for points in fork.signal.values()]
+    return {"layers": list(fork.signal), "steps": steps, "std": rows}
+
+
+def _digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
 
 
 def conclude(it: Evidence) -> Explanation:
@@ -148,7 +158,7 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
     elif _of_the_seed(was):
         yield f"It did not train because of {CAUSES['seed']}."
         trains, of = sum(f.trains for f in was.further), len(was.further)
-        yield f"With another seed and nothing else changed {trains} of {of} train; its own loss is {_loss(was)} {after}."
+        yield f"With other seeds and nothing else changed {trains} of {of} train; its own loss {after} is {_loss(was)}."
         yield f"{_tried(it)} with its seed."
     elif it.of_labels and it.labels is not None:
         yield f"It did not train because of {CAUSES['labels']}."
