@@ -10,7 +10,6 @@ from typing import Any
 from initlab.explaining.changed import changed
 from initlab.forecasting.mend import OTHERS, suited_scheme
 from initlab.limits import kind_of
-from initlab.override import override
 from initlab.proof.fork import SIZES, Change
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
@@ -57,7 +56,7 @@ def _lr(case: Case) -> Iterator[Change]:
     for rate in RATES:
         far = abs(math.log10(rate / lr)) if lr > 0 else 9.0
         if far > 0.01:
-            yield Change("lr", (f"{key}={rate:g}",), SIZES["lr"] + far / 20)
+            yield Change("lr", (f"{key}={rate}",), SIZES["lr"] + far / 20)
 
 
 def _optimizer(case: Case) -> Iterator[Change]:
@@ -77,7 +76,8 @@ def _depth(case: Case) -> Iterator[Change]:
     depth = len(listed) if isinstance(listed, list) else depth
     fewer = depth // 2 if isinstance(depth, int) else 0
     while fewer >= 1:
-        word = override("model.num_hiddens", listed[:fewer]) if isinstance(listed, list) else f"model.depth={fewer}"
+        first = ",".join(map(str, listed[:fewer])) if isinstance(listed, list) else ""
+        word = f"model.num_hiddens=[{first}]" if first else f"model.depth={fewer}"
         yield Change("depth", (word,), SIZES["depth"] + 0.01 * (depth - fewer))
         fewer //= 2
 
@@ -104,7 +104,7 @@ def _settings(case: Case) -> Iterator[Change]:
     if case.get("scheduler"):
         yield Change("setting", ("scheduler=none",), SIZES["setting"])
     if case.get("optimizer.momentum"):
-        yield Change("setting", ("optimizer.momentum=0",), SIZES["lr"] + 0.5)
+        yield Change("setting", ("optimizer.momentum=0.0",), SIZES["lr"] + 0.5)
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,8 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
         yield f"A larger change does it too: {', '.join(f'{f.change.name} ({shown(f.loss)})' for f in also)}."
     failed = list(_none_helps(it, {fork.change.group for fork in also} | set(groups)))
     if failed:
-        text = ", ".join(failed)
+        first, count = failed[0].split(" (")
+        text = ", ".join([f"{first} helps ({count}", *failed[1:]])
         yield f"{text[0].upper()}{text[1:]}."
 
 
@@ -232,7 +233,7 @@ def _none_helps(it: Evidence, known: set[str]) -> Iterator[str]:
         if of and group not in known and not any(fork.trains for fork in of):
             rates = [float(fork.change.words[0].partition("=")[2]) for fork in of if group == "lr"]
             words = NONE_HELPS[group].format(low=f"{min(rates, default=0):g}", high=f"{max(rates, default=0):g}")
-            yield f"{words} helps (0 of {len(of)})"
+            yield f"{words} (0 of {len(of)})"
 
 
 def _of_the_seed(was: Fork) -> bool:
