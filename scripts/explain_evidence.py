@@ -33,7 +33,9 @@ def record(words: str, folder: Path, epochs: int = 1) -> dict[str, Any]:
     """Train one run, and explain it."""
     from evidence.tables import make_tables
 
-    from initlab import compose, explain, train
+    from initlab.composition import compose
+    from initlab.explaining import explain
+    from initlab.run import train
 
     tables = make_tables(folder / "tables")
     given = words.format(**tables)

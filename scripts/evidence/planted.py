@@ -6,6 +6,7 @@ planted: the groups that count as the right cause; two stand where either is wha
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ def _given(inputs: int, depth: int, outputs: int, bias: float, seed: int) -> str
     widths = [inputs, *[WIDTH] * depth, outputs]
     weights = [
         [[round(rng.gauss(0, (2 / a) ** 0.5), 3) for _ in range(a)] for _ in range(b)]
-        for a, b in zip(widths, widths[1:], strict=False)
+        for a, b in itertools.pairwise(widths)
     ]
     biases = [*[[bias] * WIDTH] * depth, [0.0] * outputs]
     numbers = f"init=given init.weights={weights} init.biases={biases}".replace(", ", ",")
@@ -34,6 +35,8 @@ def _given(inputs: int, depth: int, outputs: int, bias: float, seed: int) -> str
 
 
 MLP = "model=mlp"
+RAW = f"{MLP} {CSV} data.path={{raw}} data.normalize=false"
+DEEP = f"{MLP} model.activation=sigmoid model.depth=40"
 USERS = "model._target_=evidence.users_module.SoftmaxFirst"
 BROKEN = (
     Planted("std 1e-3", ("init",), f"{MLP} init=normal init.sigma=0.001 model.depth=5"),
@@ -57,15 +60,15 @@ BROKEN = (
     Planted("saturated", ("init",), f"{MLP} init=normal init.sigma=1 model.activation=tanh model.depth=3"),
     Planted("saturated", ("init",), f"{MLP} init=normal init.sigma=1 model.activation=tanh model.depth=5 lr=0.05"),
     Planted("saturated", ("init",), f"{MLP} init=uniform init.bound=2 model.activation=tanh model.depth=4"),
-    Planted("raw inputs", ("data",), f"{MLP} {CSV} data.path={{raw}} data.normalize=false"),
-    Planted("raw inputs", ("data",), f"{MLP} {CSV} data.path={{raw}} data.normalize=false model.activation=tanh model.depth=2"),
-    Planted("raw inputs", ("data",), f"{MLP} {CSV} data.path={{raw}} data.normalize=false model.depth=3 optimizer=adam"),
+    Planted("raw inputs", ("data",), RAW),
+    Planted("raw inputs", ("data",), f"{RAW} model.activation=tanh model.depth=2"),
+    Planted("raw inputs", ("data",), f"{RAW} model.depth=3 optimizer=adam"),
     Planted("shuffled labels", ("labels",), f"{MLP} {CSV} data.path={{shuffled}}"),
     Planted("shuffled labels", ("labels",), f"{MLP} {CSV} data.path={{shuffled}} model.depth=3 optimizer=adam"),
     Planted("shuffled labels", ("labels",), f"model=mlp_regression {CSV} data.path={{noise}}"),
-    Planted("depth 40 sigmoid", ("depth", "activation"), f"{MLP} init=xavier model.activation=sigmoid model.depth=40 model.width=64"),
-    Planted("depth 40 sigmoid", ("depth", "activation"), f"{MLP} init=kaiming model.activation=sigmoid model.depth=40 model.width=128"),
-    Planted("depth 40 sigmoid", ("depth", "activation"), f"{MLP} init=orthogonal model.activation=sigmoid model.depth=40 model.width=64 optimizer=adam"),
+    Planted("depth 40 sigmoid", ("depth", "activation"), f"{DEEP} init=xavier model.width=64"),
+    Planted("depth 40 sigmoid", ("depth", "activation"), f"{DEEP} init=kaiming model.width=128"),
+    Planted("depth 40 sigmoid", ("depth", "activation"), f"{DEEP} init=orthogonal model.width=64 optimizer=adam"),
     Planted("softmax before the loss", ("bug",), f"{USERS}"),
     Planted("softmax before the loss", ("bug",), f"{USERS} model.depth=3 optimizer=adam"),
     Planted("softmax before the loss", ("bug",), f"{USERS} {CSV} data.path={{blobs}} model.depth=2"),

@@ -1,4 +1,4 @@
-"""Made-up tables: classes that a line can almost tell apart, the same in units of their own, and with labels at random."""
+"""Made-up tables: classes that are easily told apart, in units of their own, with labels at random."""
 
 from __future__ import annotations
 

@@ -29,7 +29,10 @@ def test_every_change_is_the_one_that_its_words_make(words: tuple[str, ...]) -> 
     found = single_changes(case)
     assert {change.group for change in found} >= {"init", "lr", "optimizer", "batch"}
     for change in [*found, *pairs(case)]:
-        if any(word == "optimizer=sgd" or word == "scheduler=none" for word in change.words) and "model=softmax" in words:
+        if (
+            any(word == "optimizer=sgd" or word == "scheduler=none" for word in change.words)
+            and "model=softmax" in words
+        ):
             continue
         without = [w for w in words if not any(w.startswith(f"{c.partition('=')[0]}.") for c in change.words)]
         if "optimizer=adam" in change.words or "optimizer=sgd" in change.words:

@@ -14,7 +14,7 @@ import pytest
 
 from initlab import compose, explain, train
 from initlab.errors import UserError
-from initlab.explaining import explain as entry
+from initlab.explaining import of_run
 from initlab.explaining.forking import fork
 from initlab.numbers import shown
 from initlab.proof.conclusion import Explanation
@@ -66,7 +66,7 @@ def content(folder: Path) -> dict[str, str]:
 def test_a_healthy_run_is_accused_of_nothing_and_nothing_is_run_again(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entry_module(), "fork", lambda *_: pytest.fail("nothing is to be forked"))
+    monkeypatch.setattr(of_run, "fork", lambda *_: pytest.fail("nothing is to be forked"))
     folder = trained()
     found = explain(folder)
     assert (found.verdict, found.cause, found.command) == ("trains", "", "")
@@ -74,16 +74,10 @@ def test_a_healthy_run_is_accused_of_nothing_and_nothing_is_run_again(
     assert open_run(folder).explanation["verdict"] == "trains"
 
 
-def entry_module() -> Any:
-    import sys
-
-    return sys.modules[entry.__module__]
-
-
 def test_as_it_was_it_is_the_run_to_the_bit_and_a_change_keeps_what_it_does_not_change(trained: Trained) -> None:
     """Under a schedule for the whole run, with momentum and batches in their order, over the end of an epoch."""
     run = open_run(trained("init=normal", "scheduler=cosine", "optimizer.momentum=0.5"))
-    config = entry_module()._config(run)
+    config = of_run._config(run)
     again = fork(config, AS_IT_WAS, STEPS, math.log(3))
     recorded = run.recorded["loss"]["loss"]
     same = [step for step in recorded if step < STEPS]
@@ -160,7 +154,7 @@ def test_stopped_in_the_middle_it_says_what_is_known(trained: Trained, monkeypat
             raise KeyboardInterrupt
         return fork(*given)
 
-    monkeypatch.setattr(entry_module(), "fork", stops)
+    monkeypatch.setattr(of_run, "fork", stops)
     with pytest.raises(KeyboardInterrupt):
         explain(folder, steps=STEPS)
     record = json.loads((folder / "explanation.json").read_text())

@@ -46,8 +46,8 @@ def test_the_smallest_change_is_the_cause_and_the_others_are_named() -> None:
     assert (found.verdict, found.cause) == ("explained", "init")
     assert found.says == (
         "It did not train because of the initialisation.",
-        "With init=kaiming and nothing else changed the loss is 0.5000 after 100 steps (4 of 4 seeds train), 2.3000 as it "
-        "was (0 of 4).",
+        "With init=kaiming and nothing else changed the loss is 0.5000 after 100 steps (4 of 4 seeds train), 2.3000 "
+        "as it was (0 of 4).",
         "A larger change does it too: optimizer=adam (0.5000).",
         "No learning rate from 0.01 to 1 helps (0 of 2).",
     )
@@ -59,7 +59,9 @@ def test_two_changes_are_said_to_be_two() -> None:
     found = conclude(Evidence(100, [fork(KAIMING, FLAT), fork(ADAM, FLAT), mended], as_it_was=fork(AS_IT_WAS, FLAT),
                               mended=mended))  # fmt: skip
     assert found.cause == "init and lr"
-    assert found.says[0].startswith("It did not train because of two things, the initialisation and the learning rate: ")
+    assert found.says[0].startswith(
+        "It did not train because of two things, the initialisation and the learning rate: "
+    )
     assert found.says[0].endswith("no one of 2 changes is enough.")
     assert found.says[1].startswith("With init=kaiming lr=1 and nothing else changed the loss is 0.5000")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -160,8 +160,3 @@ def pairs(case: Case) -> list[Change]:
 
 def _in_order(one: Change, other: Change) -> Change:
     return one + other if one.size <= other.size else other + one
-
-
-def seeds(config: dict[str, Any], further: Sequence[int]) -> list[tuple[str, ...]]:
-    """Words for other seeds, one for each; what was set apart from `seed` by hand moves along."""
-    return [(f"seed={config['seed'] + i}",) for i in further]

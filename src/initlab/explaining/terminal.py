@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from initlab.console import Column, from_here, say, say_command, show_table
-from initlab.explaining.explain import STEPS, explain
+from initlab.explaining.of_run import STEPS, explain
 from initlab.forecasting.remedy import SCRIPT
 from initlab.numbers import shown
 from initlab.proof.conclusion import Explanation

@@ -35,14 +35,22 @@ OTHER_SEEDS = 2  # of three that train as the run was: then this seed is to blam
 
 @dataclass
 class Evidence:
-    """What is known so far; complete: everything was tried that was to be."""
+    """What is known so far.
+
+    guess:    the loss of a network that says the same to every input.
+    trained:  by the rule, at its end; fell: where it did not, in words, that its loss fell all the same.
+    repeats:  whether the run as it was had the losses that were recorded.
+    complete: everything was tried that was to be.
+    """
 
     steps: int
     forks: list[Fork]
     labels: Labels | None = None
     as_it_was: Fork | None = None
     mended: Fork | None = None
+    guess: float = math.inf
     trained: bool = False
+    fell: str = ""
     end: float = math.nan
     metrics: dict[str, float] = field(default_factory=dict)
     repeats: str = ""
@@ -165,7 +173,10 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
         yield f"Without the network, {it.labels.says}."
         yield f"{_tried(it)}: the loss is {_loss(was)} as it was{_seeds(was)}."
     else:
-        yield f"It did not train, and that is not explained by these {len(it.forks)} changes."
+        if it.fell:
+            yield f"It trains as far as these data allow, or none of {len(it.forks)} changes tells why not: {it.fell}"
+        else:
+            yield f"It did not train, and that is not explained by these {len(it.forks)} changes."
         finite = [fork for fork in it.forks if math.isfinite(fork.loss)]
         best = min(finite, key=lambda fork: fork.loss, default=None)
         nearest = f"; the nearest is {best.change.name}, {shown(best.loss)}" if best else ""
@@ -182,7 +193,7 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
             f"no one of {sum(' and ' not in f.change.group for f in it.forks)} changes is enough."
         )
     else:
-        yield f"It did not train because of {_cause(mended, it)}."
+        yield f"It {'hardly trained' if it.fell else 'did not train'} because of {_cause(mended)}."
     yield (
         f"With {mended.change.name} and nothing else changed the loss is {shown(mended.loss)} {after} "
         f"({_votes(mended)} seeds train), {_loss(was)} as it was ({_votes(was)})."
@@ -197,7 +208,7 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
         yield f"{text[0].upper()}{text[1:]}."
 
 
-def _cause(mended: Fork, it: Evidence) -> str:
+def _cause(mended: Fork) -> str:
     group = mended.change.group
     if group == "setting":
         return f"a setting: {mended.change.name} is enough"

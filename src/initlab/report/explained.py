@@ -51,7 +51,7 @@ def curves(run: Run, blob: Blob) -> dict[str, Any]:
     if not forks:
         return {}
     best = " ".join(map(str, _list(found.get("change"))))
-    lines = [
+    lines: list[dict[str, Any]] = [
         {
             "name": _name(fork),
             "losses": [short(number(loss)) for loss in _list(fork.get("losses"))],

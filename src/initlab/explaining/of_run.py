@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,17 +22,15 @@ from initlab.process.settings import process_left_as_it_was
 from initlab.proof.bugs import Look
 from initlab.proof.conclusion import Evidence, Explanation, conclude
 from initlab.proof.fork import AS_IT_WAS, Change, Fork
-from initlab.proof.labels import ROWS, Labels, labels_of
+from initlab.proof.labels import ROWS, labels_of
+from initlab.proof.search import Search
 from initlab.runs import Run, open_run
 from initlab.runs.atomic import write_json
-from initlab.runs.outcome import losses
+from initlab.runs.outcome import losses, outcome
 from initlab.runs.resume import own_config
 
 STEPS, LEAST, MOST = 100, 20, 2000
-FURTHER = (1, 2, 3)  # added to the seed
-TRIES = 4  # changes that suffice with one seed and are asked to with others
 FILE = "explanation.json"
-SAME = 1e-3  # relatively: losses that differ by less are of the same run on another machine
 
 
 def explain(run: Run | str | Path = "latest", *, steps: int = STEPS, allow: Sequence[str] = ()) -> Explanation:
@@ -58,14 +56,12 @@ class _Proof:
     def __init__(self, run: Run, steps: int) -> None:
         self.run = run
         self.config = _config(run)
-        self.forks: list[Fork] = []
-        self.data = build(OmegaConf.create(self.config), "data")
-        self.data.prepare_data()
-        X, y = _rows(self.data)
-        self.labels: Labels | None = None if X is None else labels_of(X, y)
-        self.guess = _guess(self.config, y, self.data)
-        self.case = Case(self.config, len(self.data.splits.train[1]) if hasattr(self.data, "splits") else 0)
-        self.evidence = Evidence(steps, self.forks, labels=self.labels)
+        data = build(OmegaConf.create(self.config), "data")
+        data.prepare_data()
+        X, y = _rows(data)
+        labels = None if X is None else labels_of(X, y)
+        self.case = Case(self.config, len(data.splits.train[1]) if hasattr(data, "splits") else 0)
+        self.evidence = Evidence(steps, [], labels, guess=_guess(self.config, y, data))
 
     def explain(self) -> Explanation:
         if self._trained():
@@ -81,43 +77,30 @@ class _Proof:
     def _trained(self) -> bool:
         """By the whole run, with the same rule as of a fork."""
         start, _, end, until = losses(self.run)
-        whole = Fork(AS_IT_WAS, [start, *[end] * 10] if until and not self.run.failed else [], self.guess)
+        whole = Fork(AS_IT_WAS, [start, *[end] * 10] if until and not self.run.failed else [], self.evidence.guess)
         self.evidence.end = end
+        how = outcome(self.run)
+        self.evidence.fell = how.because if how.word == "trained" else ""
         if whole.trains:
             self.evidence.metrics = {n: v for n, v in self.run.last.items() if n in ("test/acc", "val/acc", "val/loss")}
             self.evidence.trained = True
         return whole.trains
 
     def _find(self) -> None:
-        as_it_was = self._fork(AS_IT_WAS)
-        if as_it_was.trains and (later := self._when_it_failed()):
-            self.evidence.steps = later
-            as_it_was = self._fork(AS_IT_WAS)
-        self.evidence.as_it_was = as_it_was
-        self.evidence.repeats = self._repeats(as_it_was)
-        if as_it_was.error and not as_it_was.losses:
-            raise UserError(f"{self.run.path}: the run cannot be repeated here: {as_it_was.error}")
-        if as_it_was.trains:
-            return
-        self.forks += [self._fork(change) for change in self._mistakes()]
-        last = ("batch", "depth")  # which cure much and are seldom the cause: asked where nothing else is enough
-        singles = hypotheses.single_changes(self.case)
-        for changes in ([c for c in singles if c.group not in last], [c for c in singles if c.group in last]):
-            for change in changes:
-                self.forks.append(self._fork(change))
-            if self._confirm() is not None:
-                break
-        if self.evidence.mended is None and not self.evidence.of_labels:
-            for change in hypotheses.pairs(self.case):
-                self.forks.append(self._fork(change))
-                if self.forks[-1].trains and self._confirm() is not None:
-                    break
-        self._with_other_seeds(as_it_was)
-
-    def _when_it_failed(self) -> int | None:
-        """So many steps that the end of the first batches that no longer train is among them; None: too many."""
+        search = Search(self.evidence, self._fork)
         recorded = self.run.recorded.get("loss", {}).get("loss", {})
-        most = LEARNS * min(recorded.get(0, math.inf), self.guess)
+        again = search.begin(recorded)
+        if again.trains and (later := self._when_it_failed(recorded)):
+            self.evidence.steps = later
+            again = search.begin(recorded)
+        if again.error and not again.losses:
+            raise UserError(f"{self.run.path}: the run cannot be repeated here: {again.error}")
+        if not again.trains:
+            search.run([*self._mistakes(), *hypotheses.single_changes(self.case)], hypotheses.pairs(self.case))
+
+    def _when_it_failed(self, recorded: Mapping[int, float]) -> int | None:
+        """So many steps that the end of the first batches that no longer train is among them; None: too many."""
+        most = LEARNS * min(recorded.get(0, math.inf), self.evidence.guess)
         bad = [step for step, loss in sorted(recorded.items()) if step >= self.evidence.steps and not loss <= most]
         return next((step + STEPS // 2 for step in bad if step + STEPS // 2 <= MOST), None)
 
@@ -127,39 +110,14 @@ class _Proof:
             return []
         look = Look()
         with quiet():
-            fork(self.config, Change("", ("look",), 0.0, lambda: look), 1, self.guess)
+            fork(self.config, Change("", ("look",), 0.0, lambda: look), 1, self.evidence.guess)
         return look.changes()
 
-    def _confirm(self) -> Fork | None:
-        """The smallest change that suffices with other seeds too."""
-        there = sorted((f for f in self.forks if f.trains), key=lambda f: f.change.size)
-        for found in there[:TRIES]:
-            if not found.further:
-                self._with_other_seeds(found)
-            if found.confirmed:
-                self.evidence.mended = found
-                return found
-        return None
-
-    def _with_other_seeds(self, found: Fork) -> None:
-        for words in hypotheses.seeds(self.config, FURTHER):
-            found.further.append(self._fork(found.change, words))
-
-    def _fork(self, change: Change, seed: Sequence[str] = ()) -> Fork:
-        self._line(f"{1 + len(self.forks)}: {change.name}{' ' if seed else ''}{' '.join(seed)}")
+    def _fork(self, change: Change, seed: int) -> Fork:
+        words = (f"seed={self.config['seed'] + seed}",) if seed else ()
+        self._line(f"{1 + len(self.evidence.forks)}: {' '.join((change.name, *words))}")
         with quiet():
-            return fork(self.config, change, self.evidence.steps, self.guess, seed)
-
-    def _repeats(self, again: Fork) -> str:
-        """Whether the first losses are those that the run recorded: "to the bit", "nearly", "no", or "" where none were
-        recorded."""
-        recorded = self.run.recorded.get("loss", {}).get("loss", {})
-        both = [(recorded[i], loss) for i, loss in enumerate(again.losses) if i in recorded]
-        if not both:
-            return ""
-        if all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in both):
-            return "to the bit"
-        return "nearly" if all(math.isclose(a, b, rel_tol=SAME) for a, b in both) else "no"
+            return fork(self.config, change, self.evidence.steps, self.evidence.guess, words)
 
     def _written(self) -> Explanation:
         self._line("")
