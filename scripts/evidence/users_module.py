@@ -31,5 +31,9 @@ class SoftmaxFirst(L.LightningModule):
         X, y = batch
         self.log("val/loss", F.cross_entropy(self.net(X), y))
 
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        X, y = batch
+        self.log("test/loss", F.cross_entropy(self.net(X), y))
+
     def configure_optimizers(self) -> Any:
         return self.optimizer(self.parameters())

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from initlab.explaining import explain
     from initlab.forecasting import forecast
     from initlab.init import initialize
-    from initlab.run import train
+    from initlab.run.train import train
     from initlab.runs import open_run
 
 __version__ = "0.1.0"

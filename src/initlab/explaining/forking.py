@@ -43,12 +43,13 @@ class StopAfter(L.Callback):
 def fork(config: dict[str, Any], change: Change, steps: int, guess: float, seed_words: Sequence[str] = ()) -> Fork:
     """The run of this config with the change, and of another seed with the words for that. Every step is recorded.
 
-    An error of a change that cannot be made is the fork's; Ctrl-C is not.
+    An error of a change that cannot be made is the fork's, what fails after the last step is nobody's; Ctrl-C is not
+    caught.
     """
     callbacks: list[L.Callback] = [StopAfter(steps), *([change.applies()] if change.applies else [])]
     words = () if change.applies else change.words
     with tempfile.TemporaryDirectory(prefix="initlab-") as place:
-        folder = Path(place) / "fork"
+        folder, sentence = Path(place) / "fork", ""
         job_folder.make(folder, {"fork": change.name})  # so it is quiet, draws nothing and searches for no fix
         try:
             cfg = forked(changed(config, (*seed_words, *words)), folder, steps)
@@ -56,9 +57,9 @@ def fork(config: dict[str, Any], change: Change, steps: int, guess: float, seed_
             train(cfg, callbacks)
         except Exception as error:
             sentence = sentence_for(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
-            return Fork(change, _losses(Run.lenient(folder)), guess, sentence)
         run = Run.lenient(folder)
-        return Fork(change, _losses(run), guess, signal=_signal(run))
+        losses = _losses(run)
+        return Fork(change, losses, guess, "" if len(losses) >= steps else sentence, signal=_signal(run))
 
 
 def forked(config: dict[str, Any], folder: Path, steps: int) -> DictConfig:
