@@ -65,7 +65,7 @@ def run_all(pages: list[Page], folder: Path, seeds: int | None, jobs: int) -> It
         try:
             futures = {
                 page.name: [
-                    pool.submit(run_one, page.name, page.watched, job, folder / page.name / str(i))
+                    pool.submit(run_one, page.name, page.keeps, job, folder / page.name / str(i))
                     for i, job in enumerate(page.jobs(seeds))
                 ]
                 for page in pages

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shlex
+import sys
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -57,13 +58,13 @@ def sentence_for(error: BaseException, words: Sequence[str] = ()) -> str | None:
     ambiguous = re.search(r"Ambiguous value for argument '(.+?)'", str(error), re.DOTALL)
     if ambiguous:
         typed = ambiguous[1]
-        ways = "several values need -m (a sweep), a list its brackets, a decimal number a point"
+        ways = f"{_several()}, a list its brackets, a decimal number a point"
         return f"{typed}: {ways}; {_as_text(typed)}"
     without_m = re.search(r"Sweep parameters '(.+?)' requires --multirun", str(error), re.DOTALL)
     if without_m:
         key = re.escape(without_m[1].split("=")[0])
         typed = next((word for word in words if re.match(rf"[+~]*{key}=", word)), without_m[1])
-        return f"{typed}: several values need -m (a sweep): python scripts/train.py -m {shlex.quote(typed)} ..."
+        return f"{typed}: {_several()}: python scripts/train.py -m {shlex.quote(typed)} ..."
     if isinstance(error, ConfigCompositionException):
         return _no_such_key(error, words)
     if isinstance(error, ValueError) and "Config group override must be" in str(error):
@@ -92,6 +93,13 @@ def is_bug(error: BaseException) -> bool:
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(inner.__traceback__)]
     resolves = len(files) > 1 and Path(files[-2]).parent == OMEGACONF  # ${...} of a typed value, of any type
     return bool(files) and files[-1].startswith(PROJECT) and (not resolves or isinstance(inner, NameError))
+
+
+def _several() -> str:
+    """What several values of a key are for; the forecast is of one network, and ranks a group."""
+    if Path(sys.argv[0]).stem == "forecast":
+        return "a key has one value here, init=all ranks every scheme, and train.py sweeps"
+    return "several values need -m (a sweep)"
 
 
 def sentence_about(error: BaseException, words: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from made_up import history, mlp
 from initlab import nn
 from initlab.callbacks import SignalMonitor
 from initlab.data.batches import Batches
-from initlab.diagnosis.finding import Finding, shown
+from initlab.diagnosis.finding import Finding, first_to_last
 from initlab.diagnosis.findings import find
 from initlab.diagnosis.findings_report import FindingsReport
 from initlab.diagnosis.outline import Outline, outline_from_names, outline_of
@@ -254,7 +254,7 @@ def test_a_loss_that_has_converged_has_moved() -> None:
 
 
 def test_names_are_shortened() -> None:
-    assert [shown(list("abcd"[:n])) for n in (1, 2, 4)] == ["a", "a and b", "a ... d (4 of them)"]
+    assert [first_to_last(list("abcd"[:n])) for n in (1, 2, 4)] == ["a", "a and b", "a ... d (4 of them)"]
 
 
 # On real runs: gratings with ten orientations and noise, 28 x 28, which an MLP learns as it learns Fashion-MNIST.

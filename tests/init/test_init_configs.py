@@ -31,6 +31,7 @@ EXPECTED = {
     "sparse": init.Sparse(sparsity=0.9),
     "identity": init.Identity(),
     "torch_default": init.TorchDefault(),
+    "mean_field": init.MeanField(),
     "critical": init.Critical(activation="identity"),
     "given": init.Given(weights=[[[0.5] * 6] * 4]),
     "lsuv": init.LSUV(),

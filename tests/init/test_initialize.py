@@ -9,8 +9,6 @@ from initlab.init import Kaiming, Normal, Orthogonal, Scheme, TorchDefault, dens
 from initlab.nn import ACTIVATIONS, Linear
 from initlab.seeds import generator
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*left as they were")
-
 
 class Net(nn.Module):
     """Layers of both kinds at two depths of nesting, and a normalisation that is nobody's business here."""
@@ -94,7 +92,7 @@ def test_without_a_generator_torchs_global_one_is_used() -> None:
 
 
 def test_a_model_without_dense_layers_is_refused() -> None:
-    with pytest.raises(UserError, match=r"init=normal, sigma 0\.01: LayerNorm has no dense layer"):
+    with pytest.raises(UserError, match=r"init=normal, sigma 0\.01: LayerNorm has no layer to initialise, but weight"):
         initialize(nn.LayerNorm(3), Normal())
 
 

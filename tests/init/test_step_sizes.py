@@ -101,7 +101,8 @@ def test_the_readout_is_the_layer_that_the_forward_pass_reaches_last() -> None:
     assert [name for name, _ in dense_layers(model)] == ["head", "second", "first"]
     assert [name for name, _ in dense_layers(model, batch())] == ["first", "second", "head"]
     initialize(model, scheme, generator=generator("init", 0), batch=batch)
-    for layer, promised in ((model.first, 30**-0.5), (model.second, 128**-0.5), (model.head, 64**0.5 / 256)):
+    hidden = ((model.first, (2 / 30) ** 0.5), (model.second, (2 / 128) ** 0.5))  # the gain of ReLU
+    for layer, promised in (*hidden, (model.head, 64**0.5 / 256)):
         assert float(layer.weight.detach().std()) == pytest.approx(promised, rel=0.1)
     chain = step_size_factors(MLP(30, 10, num_hiddens=[128, 256]), scheme, "sgd")
     renamed = {name.replace("layers.0", "first").replace("layers.1", "second").replace("layers.2", "head"): factor

@@ -19,6 +19,17 @@ def test_trained_flat_diverged(tmp_path: Path) -> None:
     assert outcome(flat).word == "flat"
     assert "guessing among 10 classes" in outcome(flat).because
     assert "There at step 0, so the initialisation has it: vanishing signal" in blame(flat.findings)
+    metrics = make_run(tmp_path / "little") / "metrics.csv"
+    head, *lines = metrics.read_text().splitlines()
+    at = head.split(",").index("train/loss")
+    rows = [line.split(",") for line in lines]
+    first = Run.lenient(tmp_path / "little").recorded["loss"]["loss"][0]
+    for row in rows:
+        row[at] = str(0.97 * first)
+    metrics.write_text("\n".join([head, *(",".join(row) for row in rows)]) + "\n")
+    little = outcome(Run.lenient(tmp_path / "little"))
+    assert (little.word, little.says) == ("flat", "It hardly trained.")
+    assert "fell by 3.0% only" in little.because
     metrics = make_run(tmp_path / "nan") / "metrics.csv"
     lines = metrics.read_text().splitlines()
     metrics.write_text("\n".join([*lines[:-1], "2,900,0.1,nan,0.1,nan"]) + "\n")

@@ -1,12 +1,15 @@
 """Claims are held against folders written by hand, of which the answer is known; each kind is seen to fail too."""
 
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from folders import write_run
 
+from initlab.errors import UserError
 from initlab.textbook.checking import Check, check_page
 from initlab.textbook.claim import read_claims
 from initlab.textbook.page import Header, Page
@@ -133,3 +136,24 @@ def test_nan_holds_nothing_and_is_said(tmp_path: Path) -> None:
     page = Page("p", Header("", (), ()), tuple(read_claims(claims)), None, {})
     checked = check_page(page, [write_run(tmp_path / "0", {}, {"a": [1.0, math.nan]})])
     assert [(one.holds, one.got) for one in checked] == [(False, "nan")] * 3
+
+
+def test_a_claim_about_the_forecast_counts_clear_verdicts(tmp_path: Path) -> None:
+    """Four cells: trains and did, will not and did not, trains and did not, on the edge."""
+    verdicts = {"1": ("trains", 0.8), "2": ("will not train", 0.1), "3": ("trains", 0.4), "4": ("on the edge", 0.1)}
+    ran = []
+    for sigma, (word, acc) in verdicts.items():
+        ran.append(write_run(tmp_path / sigma, {"init.sigma": sigma}, {"val/acc": [acc]}))
+        (tmp_path / sigma / "forecast.json").write_text(json.dumps({"verdict": word}))
+    page = Page("p", Header("", (), ()), (), None, {"init.sigma": tuple(verdicts)})
+
+    def check(**claim: Any) -> Check:
+        (one,) = check_page(replace(page, claims=tuple(read_claims([{"forecast": "val/acc", **claim}]))), ran)
+        return one
+
+    assert check(above=0.6).holds
+    assert check(above=0.6).got == "2 of 3 clear verdicts right"
+    assert not check(above=0.7).holds
+    assert check(above=0.9, where={"init.sigma": 2}).mean == 1.0
+    with pytest.raises(UserError, match="needs above, a share"):
+        read_claims([{"forecast": "val/acc"}])

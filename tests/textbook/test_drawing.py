@@ -1,16 +1,21 @@
 """What the pictures draw is what the folders hold."""
 
+import itertools
+import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from folders import write_run
 from PIL import Image
 
 from initlab.errors import UserError
 from initlab.plots.style import DPI
-from initlab.textbook import drawing
+from initlab.textbook import drawing, panels, weights
 from initlab.textbook.page import Header, Page
 from initlab.textbook.picture import read_picture
 from initlab.textbook.running import Ran
@@ -33,11 +38,11 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **picture: Any) -> An
         {"init": ("kaiming", "zeros"), "seed": ("0", "1")},
     )
     kept = []
-    finish = drawing._finish
-    monkeypatch.setattr(drawing, "_finish", lambda *args, **more: kept.append(finish(*args, **more)) or kept[-1])
+    save = drawing.save
+    monkeypatch.setattr(drawing, "save", lambda draw, path: kept.append(draw()) or save(lambda: kept[-1], path))
     drawing.draw_page(page, ran, tmp_path / "p.png")
     with Image.open(tmp_path / "p.png") as image:
-        assert image.width == round(drawing.WIDTH * DPI)
+        assert image.width == round(panels.WIDTH * DPI)
     return kept[0]
 
 
@@ -88,3 +93,49 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     with pytest.raises(UserError, match="no run ended well"):
         drawing.draw_page(page, [Ran({}, tmp_path, 1.0, error="no")], tmp_path / "p.png")
+
+
+def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: dict[str, tuple[str, ...]], **picture: Any) -> Any:
+    """The figure of one run a setting, whose accuracy is x y / 10."""
+    settings = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    ran = [
+        write_run(tmp_path / str(i), s, {"val/acc": [math.prod(map(float, s.values())) / 10]})
+        for i, s in enumerate(settings)
+    ]
+    page = Page("p", Header("", (), ()), (), read_picture(picture | {"title": "t", "caption": "c"}), axes)
+    kept: list[Any] = []
+    save = drawing.save
+    monkeypatch.setattr(drawing, "save", lambda draw, path: kept.append(draw()) or save(lambda: kept[-1], path))
+    drawing.draw_page(page, ran, tmp_path / "p.png")
+    return kept[0]
+
+
+def test_against_a_swept_key_the_best_of_each_line_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = {"model.width": ("2", "4"), "lr": ("0.01", "0.1", "1")}
+    (ax,) = swept(tmp_path, monkeypatch, axes, draw="against", figure="val/acc", x="lr", lines="model.width").axes
+    assert ax.get_xscale() == "log"
+    assert lines(ax)["width 4"] == ([0.01, 0.1, 1.0], pytest.approx([0.004, 0.04, 0.4]))
+    stars = [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if line.get_marker() == "*"]
+    assert stars == [(1.0, pytest.approx(0.2)), (1.0, pytest.approx(0.4))]
+
+
+def test_a_map_has_a_cell_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = {"init.sigma": ("1", "2", "3"), "model.depth": ("1", "2", "8")}
+    ax, _ = swept(tmp_path, monkeypatch, axes, draw="map", figure="val/acc", x="init.sigma", y="model.depth").axes
+    assert ax.collections[0].get_array().ravel().tolist() == pytest.approx(
+        [0.1, 0.2, 0.3, 0.2, 0.4, 0.6, 0.8, 1.6, 2.4]
+    )
+    assert ax.get_xlim() == (0.5, 3.5)
+    assert ax.get_yscale() == "log"
+
+
+def test_weights_are_shown_a_tile_a_unit(tmp_path: Path) -> None:
+    run = SimpleNamespace(model=torch.nn.Sequential(torch.nn.Linear(9, 5)))
+    picture = read_picture({"draw": "weights", "layer": "0", "title": "t", "caption": "c"})
+    page = Page("p", Header("", (), ()), (), picture, {})
+    (ax,) = weights.tiles(page, picture, {(("init", "kaiming"),): [run]}).axes  # type: ignore[list-item]
+    wall = ax.images[0].get_array().filled(np.nan)
+    weight = run.model[0].weight.detach().numpy()
+    assert wall[:3, 5:8] == pytest.approx(weight[1].reshape(3, 3) / np.abs(weight).max())  # the second, behind a gap
+    with pytest.raises(UserError, match=r"picture\.layer=1: no layer of square images \(0\)"):
+        weights.tiles(page, replace(picture, layer="1"), {(): [run]})  # type: ignore[list-item]

@@ -60,7 +60,7 @@ def test_the_findings_are_those_of_the_monitor() -> None:
     [
         ("val/acc > 0.8", "expect[0]=val/acc > 0.8: must be a claim"),
         ({"figur": "val/acc", "above": 0}, "expect[0].figur: no such key of a claim; did you mean figure?"),
-        ({"above": 0}, "expect[0]: a claim is about one of figure, finding, no_finding, not nothing"),
+        ({"above": 0}, "expect[0]: a claim is about one of figure, finding, no_finding, forecast, not nothing"),
         ({"figure": "a", "finding": "b"}, "not figure and finding"),
         ({"figure": "val/acc"}, "expect[0]: a claim about a figure needs is, above or below"),
         ({"figure": "val/acc", "is": 0.8}, "is needs one of within and spread"),
@@ -93,7 +93,7 @@ def test_a_wrong_claim_gets_one_sentence(entry: Any, sentence: str) -> None:
     ("picture", "sentence"),
     [
         ("curve", "picture=curve: must be keys"),
-        ({"draw": "curv"}, "must be one of curve, depth, time; did you mean curve?"),
+        ({"draw": "curv"}, "must be one of curve, depth, time, against, weights, map; did you mean curve?"),
         (CURVE | {"step": 0}, "picture.step: a picture of draw=curve has no such key"),
         (CURVE | {"titel": "x"}, "did you mean title?"),
         (CURVE | {"title": ""}, "picture.title: a picture needs one"),

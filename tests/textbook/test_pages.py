@@ -76,7 +76,7 @@ def test_a_page_with_the_wrong_initialisation_is_caught(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_run_says_why(tmp_path: Path) -> None:
-    ran = run_one("d2l_linear", False, {"seed": "0"}, tmp_path / "0", more=["lr=-1"])
+    ran = run_one("d2l_linear", (), {"seed": "0"}, tmp_path / "0", more=["lr=-1"])
     assert ran.error == "lr=-1: must be a number of at least 0"
     assert json.loads((tmp_path / "0" / "failed.json").read_text())["error"] == ran.error
     finish = runpy.run_path(str(CONFIGS.parent / "scripts" / "pages.py"))["finish"]
@@ -91,7 +91,7 @@ def test_what_a_page_expects_and_what_is_left_out_change_no_bit(tmp_path: Path) 
     page = train(compose(*words, run_dir=tmp_path / "page"))
     for name, weight in plain.model.state_dict().items():
         assert torch.equal(weight, page.model.state_dict()[name])
-    ran = run_one("d2l_linear", True, {"seed": "0"}, tmp_path / "ran")
+    ran = run_one("d2l_linear", ("monitor",), {"seed": "0"}, tmp_path / "ran")
     tables = [(folder / "metrics.csv").read_text() for folder in (plain.run_dir, page.run_dir, ran.folder)]
     assert tables[0] == tables[1] == tables[2]
 

@@ -4,6 +4,7 @@ from initlab.callbacks.activation_stats import ActivationStats
 from initlab.callbacks.best_checkpoint import BestCheckpoint
 from initlab.callbacks.csv_logger import CsvLogger
 from initlab.callbacks.epoch_lines import EpochLines
+from initlab.callbacks.initialize_with import InitializeWith
 from initlab.callbacks.last_checkpoint import LastCheckpoint
 from initlab.callbacks.progress_bar import ProgressBar
 from initlab.callbacks.signal_monitor import SignalMonitor
@@ -16,6 +17,7 @@ __all__ = [
     "BestCheckpoint",
     "CsvLogger",
     "EpochLines",
+    "InitializeWith",
     "LastCheckpoint",
     "LossFirst",
     "ProgressBar",

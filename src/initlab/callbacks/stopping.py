@@ -12,6 +12,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from initlab.callbacks.last_checkpoint import LastCheckpoint, between_updates, is_last_epoch
+from initlab.process.signals import came_before
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ANSWER = b"\nstopping after this update; once more ends at once, without saving\n"
@@ -42,6 +43,9 @@ class Stopping(Checkpoint):
         self._training = False
 
     def __enter__(self) -> Stopping:
+        self.number = came_before()
+        if self.number is not None:
+            raise Stopped(self.number)
         if threading.current_thread() is threading.main_thread():
             handlers = {number: signal.getsignal(number) for number in SIGNALS}
             self._before = {number: handler for number, handler in handlers.items() if handler is not None}  # not C's

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from initlab.checks.annotations import fits, words_of
 from initlab.checks.rules import RULES, did_you_mean
+from initlab.checks.shipped_class import imported
 from initlab.errors import UserError
 
 CONVERT = ("none", "partial", "object", "all")
@@ -94,7 +95,7 @@ def _nodes(plain: dict[str, Any]) -> Iterator[tuple[str, Group, dict[str, Any]]]
 
 def _target(key: str, target: str, group: Group) -> Any:
     try:
-        made = get_object(target)
+        made = imported(target)
     except Exception as error:
         cause = error.__cause__ or error
         raise UserError(f"{key}._target_={target}: cannot be imported: {' '.join(str(cause).split())}") from error

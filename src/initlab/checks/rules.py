@@ -190,10 +190,13 @@ RULES: dict[str, Rule] = {
     # init
     "init.value": number(),
     "init.sigma": NOT_NEGATIVE,
+    "init.sigma_w": NOT_NEGATIVE,
+    "init.sigma_b": NOT_NEGATIVE,
     "init.bound": NOT_NEGATIVE,
     "init.distribution": choice("normal", "uniform"),
     "init.mode": choice("fan_in", "fan_out"),
     "init.gain": optional(POSITIVE, "the gain of the model's activation"),
+    "init.delta": TRUTH,
     "init.sparsity": number(0, 1.0000001, "a share from 0 to 1"),
     "init.q": optional(POSITIVE, "the smallest of at least 0.5 that has a critical point"),
     "init.base_width": whole(1),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any
 
 import hydra
@@ -23,6 +24,7 @@ from initlab.cli.run_log import logging_ends
 from initlab.config import check_config
 from initlab.error_sentence import is_bug, sentence_about, sentence_for
 from initlab.errors import UserError
+from initlab.process.signals import leave_in_order
 from initlab.runs.resume import resumed
 from initlab.shipped import CONFIGS
 from initlab.sweeps.job import run_job
@@ -74,7 +76,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
             threading.excepthook = _in_a_thread
             os.environ[FULL_ERROR] = "1"  # else Hydra prints its own page and exits before we see the error
             try:
-                with terminated(), logging_ends():
+                with leave_in_order(), logging_ends():
                     config = config_name
                     check_words(typed)
                     if HELP & set(typed):
@@ -116,26 +118,6 @@ def one_line_errors() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def terminated() -> Iterator[None]:
-    """SIGTERM leaves as Ctrl-C does, with what must be done at the end; its status is 143."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(*_: object) -> None:
-        sys.exit(143)
-
-    before = signal.getsignal(signal.SIGTERM)
-    if before == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        if before == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, before)
-
-
 def _put_back(given: str | None) -> None:
     """The variable as the person had it."""
     if given is None:
@@ -159,5 +141,8 @@ def _answer(error: Exception, words: Sequence[str] = ()) -> None:
         shown = "".join(
             c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split())
         )
-        print(f"error: {shown}", file=sys.stderr)
+        line = f"error: {shown}"
+        if sys.stderr.isatty():
+            line = fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
+        print(line, file=sys.stderr)
         sys.exit(2)

@@ -36,7 +36,7 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        where = f"{shown(self.layers)}: " if self.layers else ""
+        where = f"{first_to_last(self.layers)}: " if self.layers else ""
         if self.kind.startswith(OF_THE_STEPS):
             when = f"from step {self.since} on"
         else:
@@ -58,7 +58,7 @@ class Finding:
         }
 
 
-def shown(names: Sequence[str]) -> str:
+def first_to_last(names: Sequence[str]) -> str:
     """`phi.0`, `phi.0 and phi.1`, `phi.0 ... phi.7 (8 of them)`."""
     if len(names) <= 2:
         return " and ".join(names)

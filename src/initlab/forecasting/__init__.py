@@ -1,5 +1,6 @@
-"""From a network on paper to a verdict: will it train from this initialisation? No training."""
+"""Will a network train from this initialisation? No training: by theory on paper, or by one pass through a module."""
 
-from initlab.forecasting.forecast import Forecast, Layer, forecast
+from initlab.forecasting.ask import forecast
+from initlab.forecasting.forecast import Forecast, Layer
 
 __all__ = ["Forecast", "Layer", "forecast"]

@@ -28,6 +28,11 @@ DECAYED = 0.1  # share that weight decay takes from a weight in the steps of the
 READ = ("initlab.data.CSVTable", "initlab.data.TruthTable")
 
 
+def is_known(cfg: DictConfig) -> bool:
+    """Whether the model is one that theory can forecast; any other has to be measured."""
+    return shipped_class(cfg.model._target_) in (*CHAINS, *NO_HIDDEN)
+
+
 def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
     """What `cfg` would train; `instead` replaces arguments of `forecast`, such as `scheme` or `activation`.
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from initlab.console import Column, say, show_table
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast
-from initlab.forecasting.from_config import forecast_run
+from initlab.forecasting.from_config import forecast_run, is_known
 from initlab.forecasting.remedy import NO_FIX, Remedy, remedy, typed_words
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE
 from initlab.init import Scheme
@@ -40,6 +40,11 @@ def report(cfg: DictConfig) -> None:
 
 
 def _report(cfg: DictConfig) -> None:
+    if not is_known(cfg):
+        from initlab.forecasting.network_terminal import report_network
+
+        report_network(cfg)
+        return
     if cfg.forecast.rank:
         _show_ranks(cfg)
         return

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from initlab.checks.rules import check
 from initlab.errors import UserError
-from initlab.init.scheme import Scheme
+from initlab.init.scheme import Dense, Scheme
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,9 @@ class Given(Scheme):
         if len(self.weights) != layers:
             raise UserError(f"init.weights: there are {len(self.weights)}, but the network has {layers} dense layers")
         return Given(weights=[self.weights[layer]], biases=self.biases and [self.biases[layer]])
+
+    def why_not(self, layer: nn.Module, outputs: int, inputs: int) -> str:
+        return "" if isinstance(layer, Dense) else "init.weights has those of dense layers alone"
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
         weight.copy_(self._fitting("weights", self.weights[0], weight))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from initlab.init.scheme import Scheme
 
@@ -19,6 +19,7 @@ class Identity(Scheme):
     """
 
     entries: ClassVar[str] = "fixed"
+    by_shape: ClassVar[bool] = True
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
         weight.zero_().fill_diagonal_(1)
@@ -26,6 +27,13 @@ class Identity(Scheme):
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         p = 1 / max(fan_in, fan_out)
         return math.sqrt(p * (1 - p))
+
+    def centred(self) -> bool:
+        """A convolution copies its input, as with `torch.nn.init.dirac_`."""
+        return True
+
+    def why_not(self, layer: nn.Module, outputs: int, inputs: int) -> str:
+        return "a product of two inputs hands neither on" if isinstance(layer, nn.Bilinear) else ""
 
     def __str__(self) -> str:
         return "identity"

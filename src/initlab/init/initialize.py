@@ -1,72 +1,92 @@
-"""Draw the weights of a whole model."""
+"""Draw the weights of a whole network."""
 
-import warnings
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from initlab.errors import UserError
-from initlab.init.scheme import Scheme, dense_layers, layers_for
-from initlab.nn import activation_function
-
-
-def gain_of(model: nn.Module) -> float:
-    """The gain of `model.activation`, a name in `initlab.nn.ACTIVATIONS`; 1 for a model without that attribute."""
-    return activation_function(getattr(model, "activation", "identity")).gain
-
-
-def left_alone(model: nn.Module) -> list[str]:
-    """The names of the parameters that `initialize` does not draw, each with the class of its layer."""
-    drawn = {id(p) for _, layer in dense_layers(model) for p in (layer.weight, layer.bias) if p is not None}
-    owner = {name: type(module).__name__ for name, module in model.named_modules()}
-    return [f"{name} ({owner[name.rpartition('.')[0]]})" for name, p in model.named_parameters() if id(p) not in drawn]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+from initlab.init.gains import declared_by, gains_of
+from initlab.init.named import named_scheme
+from initlab.init.report import Report
+from initlab.init.scheme import Scheme
+from initlab.init.targets import Target, left_alone, targets_of
 
 
 @torch.no_grad()
 def initialize(
     model: nn.Module,
-    scheme: Scheme,
+    scheme: Scheme | str,
     *,
     generator: torch.Generator | None = None,
-    batch: Callable[[], Tensor] | None = None,
-) -> Sequence[object]:
-    """Draw every dense layer of the model again, weight then bias, with one gain for all layers.
+    batch: Any = None,
+) -> Report:
+    """Draw every layer of the model again that `initlab.init.layers` knows, each tensor once, weight then bias.
 
-    Parameters of other layers are left as they were, and a warning names them.
+    Norms keep their scale and shift, frozen parameters their values, and so does whatever has no rule; all of it is in
+    the report.
 
-    `batch` gives inputs for the model: for schemes that look at data, what these report is returned; for schemes that
-    tell a network's layers apart, so that they are counted in the order of the forward pass.
+    scheme: one of `initlab.init`, or the name of a file in configs/init.
+    batch: inputs as the model takes them, a tensor, a tuple of arguments or a dict of them by name, or a function that
+        gives them. One forward pass of it, in evaluation mode, finds the activation behind each layer, the order of the
+        layers for a scheme that counts them, and what a scheme that looks at data asks for.
+
+    The gain of every layer is that of `model.activation`, where the model names one there. Else it is that of the
+    activation behind the layer: in the forward pass, or, without a batch, the module registered next. Without any it is
+    1; so it is for the projections of an attention and the gates of an LSTM or GRU, and of an RNN it is that of its own
+    nonlinearity.
 
     Numbers are drawn where the generator lives (on the CPU if there is none) and copied, so one seed gives one
     set of weights on every device.
     """
-    layers = [layer for _, layer in layers_for(scheme, model, batch)]
-    if not layers:
-        found = _listed(left_alone(model)) or "no parameters at all"
-        raise UserError(f"init={scheme}: {type(model).__name__} has no dense layer to initialise, but {found}")
-    others = left_alone(model)
-    if others:
-        warnings.warn(
-            f"init={scheme}: only dense layers are drawn; left as they were: {_listed(others)}", stacklevel=3
-        )  # 3: torch.no_grad is between
-    gain = gain_of(model)
-    device = "cpu" if generator is None else generator.device
-    for i, layer in enumerate(layers):
-        here = scheme.at(i, len(layers))
-        weight = torch.empty_like(layer.weight, device=device)
-        here.weight_(weight, gain, generator)
-        layer.weight.copy_(weight)
-        if layer.bias is not None:
-            bias = torch.empty_like(layer.bias, device=device)
-            here.bias_(bias, weight.shape[1], generator)
-            layer.bias.copy_(bias)
-    if not scheme.unit_signal:
-        return ()
-    if batch is None:
+    if not isinstance(model, nn.Module) or not isinstance(scheme, (Scheme, str)):
+        raise UserError(
+            f"initialize({_short(model)}, {_short(scheme)}): it takes a torch.nn.Module and a scheme or the name of "
+            'one, as in initialize(model, "kaiming")'
+        )
+    model = getattr(model, "_orig_mod", model)  # of torch.compile
+    scheme = named_scheme(scheme, declared_by(model)) if isinstance(scheme, str) else scheme
+    given = _once(batch)
+    if scheme.unit_signal and given is None:
         raise UserError(f"init={scheme}: this scheme looks at data; give initialize(..., batch=...)")
-    return scheme.fit_(model, batch())
+    targets, reasons = targets_of(model)
+    if not targets:
+        others = [f"{row.name} ({row.kind}, {row.reason})" for row in left_alone(model, set(), reasons)[:12]]
+        found = ", ".join(others) or "no parameters at all"
+        raise UserError(f"init={scheme}: {type(model).__name__} has no layer to initialise, but {found}")
+    layers = list(dict.fromkeys(target.layer for target in targets))
+    gains, order, notes = gains_of(model, layers, scheme, given)
+    if scheme.by_place:
+        layers.sort(key=lambda layer: order.index(layer) if layer in order else len(order))
+        targets.sort(key=lambda target: layers.index(target.layer))
+    schemes = {layer: scheme.at(i, len(layers)) for i, layer in enumerate(layers)}
+    for target in targets:
+        target.check(schemes[target.layer])
+    other: set[Target] = set()  # whose weight is not what was drawn
+    for target in targets:
+        if not target.draw(schemes[target.layer], gains[target.layer][0], generator):
+            notes.append(f"{target.name}: its parametrization makes another weight of what was drawn")
+            other.add(target)
+    fitted = scheme.fit_(model, given()) if scheme.unit_signal and given is not None else ()
+    rows = [target.row(schemes[target.layer], *gains[target.layer]) for target in targets]
+    rows = [replace(row, promised_std=math.nan) if of in other else row for of, row in zip(targets, rows, strict=True)]
+    drawn = {name for row in rows for name in row.parameters}
+    return Report(str(scheme), tuple(rows), left_alone(model, drawn, reasons), tuple(notes), fitted)
+
+
+def _once(batch: Any) -> Callable[[], Any] | None:
+    """A function that gives the batch, and asks for it once."""
+    if batch is None or callable(batch):
+        return batch and functools.cache(batch)
+    return lambda: batch
+
+
+def _short(value: object) -> str:
+    text = str(value) if isinstance(value, (str, type)) else type(value).__name__
+    return text if len(text) <= 40 else f"{text[:40]}..."

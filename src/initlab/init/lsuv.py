@@ -11,8 +11,11 @@ from torch import Tensor, nn
 
 from initlab.checks.rules import check
 from initlab.errors import UserError
+from initlab.init.forward_pass import call, only_looking
+from initlab.init.layers import is_layer
 from initlab.init.orthogonal import Orthogonal
-from initlab.init.scheme import Scheme, dense_layers, evaluate_once
+from initlab.init.parametrized import parameters_of, read, write
+from initlab.init.scheme import Scheme
 
 SHOWN = 6  # layers in the line about them
 
@@ -37,6 +40,7 @@ class LSUV(Scheme):
     """
 
     unit_signal: ClassVar[bool] = True
+    by_shape: ClassVar[bool] = True
 
     tolerance: float = 0.01
     max_iterations: int = 10
@@ -52,27 +56,44 @@ class LSUV(Scheme):
         """nan: the data decide it."""
         return math.nan
 
-    def fit_(self, model: nn.Module, X: Tensor) -> list[Scaled]:
-        """Scale in one forward pass: each layer is rescaled as it is reached, before the next one sees its output."""
+    def fit_(self, model: nn.Module, batch: Any) -> list[Scaled]:
+        """Scale in one forward pass: each layer is rescaled as it is reached, before the next one sees its output. Of
+        an attention that is its output projection; recurrent layers, whose output is bounded, stay as drawn."""
         report: list[Scaled] = []
-        names = {layer: name for name, layer in dense_layers(model)}
+        reached: set[int] = set()  # by their memory, weights that are done
 
-        def set_right(layer: Any, args: tuple[Tensor, ...], z: Tensor) -> Tensor | None:
-            if any(done.name == names[layer] for done in report):
+        def set_right(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+            scaled = layer.out_proj if isinstance(layer, nn.MultiheadAttention) else layer
+            name, weight = names[layer], read(scaled, "weight")
+            if weight.data_ptr() in reached or not all(
+                p.requires_grad for p in parameters_of(scaled, "weight").values()
+            ):
                 return None  # a shared layer, called again
-            before, factor = _std(names[layer], z), 1.0
+            reached.add(weight.data_ptr())
+            before, factor = _std(name, first(output)), 1.0
             std = before
             for _ in range(self.max_iterations):
                 if abs(std - 1) <= self.tolerance:
                     break
-                layer.weight.div_(std)
+                write(scaled, "weight", read(scaled, "weight") / std)
                 factor /= std
-                z = layer.forward(*args)  # not layer(): this hook would be called again
-                std = _std(names[layer], z)
-            report.append(Scaled(names[layer], before, std, factor))
-            return z
+                output = layer.forward(*args, **kwargs)  # not layer(): this hook would be called again
+                std = _std(name, first(output))
+            report.append(Scaled(name, before, std, factor))
+            return output
 
-        evaluate_once(model, X, [layer.register_forward_hook(set_right) for layer in names])
+        def first(output: Any) -> Tensor:
+            return output[0] if isinstance(output, tuple) else output
+
+        recurrent = (nn.RNNBase, nn.RNNCellBase)
+        names = {m: name for name, m in model.named_modules() if is_layer(m) and not isinstance(m, recurrent)}
+        hooks = [layer.register_forward_hook(set_right, with_kwargs=True) for layer in names]
+        try:
+            with only_looking(model):
+                call(model, batch)
+        finally:
+            for hook in hooks:
+                hook.remove()
         return report
 
     def notes(self, widths: Sequence[int], kind: str, report: Sequence[object]) -> list[str]:

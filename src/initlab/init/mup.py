@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from initlab.checks.rules import check
-from initlab.init.scheme import Scheme, chosen_gain, gain_label
+from initlab.init.scheme import Dense, Scheme, chosen_gain, gain_label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,9 @@ class MuP(Scheme):
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         std = chosen_gain(self.gain, gain) / math.sqrt(fan_in)
         return std * math.sqrt(self.base_width / fan_in) if self.readout else std
+
+    def why_not(self, layer: nn.Module, outputs: int, inputs: int) -> str:
+        return "" if isinstance(layer, Dense) else "its learning rates are for dense layers alone"
 
     def step_size(self, layer: int, layers: int, fan_in: int, fan_out: int, kind: str, *, bias: bool) -> float:
         last = layer == layers - 1

@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
+from initlab.init.behind import traced
 from initlab.nn import Linear
 
 Dense = Linear | nn.Linear
@@ -17,7 +17,8 @@ Dense = Linear | nn.Linear
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme(ABC):
-    """A rule that fills the weight [fan_out, fan_in] of one dense layer, and the std it promises.
+    """A rule that fills the weight [fan_out, fan_in] of one dense layer, and the std it promises. Weights of other
+    layers are such matrices too (`initlab.init.layers`); where their fans are not their shape, the std is by fans.
 
     `gain` is that of the model's activation, 1 for a linear model; a scheme whose paper knows no gain ignores
     it. Tensors are filled in place, so call under `torch.no_grad()` with parameters. `generator` None means
@@ -27,11 +28,13 @@ class Scheme(ABC):
         drawn: "independent" of mean 0; "orthogonal" rows or columns; "alike", all the same; "fixed", not drawn at all.
     unit_signal: `fit_` scales each layer, after the draw, until its output has std 1 on real data.
     by_place: `at` or `step_size` depends on where a layer stands in the forward pass.
+    by_shape: the std follows the rows and columns of the matrix, whatever the fans of its layer.
     """
 
     entries: ClassVar[str] = "independent"
     unit_signal: ClassVar[bool] = False
     by_place: ClassVar[bool] = False
+    by_shape: ClassVar[bool] = False
 
     @abstractmethod
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
@@ -62,6 +65,14 @@ class Scheme(ABC):
         apart."""
         return self
 
+    def centred(self) -> bool:
+        """Whether it fills only the middle of a convolution's kernel, the rest of which is 0."""
+        return False
+
+    def why_not(self, layer: nn.Module, outputs: int, inputs: int) -> str:
+        """Why it has no weights of this size for such a layer; "" where it has."""
+        return ""
+
     def step_size(self, layer: int, layers: int, fan_in: int, fan_out: int, kind: str, *, bias: bool) -> float:
         """Factor on lr for a weight or bias of layer number `layer`; `kind`: "adam" for an optimiser whose step does
         not shrink with the gradient, else "sgd"."""
@@ -71,21 +82,9 @@ class Scheme(ABC):
         """What it came to in a network of these widths, a line each for the terminal; `report`: what `fit_` gave."""
         return []
 
-    def fit_(self, model: nn.Module, X: Tensor) -> Sequence[object]:
-        """Rescale what was drawn using inputs X, if the scheme does that (LSUV); a report, a line per layer."""
+    def fit_(self, model: nn.Module, batch: Any) -> Sequence[object]:
+        """Rescale what was drawn using a batch of inputs, if the scheme does that (LSUV); a line per layer."""
         return ()
-
-
-def evaluate_once(model: nn.Module, X: Tensor, hooks: Sequence[RemovableHandle]) -> None:
-    """A forward pass of X in evaluation mode without gradients, for these hooks, which are removed after it."""
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(X)
-    finally:
-        model.train(was_training)
-        for hook in hooks:
-            hook.remove()
 
 
 def dense_layers(model: nn.Module, X: Tensor | None = None) -> list[tuple[str, Dense]]:
@@ -94,13 +93,8 @@ def dense_layers(model: nn.Module, X: Tensor | None = None) -> list[tuple[str, D
     found = [(name, module) for name, module in model.named_modules() if isinstance(module, Dense)]
     if X is None:
         return found
-    called: dict[nn.Module, int] = {}
-
-    def note(layer: nn.Module, _args: object) -> None:
-        called.setdefault(layer, len(called))
-
-    evaluate_once(model, X, [layer.register_forward_pre_hook(note) for _, layer in found])
-    return sorted(found, key=lambda item: called.get(item[1], len(found)))
+    order = traced(model, [layer for _, layer in found], X).order
+    return sorted(found, key=lambda item: order.index(item[1]) if item[1] in order else len(found))
 
 
 def layers_for(scheme: Scheme, model: nn.Module, batch: Callable[[], Tensor] | None = None) -> list[tuple[str, Dense]]:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,8 @@ class Sparse(Scheme):
     global one). A column holds the weights that leave one input; Martens (2010, section 5), who had the idea,
     allows 15 weights to enter each unit, which is a row.
     """
+
+    by_shape: ClassVar[bool] = True
 
     sparsity: float
     sigma: float = 0.01

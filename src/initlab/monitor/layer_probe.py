@@ -19,6 +19,7 @@ from initlab.monitor.guard import Guard, reason
 from initlab.monitor.moment import in_backward, traced
 from initlab.monitor.sample import Sample
 from initlab.monitor.saturation import Saturation, saturation_of
+from initlab.monitor.similarity import similarity
 from initlab.monitor.units import Units
 
 MAX_CALLS = 8  # of one module in one step that are told apart; the second is called `<layer>#2`
@@ -202,6 +203,10 @@ class LayerProbe:
             added[layer, "active"] = kernels.count(torch.gt, x, 0.0)
         if id(module) in self._saturated:
             added[layer, "saturated"] = self._saturated.pop(id(module))
+        if sample.num_rows and "similarity" in self._quantities:
+            alike = similarity(x, sample.num_rows, time_first=getattr(module, "batch_first", None) is False)
+            if alike is not None:
+                sample.own[layer, "similarity"] = alike
         if self._quantities & PER_UNIT:
             peaks = sample.largest[layer] = self._units.peaks(module, x)
             if "histogram" in self._quantities:

@@ -25,10 +25,12 @@ class Sample:
     added:   what adds up over processes: entries, sums, counts of each layer.
     largest: what is the largest over processes: [2, units], every unit's largest entry and minus its smallest.
     own:     what is the same in all of them (parameters), or only asked of the first (histograms, [64] each).
+    num_rows: of the batch, for the similarity of two of them.
     """
 
-    def __init__(self, step: int, keep: bool = True) -> None:
+    def __init__(self, step: int, keep: bool = True, num_rows: int | None = None) -> None:
         self.step = step
+        self.num_rows = num_rows
         self.keep = keep  # False: only looked through for nan and inf
         self.layers: list[str] = []  # in order of execution
         self.added: dict[Key, Number] = {}
@@ -123,8 +125,7 @@ def _of_layer(layer: str, got: Mapping[Key, float]) -> Sequence[tuple[str, float
     items = [("mean", total / n), ("std", std(n, total, square))]
     items += [(what, got[layer, what]) for what in ("min", "max") if (layer, what) in got]
     items += [(what, got[layer, what] / n) for what in ("active", "saturated") if (layer, what) in got]
-    if (layer, "dead") in got:
-        items.append(("dead", got[layer, "dead"]))
+    items += [(what, got[layer, what]) for what in ("dead", "similarity") if (layer, what) in got]
     if got[layer, "bad"] > 0:
         items.append(("nonfinite", got[layer, "bad"]))
     return items

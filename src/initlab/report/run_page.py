@@ -35,6 +35,7 @@ def run_page(run: Run) -> str:
         "names": {name: captions.metric_name(name) for name in run.epochs},
     }
     how, predicted = outcome(run), captions.forecast_line(run)
+    fix = captions.fix(run) if how.word in ("flat", "diverged", "failed") else ("", "")
     environment, packages = captions.environment_rows(run)
     return html.render(
         "run.html",
@@ -47,10 +48,10 @@ def run_page(run: Run) -> str:
         outcome=how,
         blame=blame(run.findings),
         explained=explained.words(run),
-        fix=captions.fix(run) if how.word in ("flat", "diverged", "failed") and any(captions.fix(run)) else None,
+        fix=fix if any(fix) else None,
         layered=figures.hidden(run) > 0,
         facts=_facts(run),
-        findings=[_finding(item) for item in run.findings],
+        findings=[_finding(item, advises=not any(fix)) for item in run.findings],
         watched=bool(run.recorded) and run.finished and not run.findings and how.word == "trained",
         has_epochs=len(data["epochs"].get("epoch", ())) > bool(data["loss"]["steps"]),
         has_losses=bool(data["loss"]["steps"]),
@@ -77,7 +78,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     return facts
 
 
-def _finding(item: dict[str, Any]) -> dict[str, str]:
+def _finding(item: dict[str, Any], advises: bool) -> dict[str, str]:
     """Its record in the words of the page; a record that lacks something is shown as far as it goes."""
     layers = [str(name) for name in item.get("layers") or []] if isinstance(item.get("layers"), list) else []
     where = " and ".join(layers) if len(layers) < 3 else f"{layers[0]} … {layers[-1]} ({len(layers)} of them)"
@@ -94,5 +95,5 @@ def _finding(item: dict[str, Any]) -> dict[str, str]:
         "when": when,
         "where": f"{where}: " if where else "",
         "says": sentence(says),
-        "advice": sentence(str(item["advice"])) if item.get("advice") else "",
+        "advice": sentence(str(item["advice"])) if advises and item.get("advice") else "",
     }

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
@@ -33,8 +35,10 @@ class Claim:
 
     @property
     def of_sweep(self) -> bool:
-        """Whether the run is a job of a sweep, which draws nothing that is not asked for."""
-        return (self.folder.path / job_folder.NAME).exists()
+        """Whether the run is a job of a sweep that runs, which draws nothing that is not asked for; a job that resumes
+        by itself is a run like any other."""
+        alone = self.resumes and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.RUN
+        return (self.folder.path / job_folder.NAME).exists() and not alone
 
     @property
     def resumes(self) -> bool:

@@ -16,7 +16,6 @@ from omegaconf import DictConfig
 from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, say_command, show_table
 from initlab.forecasting.remedy import NO_FIX, SCRIPT, Remedy
 from initlab.forecasting.rule import TRAINS
-from initlab.init import gain_of
 from initlab.numbers import shown
 from initlab.run.network import Network
 from initlab.run.result import Result
@@ -30,28 +29,29 @@ from initlab.sweeps.compare import seeds_to_decide
 def show_model(network: Network, trainer: L.Trainer, seed: int) -> None:
     """A line a layer, in the order that the scheme counts them in: its shape, its parameters, and the std that its
     weights have by the scheme's formula and as they were drawn."""
-    model, scheme, layers = network.model, network.scheme, network.layers
+    model, scheme = network.model, network.scheme
     device = trainer.strategy.root_device
     where = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
     parameters = f"{sum(p.numel() for p in model.parameters()):,} parameters"
     say(f"{type(model).__name__}, {parameters}, init {scheme}, seed {seed}, {where}", style="bold")
+    weights = network.report.weights
+    dense = all(row.kind == "Linear" for row in weights)
+    sizes = dict(model.named_parameters())
     rows = []
-    left_out = range(HEAD, len(layers) - TAIL)
-    for i, (name, layer) in enumerate(layers):
+    left_out = range(HEAD, len(weights) - TAIL)
+    for i, row in enumerate(weights):
         if i in left_out:
             if i == left_out[0]:
                 rows.append(["..."] * 6)
             continue
-        num_outputs, num_inputs = layer.weight.shape
-        count = sum(p.numel() for p in layer.parameters())
-        formula = scheme.at(i, len(layers)).weight_std(num_inputs, num_outputs, gain_of(model))
-        said = "by the data" if math.isnan(formula) else f"{formula:.4g}"
-        drawn = layer.weight.detach().double().std(correction=0).item()
-        rows.append([name, f"{num_inputs:,}", f"{num_outputs:,}", f"{count:,}", said, f"{drawn:.4g}"])
+        layer = row.name.removesuffix(".weight")
+        own = {*row.parameters, f"{layer}.bias"} & sizes.keys()
+        count = sum(sizes[name].numel() for name in own)
+        said = "by the data" if math.isnan(row.promised_std) else f"{row.promised_std:.4g}"
+        rows.append([layer, f"{row.fan_in:,}", f"{row.fan_out:,}", f"{count:,}", said, f"{row.drawn_std:.4g}"])
     headings = (
         ("layer", 0),
-        ("inputs", 2),
-        ("outputs", 2),
+        *((name, 2) for name in (("inputs", "outputs") if dense else ("fan in", "fan out"))),
         ("parameters", 3),
         ("weight std: formula", 1),
         ("drawn", 0),

@@ -12,8 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.build import build
 from initlab.checks.memory import check_model
 from initlab.data import TensorDataModule
-from initlab.init import Scheme, initialize, layers_for
-from initlab.init.scheme import Dense
+from initlab.init import Report, Scheme, initialize, inputs_of
 from initlab.limits import kind_of
 from initlab.models import Module
 from initlab.seeds import generator
@@ -21,11 +20,11 @@ from initlab.seeds import generator
 
 @dataclass(frozen=True)
 class Network:
-    """layers: the dense ones, by name, in the order in which `scheme` counts them; notes: lines about the draw."""
+    """report: what the draw did, in the order in which `scheme` counts the layers; notes: lines about it."""
 
     model: L.LightningModule
     scheme: Scheme
-    layers: Sequence[tuple[str, Dense]]
+    report: Report
     notes: Sequence[str]
 
 
@@ -44,13 +43,15 @@ def build_network(cfg: DictConfig, data: Any) -> Network:
     )
 
     def some_inputs() -> Any:
-        return next(iter(data.train_dataloader()))[0]
+        return inputs_of(model, next(iter(data.train_dataloader())))
 
     scheme = build(cfg, "init")
     report = initialize(model, scheme, generator=generator("init", cfg.init_seed), batch=some_inputs)
-    layers = layers_for(scheme, model, some_inputs)
-    widths = [layers[0][1].weight.shape[1], *(layer.weight.shape[0] for _, layer in layers)]
-    notes = scheme.notes(widths, kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1]), report)
+    chain = [row for row in report.weights if row.kind == "Linear"] == report.weights
+    widths = [report.weights[0].fan_in, *(row.fan_out or 0 for row in report.weights)] if chain else []
+    notes = scheme.notes(widths, kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1]), report.fitted)
+    others = report.left_alone_line()
+    notes = [*notes, *report.notes, *([f"init      {others}"] if others else [])]
     if isinstance(model, Module):  # a model of the user's own makes its optimiser
         model.use_step_sizes(scheme, some_inputs)
-    return Network(model, scheme, layers, notes)
+    return Network(model, scheme, report, notes)

@@ -12,6 +12,7 @@ from initlab.runs.open_run import Run
 from initlab.runs.reader import number
 
 LEAST_FALL = 0.01  # of the loss at the start, the same as the finding "loss not moving" asks for
+HARDLY = 0.05  # a smaller fall is no training that anybody would call one: log 10 down to 2.19
 NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
 
 
@@ -38,6 +39,7 @@ def outcome(run: Run) -> Outcome:
     headline = {
         "trained": "It trained.",
         "flat": "It did not train.",
+        "hardly": "It hardly trained.",
         "diverged": "It diverged.",
         "unknown": "It ended; whether it trained cannot be told.",
     }[word]
@@ -47,6 +49,7 @@ def outcome(run: Run) -> Outcome:
         because += f" {sentence(says[:1].upper() + says[1:])}"
     if word == "trained" and run.findings:
         headline = f"It trained, with {len(run.findings)} finding{'s' * (len(run.findings) > 1)}."
+    word = "flat" if word == "hardly" else word
     return Outcome(word, headline, because, cause(run.findings) if word in ("flat", "diverged") else "")
 
 
@@ -131,6 +134,8 @@ def _learning(run: Run) -> tuple[str, str]:
         return "unknown", f"The training loss is {shown(end)} at {until}, and no earlier one is known.{metrics}"
     if any(finding.get("kind") == "loss not moving" for finding in run.findings) or end > start * (1 - LEAST_FALL):
         return "flat", f"The training loss went {fall}{metrics}"
+    if start > 0 and end > start * (1 - HARDLY):
+        return "hardly", f"The training loss fell by {1 - end / start:.1%} only, {fall}{metrics}"
     return "trained", f"The training loss fell {fall}{metrics}"
 
 

@@ -14,12 +14,15 @@ from initlab.runs import open_run
 from initlab.runs.open_run import Run
 from initlab.runs.reader import number
 from initlab.sweeps.summary import Spread
-from initlab.textbook.claim import Claim, Metric, words_of
+from initlab.textbook.claim import TRAINS, Claim, Metric, words_of
 from initlab.textbook.page import Page, same
 from initlab.textbook.running import Ran
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+CLEAR = {"trains": True, "will not train": False}  # verdicts, and whether the run then trains
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Check:
         claim = self.claim
         if self.trouble or not self.n:
             return False
-        if claim.figure is None:
+        if claim.figure is None and claim.forecast is None:
             return all(self.values) if claim.finding else not any(self.values)
         near = claim.value is None or abs(self.mean - claim.value) <= claim.tolerance(self.n)
         above = "above" not in self.limits or self.mean > self.limits["above"]
@@ -76,6 +79,8 @@ class Check:
         """What was seen, in words."""
         if self.trouble:
             return self.trouble
+        if self.claim.forecast:
+            return f"{sum(map(int, self.values))} of {self.n} clear verdicts right"
         if self.claim.figure is None:
             return f"in {sum(map(int, self.values))} of {self.n} runs"
         spread = f" ± {self.std:.2g}" if self.n > 1 else ""
@@ -104,6 +109,8 @@ def check_page(page: Page, ran: Sequence[Ran]) -> list[Check]:
 
 
 def _matching(page: Page, claim: Claim) -> Iterable[dict[str, str]]:
+    if claim.forecast:
+        return [dict(claim.where)]
     return (setting for setting in page.settings if same(claim.where, setting))
 
 
@@ -123,13 +130,18 @@ def _check(claim: Claim, setting: Mapping[str, str], ran: Sequence[Ran], runs: M
 
 
 def _values(claim: Claim, setting: Mapping[str, str], ran: Sequence[Ran], runs: Mapping[int, Run]) -> list[float]:
-    """One a run of the setting."""
+    """One a run of the setting, or, of a claim about the forecast, a clear verdict."""
     values = []
     for one in ran:
         if same(setting, one.setting):
             if one.error:
                 raise UserError(f"a run failed: {one.error}")
-            values.append(_value(claim, runs[id(one)]))
+            run = runs[id(one)]
+            if claim.forecast is None:
+                values.append(_value(claim, run))
+            elif run.forecast.get("verdict") in CLEAR:
+                trains = metric_of(run, claim.forecast) >= TRAINS
+                values.append(float(trains == CLEAR[run.forecast["verdict"]]))
     if not values:
         raise UserError(f"no run has {words_of(setting)}")
     return values

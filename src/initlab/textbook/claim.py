@@ -14,9 +14,10 @@ from typing import Any
 from initlab.checks.rules import QUANTITIES, did_you_mean
 from initlab.errors import UserError
 
-KINDS = ("figure", "finding", "no_finding")
+KINDS = ("figure", "finding", "no_finding", "forecast")
 KEYS = (*KINDS, "over", "where", "is", "within", "spread", "above", "below", "published", "why")
 OF_FIGURES = ("over", "is", "within", "spread", "above", "below")
+TRAINS = 0.5  # from which on a run counts as one that trains
 WHENS = ("last", "first", "min", "max", "median")
 FINDINGS = (  # kinds of `initlab.diagnosis.findings`, which brings NumPy
     "symmetric units", "exploding signal", "exploding gradient", "non-finite", "unforeseen signal", "vanishing signal",
@@ -56,6 +57,8 @@ class Claim:
                             being the std of one run.
     above, below:           limits: numbers, or swept keys whose change makes the setting to compare with.
     finding, no_finding:    a kind of finding that every seed has, or none has; "any" with the latter.
+    forecast:               the share of clear verdicts that were right, over all settings that `where` matches, is
+                            `above`; a run trains whose figure of this name is at least `TRAINS`.
     published:              what was printed elsewhere, shown next to ours.
     """
 
@@ -63,6 +66,7 @@ class Claim:
     over: Metric | None = None
     finding: str = ""
     no_finding: str = ""
+    forecast: Metric | None = None
     where: Mapping[str, str] = field(default_factory=dict)
     value: float | None = None
     within: float | None = None
@@ -77,12 +81,14 @@ class Claim:
         """What it is about, in words."""
         if self.figure:
             return f"{self.figure}{f' / {self.over}' if self.over else ''}"
+        if self.forecast:
+            return f"forecast of {self.forecast}"
         return f"finding: {self.finding}" if self.finding else f"no finding: {self.no_finding}"
 
     @property
     def expected(self) -> str:
         """What must hold, in words, for one run or many."""
-        if not self.figure:
+        if not self.figure and not self.forecast:
             return "in every run" if self.finding else "in no run"
         parts = []
         if self.value is not None:
@@ -117,12 +123,25 @@ def _claim(at: str, entry: Any) -> Claim:
     if len(kinds) != 1:
         raise UserError(f"{at}: a claim is about one of {', '.join(KINDS)}, not {' and '.join(kinds) or 'nothing'}")
     for key in OF_FIGURES if kinds != ["figure"] else ():
-        if key in entry:
-            raise UserError(f"{at}.{key}: only a claim about a figure has it, not one about a finding")
+        if key in entry and (key, *kinds) != ("above", "forecast"):
+            kind = kinds[0].removeprefix("no_")
+            raise UserError(f"{at}.{key}: only a claim about a figure has it, not one about a {kind}")
     where = settings(f"{at}.where", entry.get("where", {}))
     texts = {key: _text(f"{at}.{key}", entry[key]) for key in ("published", "why") if key in entry}
+    if kinds == ["forecast"]:
+        if not isinstance(entry.get("above"), float):
+            raise UserError(f"{at}: a claim about the forecast needs above, a share of the verdicts such as 0.9")
+        metric = read_metric(f"{at}.forecast", entry["forecast"])
+        return Claim(forecast=metric, above=float(entry["above"]), where=where, why=texts.get("why", ""))
     if kinds != ["figure"]:
-        return Claim(**{kinds[0]: _finding(f"{at}.{kinds[0]}", entry[kinds[0]])}, where=where, **texts)  # type: ignore[arg-type]
+        found = {kind: _finding(f"{at}.{kind}", entry[kind]) for kind in kinds}
+        return Claim(
+            finding=found.get("finding", ""),
+            no_finding=found.get("no_finding", ""),
+            where=where,
+            published=texts.get("published", ""),
+            why=texts.get("why", ""),
+        )
     numbers = {key: number_of(f"{at}.{key}", entry[key]) for key in ("is", "within", "spread") if key in entry}
     for key in ("within", "spread"):
         if numbers.get(key, 1.0) <= 0:

@@ -16,7 +16,7 @@ SOURCES = {  # the parts of the gallery: what the names of a part's pages begin 
     "Dive into Deep Learning": ("d2l_", "weight_decay", "house_prices"),
     "fast.ai": ("fifty_layers", "fastai_"),
     "One neuron, AND and XOR": ("neuron", "xor", "and_gate"),
-    "Papers and lectures on initialisation": ("glorot_", "he_", "lsuv", "makemore_"),
+    "Papers and lectures on initialisation": ("glorot_", "he_", "lsuv", "makemore_", "phase_", "width_"),
 }
 HEAD = """# The gallery
 

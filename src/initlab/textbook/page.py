@@ -18,7 +18,7 @@ from initlab.errors import UserError
 from initlab.shipped import CONFIGS
 from initlab.sweeps.record import SEEDS
 from initlab.textbook.claim import Claim, read_claims, word_of, words_of
-from initlab.textbook.picture import Picture, read_picture
+from initlab.textbook.picture import SWEPT, Picture, read_picture
 
 FOLDER = CONFIGS / "experiment"
 NO_PAGE = ("forecast_evidence",)  # a recipe for scripts/forecast_evidence.py: its 2400 runs are no page's
@@ -55,11 +55,12 @@ class Page:
         return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
     @property
-    def watched(self) -> bool:
-        """Whether a claim or the picture needs what the monitor records."""
-        return any(c.figure is None or any(f and f.of_layer for f in (c.figure, c.over)) for c in self.claims) or (
-            self.picture is not None and self.picture.draw != "curve"
-        )
+    def keeps(self) -> tuple[str, ...]:
+        """The callbacks whose files a claim or the picture needs."""
+        picture = self.picture
+        of_layers = [f for c in self.claims for f in (c.figure, c.over) if f and f.of_layer]
+        watched = of_layers or any(c.finding or c.no_finding for c in self.claims) or (picture and picture.quantity)
+        return ("monitor",) * bool(watched) + ("last",) * (picture is not None and picture.draw == "weights")
 
 
 def page_names() -> list[str]:
@@ -123,6 +124,7 @@ def _check_settings(page: Page) -> None:
             if isinstance(where, Mapping) and not any(same(where, setting) for setting in page.settings):
                 swept = " ".join(f"{k}={','.join(v)}" for k, v in page.axes.items() if k not in SEEDS) or "nothing"
                 raise UserError(f"{page.name}: expect[{i}].{key}: {words_of(where)} is not swept by the page ({swept})")
-    panels = page.picture.panels if page.picture else ""
-    if panels and panels not in page.axes:
-        raise UserError(f"{page.name}: picture.panels={panels}: no such key is swept ({', '.join(page.axes)})")
+    for key in ("panels", *SWEPT):
+        swept_key = getattr(page.picture, key) if page.picture else ""
+        if swept_key and swept_key not in page.axes:
+            raise UserError(f"{page.name}: picture.{key}={swept_key}: no such key is swept ({', '.join(page.axes)})")

@@ -14,14 +14,22 @@ DRAWS = {  # kind -> the keys it has
     "curve": ("draw", "figure", "title", "caption", "log", "limits", "panels", "mark"),
     "depth": ("draw", "quantity", "step", "layers", "title", "caption", "log", "limits", "panels", "mark"),
     "time": ("draw", "quantity", "layers", "title", "caption", "log", "limits", "mark"),
+    "against": ("draw", "figure", "x", "lines", "title", "caption", "log", "limits", "panels", "mark"),
+    "weights": ("draw", "layer", "title", "caption"),
+    "map": ("draw", "figure", "x", "y", "title", "caption", "limits", "panels"),
 }
+SWEPT = ("x", "y", "lines")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """draw:    curve: metrics against epochs; depth: a quantity against the layers at a step; time: against the step.
+    """draw:    curve: metrics against epochs; depth: a quantity against the layers at a step; time: against the step;
+               against: a metric at the end against a swept key; map: over two of them; weights: of a layer on images,
+               as they are after the training, a tile a unit.
 
-    figures:   of a curve: columns of metrics.csv, the first solid, the second dashed.
+    figures:   of a curve: columns of metrics.csv, the first solid, the second dashed; of against and map: one.
+    layer:     of weights: its name.
+    x, y:      swept keys; lines: one with a line for each of its values.
     quantity:  of depth and time; step: a number, "first" or "last"; layers: a pattern, empty: those that have it.
     log:       logarithmic y; limits: its lower and upper end, empty: what there is to show.
     panels:    a swept key with a panel for each of its values; empty: one panel (time: one a setting).
@@ -38,6 +46,10 @@ class Picture:
     log: bool = False
     limits: tuple[float, ...] = ()
     panels: str = ""
+    x: str = ""
+    y: str = ""
+    lines: str = ""
+    layer: str = ""
     mark: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -57,8 +69,8 @@ def read_picture(picture: Any) -> Picture:
         if key not in keys:
             hint = did_you_mean(str(key), keys)
             raise UserError(f"picture.{key}: a picture of draw={draw} has no such key{hint} ({', '.join(keys)})")
-    given = {key: _text(key, picture.get(key, "")) for key in ("title", "caption", "layers", "panels")}
-    for key in ("title", "caption"):
+    given = {key: _text(key, picture.get(key, "")) for key in ("title", "caption", "layers", "layer", "panels", *SWEPT)}
+    for key in ("title", "caption", *(key for key in (*SWEPT, "layer") if key in keys)):
         if not given[key]:
             raise UserError(f"picture.{key}: a picture needs one")
     log = picture.get("log", draw == "depth")
@@ -72,8 +84,8 @@ def read_picture(picture: Any) -> Picture:
         raise UserError(f"picture.step={step}: must be a step, a whole number of at least 0, or first or last")
     return Picture(
         draw,
-        figures=_figures(picture.get("figure")) if draw == "curve" else (),
-        quantity="" if draw == "curve" else _quantity(picture.get("quantity")),
+        figures=_figures(picture.get("figure"), most=2 if draw == "curve" else 1) if "figure" in keys else (),
+        quantity=_quantity(picture.get("quantity")) if "quantity" in keys else "",
         step=step,
         log=log,
         limits=_limits(picture.get("limits"), log),
@@ -82,10 +94,11 @@ def read_picture(picture: Any) -> Picture:
     )
 
 
-def _figures(given: Any) -> tuple[str, ...]:
+def _figures(given: Any, most: int) -> tuple[str, ...]:
     names = given if isinstance(given, list) else [given]
-    if not 1 <= len(names) <= 2 or not all(isinstance(name, str) and name for name in names):
-        raise UserError(f"picture.figure={given}: must be a column of metrics.csv, such as val/loss, or a list of two")
+    if not 1 <= len(names) <= most or not all(isinstance(name, str) and name for name in names):
+        two = ", or a list of two" if most == 2 else ""
+        raise UserError(f"picture.figure={given}: must be a column of metrics.csv, such as val/loss{two}")
     return tuple(names)
 
 

@@ -30,15 +30,15 @@ class Ran:
 def run_page(page: Page, folder: Path, seeds: int | None = None, more: Sequence[str] = ()) -> list[Ran]:
     """Every run of the page, one after the other; `seeds`: at most so many of each setting; `more`: overrides."""
     jobs = page.jobs(seeds)
-    return [run_one(page.name, page.watched, job, folder / str(i), more) for i, job in enumerate(jobs)]
+    return [run_one(page.name, page.keeps, job, folder / str(i), more) for i, job in enumerate(jobs)]
 
 
-def run_one(name: str, watched: bool, job: Mapping[str, str], folder: Path, more: Sequence[str] = ()) -> Ran:
-    """Train one run and leave metrics.csv and, where it is watched, signal.csv and findings.json; a run that fails
-    leaves failed.json.
+def run_one(name: str, keeps: Sequence[str], job: Mapping[str, str], folder: Path, more: Sequence[str] = ()) -> Ran:
+    """Train one run and leave metrics.csv and what the callbacks of these names write; a run that fails leaves
+    failed.json.
 
-    Checkpoints, TensorBoard and the terminal are left out, which changes no figure but those of the test set: they are
-    of the last weights.
+    The other callbacks, TensorBoard and the terminal are left out, which changes no figure but those of the test set:
+    they are of the last weights.
     """
     from initlab.run import train
 
@@ -47,9 +47,9 @@ def run_one(name: str, watched: bool, job: Mapping[str, str], folder: Path, more
     try:
         words = [f"{key}={value}" for key, value in job.items()]
         cfg = compose(f"experiment={name}", *words, "trainer.accelerator=cpu", "threads=1", *more, run_dir=folder)
-        for group, kept in (("callbacks", "monitor" if watched else ""), ("logger", "csv")):
+        for group, kept in (("callbacks", keeps), ("logger", ("csv",))):
             for key in cfg[group]:
-                if key != kept:
+                if key not in kept:
                     cfg[group][key] = None
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             train(cfg)

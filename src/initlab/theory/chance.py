@@ -158,7 +158,7 @@ def handed_on(here: Chance, unit: Unit, share: float) -> Chance:
     )
 
 
-def shown(here: Chance, batch: int) -> tuple[float, float, float]:
+def of_a_batch(here: Chance, batch: int) -> tuple[float, float, float]:
     """Of the std of all n units of a batch about their mean: mean and variance of the logarithm of its square, beyond
     the logarithm of the mean square; and the correlation of two inputs that shows."""
     n, c = here.units, here.mean

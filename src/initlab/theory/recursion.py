@@ -20,7 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
-from initlab.theory.chance import Chance, Unit, drawn, handed_on, sampled, shown, start
+from initlab.theory.chance import Chance, Unit, drawn, handed_on, of_a_batch, sampled, start
 from initlab.theory.elementwise import Array, Elementwise
 from initlab.theory.expansion import expansion
 from initlab.theory.gradient_chance import of_gradients
@@ -148,7 +148,7 @@ def propagate(
             row = {"tails": here.tails, "distance": d, "square": float(q[of_inputs].mean())}
             row["mean"] = float(m.mean[of_inputs].mean())
             relative = float((q[of_inputs] / row["square"]).var()) if row["square"] > 0 else 0.0
-            shift, spread, cosine = shown(here, batch)
+            shift, spread, cosine = of_a_batch(here, batch)
             row["alike"] = cosine * _unequal(q[of_inputs])
             if draw.unit_signal:  # made 1 by that very std, within a tolerance
                 shift, spread = 0.0, getattr(draw, "tolerance", 0.0) ** 2

@@ -1,0 +1,66 @@
+"""A model's weights drawn at the start of its training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.utilities.seed import isolate_rng
+
+from initlab.console import say
+from initlab.errors import UserError
+from initlab.init import Report, Scheme, initialize, inputs_of
+from initlab.seeds import generator
+
+
+class InitializeWith(L.Callback):
+    """`initlab.initialize` before the first update of a fit that starts from step 0; one that resumes from a
+    checkpoint, or continues, keeps its weights. All processes start with the same ones.
+
+    scheme: a scheme, or the name of a file in configs/init.
+    seed: of the draw, which takes no numbers of any other.
+    batch: inputs for the forward pass, as `initialize` takes them; None: the first training batch, of whose parts the
+        model gets as many as its `forward` needs: X of (X, y).
+    verbose: print one line about the draw and one about what was left alone.
+
+    `report` is what `initialize` returned.
+    """
+
+    def __init__(
+        self, scheme: Scheme | str = "kaiming", seed: int = 0, *, batch: Any = None, verbose: bool = True
+    ) -> None:
+        if not isinstance(scheme, (Scheme, str)):
+            raise UserError(
+                f"InitializeWith({scheme!r}): give a scheme of initlab.init, or the name of one, such as kaiming"
+            )
+        self.scheme, self.seed, self.batch, self.verbose = scheme, seed, batch, verbose
+        self.report: Report | None = None
+
+    def looks_at(self, step: int) -> bool:
+        return False
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.ckpt_path is not None or trainer.global_step > 0:
+            return
+        if self.batch is None and trainer.datamodule is None:
+            trainer.fit_loop.setup_data()  # the loaders, which Lightning makes when the first epoch begins
+        with isolate_rng():
+            batch = self.batch if self.batch is not None else lambda: _first_inputs(trainer, pl_module)
+            self.report = initialize(pl_module, self.scheme, generator=generator("init", self.seed), batch=batch)
+        if trainer.world_size > 1:  # data of one process may have decided
+            pl_module.load_state_dict(trainer.strategy.broadcast(pl_module.state_dict()))
+        if self.verbose and trainer.is_global_zero:
+            for line in summary(self.report):
+                say(line, "init")
+
+
+def summary(report: Report) -> list[str]:
+    """What it drew, and what not."""
+    number = len(report.weights)
+    drawn = f"{report.scheme}: {number} weight{'s' if number != 1 else ''} drawn"
+    return [f"{drawn}; {others}" if (others := report.left_alone_line()) else drawn, *report.notes]
+
+
+def _first_inputs(trainer: L.Trainer, model: L.LightningModule) -> Any:
+    data = trainer.datamodule
+    return inputs_of(model, next(iter(trainer.train_dataloader if data is None else data.train_dataloader())))

@@ -1,0 +1,50 @@
+"""The verdict on any network that is watched, from the rows of its first step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from initlab.console import say
+from initlab.errors import UserError
+from initlab.forecasting.network_rule import features_of, judge_network
+from initlab.forecasting.rule import UNKNOWN, Verdict
+from initlab.limits import kind_of
+from initlab.measurement import assemble
+from initlab.monitor.observer import Observer, Recording, Row
+
+if TYPE_CHECKING:
+    import lightning as L
+
+
+class FirstRowsVerdict(Observer):
+    """An observer of `SignalMonitor`: one line in the terminal after step 0, where the run's folder has no forecast.
+
+    The rows have all that the rule looks at but how alike two inputs are.
+    """
+
+    def on_start(self, monitor: Recording) -> None:
+        folder = monitor.folder
+        self._waits = folder is None or not (folder / "forecast.json").exists()
+
+    def wants(self, monitor: Recording, step: int) -> bool:
+        return step == 0 and self._waits
+
+    def on_rows(self, monitor: Recording, trainer: L.Trainer, rows: Sequence[Row]) -> None:
+        first = [row for row in rows if row["step"] == 0]
+        if not first or not self._waits:
+            return
+        self._waits = False
+        optimizer = type(trainer.optimizers[0]).__name__ if trainer.optimizers else "SGD"
+        verdict = verdict_of(trainer.lightning_module, first, kind_of(optimizer))
+        if verdict is not None:
+            say(verdict.says, "forecast")
+
+
+def verdict_of(module: Any, rows: Sequence[Row], kind: str) -> Verdict | None:
+    """None: too little was recorded."""
+    try:
+        verdict = judge_network(features_of(assemble(module, [rows])), kind)
+    except UserError:
+        return None
+    return None if verdict.word == UNKNOWN else verdict

@@ -1,0 +1,211 @@
+"""Will anybody's network train? Answered from one pass forwards and back, before it trains."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import nn
+
+from initlab.checks.rules import did_you_mean
+from initlab.errors import UserError
+from initlab.forecasting.forecast import Forecast
+from initlab.forecasting.measured_chain import theory_of
+from initlab.forecasting.network_fix import NetworkFix, fix_of
+from initlab.forecasting.network_rule import (
+    FORWARD,
+    Features,
+    features_of,
+    judge_lr,
+    judge_network,
+    limits,
+    where_it_dies,
+)
+from initlab.forecasting.network_table import as_html, as_text
+from initlab.forecasting.rates import is_bounded
+from initlab.forecasting.rule import NOT, TRAINS, UNSURE, Verdict
+from initlab.limits import limits_of
+from initlab.measurement import (
+    Batch,
+    Loss,
+    MeasuredLayer,
+    Measurement,
+    Redraw,
+    batch_for,
+    draw_again,
+    layers_of,
+    measure_module,
+    middle,
+    spread,
+    unwrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KINDS = ("sgd", "adam")
+ZERO_HEAD = (
+    "{} begins at 0, so that the first step moves no other layer; measured with its weights drawn by reset_parameters()"
+)
+
+
+@dataclass(frozen=True)
+class NetworkForecast:
+    """The answer, and what it rests on.
+
+    dies:   where the signal or the gradient is lost or grows; "" if neither does.
+    fix:    what would make it train, tried and measured; None where it trains, or nothing helped, or none was sought.
+    theory: of a chain of dense layers, whose verdict is the theory's; None for any other network.
+    limits: of `features.backward`, in which the rule, or the theory's, lets it train.
+    notes:  what was assumed or left out, a sentence each.
+    """
+
+    verdict: Verdict
+    features: Features
+    measurement: Measurement
+    dies: str
+    fix: NetworkFix | None
+    theory: Forecast | None
+    kind: str
+    lr: float | None
+    limits: tuple[float, float]
+    notes: tuple[str, ...]
+
+    @property
+    def trains(self) -> bool:
+        """Whether the verdict is that it trains; False on the edge and without a forecast, too."""
+        return self.verdict.word == TRAINS
+
+    @property
+    def layers(self) -> tuple[MeasuredLayer, ...]:
+        """In order of execution."""
+        return self.measurement.layers
+
+    def sentences(self) -> list[str]:
+        """The verdict first."""
+        lines = [self.verdict.says]
+        if self.dies:
+            lines.append(self.dies)
+        if self.fix is not None:
+            lines.append(f"fix: {self.fix}")
+        if self.verdict.record:
+            lines.append(f"the rule: {self.verdict.record}")
+        return [*lines, *self.notes]
+
+    def table(self) -> str:
+        """A line a layer."""
+        return as_text(self.measurement)
+
+    def plot(self) -> Figure:
+        """Each layer's std, and the gradient that comes back to it."""
+        from initlab.plots.measured_layers import measured_figure
+
+        return measured_figure(self.measurement, self.limits)
+
+    def __str__(self) -> str:
+        return "\n".join([*self.sentences(), "", self.table()])
+
+    def _repr_html_(self) -> str:
+        return as_html(self.sentences(), self.measurement)
+
+    def record(self) -> dict[str, Any]:
+        """Plain values, as they stand in forecast.json."""
+        return {
+            "verdict": self.verdict.word,
+            "says": self.verdict.says,
+            "why": self.verdict.why,
+            "rule": self.verdict.record,
+            "dies": self.dies,
+            "fix": self.fix and {"change": self.fix.says, "forecast": self.fix.verdict.says},
+            "features": asdict(self.features),
+            "module": self.measurement.module,
+            "optimizer": self.kind,
+            "lr": self.lr,
+            "rows": self.measurement.rows,
+            "draws": self.measurement.draws,
+            "notes": list(self.notes),
+            "layers": [
+                {"name": layer.name, "kind": layer.kind}
+                | {
+                    what: middle(getattr(layer, what))
+                    for what in ("std", "similarity", "dead", "saturated", "gradient")
+                }
+                | {
+                    "std_spread": spread(np.log10(np.maximum(layer.std, 1e-300))),
+                    "gradient_spread": spread(layer.gradient),
+                }
+                for layer in self.layers
+            ],
+        }
+
+
+def forecast_module(
+    module: nn.Module,
+    batch: Any,
+    loss: Loss = None,
+    *,
+    draws: int = 8,
+    redraw: Redraw = None,
+    optimizer: str = "sgd",
+    lr: float | None = None,
+    seed: int = 0,
+    fix: bool = True,
+) -> NetworkForecast:
+    """Measure it on the batch, see `initlab.measurement.measure_module`, and judge what was measured.
+
+    optimizer: "sgd", with momentum, or "adam", for each whose step does not shrink with the gradient.
+    lr:        None: the verdict is for a suitable one.
+    fix:       whether to seek the smallest change after which it trains, where it does not.
+    """
+    if optimizer not in KINDS:
+        raise UserError(f'optimizer={optimizer}: must be "sgd" or "adam"{did_you_mean(optimizer, KINDS)}')
+    module = unwrapped(module)
+    found = measure_module(module, batch, loss, draws=draws, redraw=redraw, seed=seed)
+    taken, notes = batch_for(module, batch), list(found.notes)
+    if (head := _zero_head(module, found)) is not None:
+        redraw = _with_drawn(head, redraw, taken, seed)
+        found = measure_module(module, batch, loss, draws=draws, redraw=redraw, seed=seed)
+        notes.append(ZERO_HEAD.format(found.weight_layers[-1].name))
+
+    def judged(measured: Measurement, drawn: Redraw, kind: str) -> tuple[Verdict, Forecast | str | None]:
+        theory = theory_of(module, taken, measured, drawn, kind, lr)
+        if isinstance(theory, Forecast):
+            return theory.verdict, theory
+        return judge_lr(judge_network(features_of(measured), kind), measured, kind, lr), theory
+
+    verdict, theory = judged(found, redraw, optimizer)
+    if isinstance(theory, str):
+        notes.append(theory)
+        theory = None
+    better = None
+    if fix and verdict.word in (NOT, UNSURE):
+        judge = lambda *question: judged(*question)[0]  # noqa: E731
+        better = fix_of(module, batch, loss, redraw, optimizer, seed, found, judge)
+    features = features_of(found)
+    between = limits_of(optimizer, is_bounded(theory.phi)) if theory else limits(features, optimizer)
+    ends = where_it_dies(found, between, None if features.normalised else FORWARD[optimizer])
+    return NetworkForecast(
+        verdict, features, found, ends, better, theory, optimizer, lr, between, tuple(dict.fromkeys(notes))
+    )
+
+
+def _zero_head(module: nn.Module, found: Measurement) -> nn.Module | None:
+    """The output layer, if its weights are 0 and hidden layers get no gradient for that."""
+    layers = found.weight_layers
+    if len(layers) < 2 or not all(middle(layer.grad_std) == 0 for layer in layers[:-1]):
+        return None
+    head = layers_of(module)[layers[-1].name.partition("#")[0]]
+    zero = all(not bool(p.any()) for p in head.parameters() if p.dim() > 1)
+    return head if zero and hasattr(head, "reset_parameters") else None
+
+
+def _with_drawn(head: Any, redraw: Redraw, batch: Batch, seed: int) -> Redraw:
+    number = iter(range(10**9))
+
+    def draw(module: nn.Module) -> None:
+        if redraw is not None:
+            draw_again(module, redraw, batch, next(number), seed, lambda text: None)
+        head.reset_parameters()
+
+    return draw

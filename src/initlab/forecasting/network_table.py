@@ -1,0 +1,68 @@
+"""The layers of a measured network, a line each: for a terminal, as text and in a notebook."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+
+from initlab.console import Column, show_table
+from initlab.measurement import MeasuredLayer, Measurement, middle, spread
+
+WIDTH = 100  # of a table as text
+LEGEND = (
+    "std: of the layer's output; alike: of two inputs of the batch, 1: the layer no longer tells them apart; gradient: "
+    "log10 of that with respect to the output, over that of the last layer with weights before the output layer; "
+    "+-: from draw to draw, of a std in decades"
+)
+
+
+def columns(found: Measurement) -> list[Column]:
+    layers = found.layers
+    several = found.draws > 1
+    every = [
+        Column("layer", [layer.name for layer in layers], right=False),
+        Column("kind", [layer.kind for layer in layers], right=False, rank=2),
+        Column("std", [_number(middle(layer.std), ".3g") for layer in layers]),
+        Column("+-", [_number(spread(_log10(layer)), ".2f") for layer in layers], rank=3),
+        Column("alike", [_number(middle(layer.similarity), ".3f") for layer in layers]),
+        Column("dead", [_share(middle(layer.dead)) for layer in layers], rank=1),
+        Column("saturated", [_share(middle(layer.saturated)) for layer in layers], rank=1),
+        Column("gradient", [_number(middle(layer.gradient), "+.2f") for layer in layers]),
+        Column("+- ", [_number(spread(layer.gradient), ".2f") for layer in layers], rank=3),
+    ]
+    return [column for column in every if several or not column.heading.startswith("+-")]
+
+
+def as_text(found: Measurement) -> str:
+    page = io.StringIO()
+    show_table(columns(found), box=SIMPLE_HEAD, narrow=True, console=Console(file=page, width=WIDTH))
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).strip("\n")
+
+
+def as_html(sentences: Sequence[str], found: Measurement) -> str:
+    table = columns(found)
+    head = "".join(f"<th>{escape(column.heading)}</th>" for column in table)
+    rows = zip(*(column.cells for column in table), strict=True)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    verdict, *rest = map(escape, sentences)
+    paragraphs = "".join(f"<p>{sentence}</p>" for sentence in rest)
+    return f"<p><b>{verdict}</b></p>{paragraphs}<table><tr>{head}</tr>{body}</table>"
+
+
+def _number(x: float, form: str) -> str:
+    return "" if math.isnan(x) else format(x, form)
+
+
+def _share(x: float) -> str:
+    return "" if math.isnan(x) else f"{x:.0%}"
+
+
+def _log10(layer: MeasuredLayer) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log10(layer.std))

@@ -1,0 +1,73 @@
+"""A forward pass to look at, after which the network is as it was."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from initlab.errors import UserError
+
+
+def call(model: nn.Module, batch: Any) -> Any:
+    """Of a batch as the model takes it: a tensor, a tuple of arguments or a dict of them by name; on its device and in
+    its precision."""
+    inputs = _like(next(model.parameters(), torch.empty(0)), batch)
+    try:
+        if isinstance(inputs, Mapping):
+            return model(**inputs)
+        return model(*inputs) if type(inputs) is list else model(inputs)
+    except UserError:
+        raise
+    except Exception as error:
+        says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"the batch does not pass through {type(model).__name__} ({says})") from error
+
+
+def _like(parameter: Tensor, batch: Any) -> Any:
+    if isinstance(batch, Tensor):
+        both = batch.is_floating_point() and parameter.is_floating_point()
+        return batch.to(parameter.device, parameter.dtype if both else None)
+    if isinstance(batch, Mapping):
+        return {name: _like(parameter, part) for name, part in batch.items()}
+    return [_like(parameter, part) for part in batch] if type(batch) in (tuple, list) else batch
+
+
+@contextmanager
+def only_looking(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode, without gradients, nothing compiled or fused, so that hooks see every layer; afterwards mode,
+    buffers and random numbers are as before."""
+    modes = [(module, module.training) for module in model.modules()]
+    buffers = [(m, name, b, b.detach().clone()) for m, _ in modes for name, b in m.named_buffers(recurse=False)]
+    fused = torch.backends.mha.get_fastpath_enabled()
+    cuda = sorted({p.device.index for p in model.parameters() if p.is_cuda})
+    try:
+        for module, _ in modes:
+            module.training = False  # not eval(), which a model may have a version of its own of
+        torch.backends.mha.set_fastpath_enabled(False)
+        with torch.no_grad(), torch.random.fork_rng(cuda), torch.compiler.set_stance("force_eager"):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        for module, was in modes:
+            module.training = was
+        with torch.no_grad():
+            for module, name, buffer, value in buffers:
+                buffer.copy_(value)
+                setattr(module, name, buffer)  # which it may have replaced
+
+
+def inputs_of(model: nn.Module, batch: Any) -> Any:
+    """Of a training batch what the model's `forward` takes: of a tuple as many as must be given, at least one; of a
+    dict those that it names, or all."""
+    takes = inspect.signature(model.forward).parameters
+    if isinstance(batch, Mapping):
+        return {name: part for name, part in batch.items() if name in takes} or dict(batch)
+    if type(batch) not in (tuple, list):  # one of several fields is one argument
+        return batch
+    by_place = [p for p in takes.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return tuple(batch[: max(sum(p.default is p.empty for p in by_place), 1)])

@@ -1,0 +1,150 @@
+"""How a module takes a batch: which part of it goes in, as what, and which part is the target."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from initlab.errors import UserError
+
+TARGETS = ("y", "labels", "label", "targets", "target")  # keys of a batch that is a dict
+FORMS = "an input X, a pair (X, y), several inputs (X1, X2, y), or a dict of the arguments that the module takes"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """args, kwargs: for the module; y: the target, None where there is none; whole: as it was given.
+
+    num_rows: examples in it, None where no tensor says: as many as the target has, if that is 1-d and as long as
+        dimension 0 or 1 of the input; else dimension 0, or dimension 1 of an input [T, N] or [T, N, C] of a module
+        with parts that are `batch_first=False`.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    y: Any
+    whole: Any
+    num_rows: int | None
+
+    def copied(self) -> Batch:
+        """With tensors of its own, which an in-place operation may overwrite."""
+        args, kwargs, y, whole = mapped(_copy, (self.args, self.kwargs, self.y, self.whole))
+        return Batch(args, kwargs, y, whole, self.num_rows)
+
+    def first(self, rows: int) -> Batch:
+        """The first `rows` of it, where every input has its rows in dimension 0; else all."""
+        n = self.num_rows or 0
+        if n <= rows or any(not x.dim() or len(x) != n for x in _tensors((self.args, self.kwargs))):
+            return self
+        args, kwargs = mapped(lambda x: x[:rows], (self.args, self.kwargs))
+        return Batch(args, kwargs, None, None, rows)
+
+
+def batch_for(module: nn.Module, given: Any) -> Batch:
+    """`given` is one of `FORMS`; its tensors are moved to the device of the module's parameters, and floats to their
+    dtype, where all parameters share one."""
+    whole = mapped(_placed_as(module), given)
+    args, kwargs, y = _split(module, whole)
+    tensors = _tensors((args, kwargs))
+    if not tensors:
+        raise UserError(f"batch: a {type(given).__name__} without a tensor in it; give {FORMS}")
+    if any(not x.numel() for x in tensors):
+        raise UserError("batch: it has no rows")
+    return Batch(args, kwargs, y, whole, _rows(module, tensors[0], y))
+
+
+def _split(module: nn.Module, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    required, names, any_name, any_number = _takes(module)
+    if isinstance(batch, Tensor):
+        return (batch,), {}, None
+    if isinstance(batch, Mapping):
+        if any_name or set(batch) - set(TARGETS) <= names:
+            kwargs = {key: value for key, value in batch.items() if key in names or (any_name and key not in TARGETS)}
+            y = next((batch[key] for key in TARGETS if key in batch and key not in kwargs), None)
+            return (), kwargs, y
+        return (batch,), {}, next((batch[key] for key in TARGETS if key in batch), None)
+    if not isinstance(batch, (tuple, list)) or not batch:
+        raise UserError(f"batch: a {type(batch).__name__}; it must be {FORMS}, as in next(iter(loader))")
+    if len(batch) == 1:
+        return _split(module, batch[0])
+    if len(batch) == 2 and isinstance(batch[0], Mapping):
+        args, kwargs, _ = _split(module, batch[0])
+        return args, kwargs, batch[1]
+    if len(batch) == 2 and isinstance(batch[0], (tuple, list)):
+        several = any_number or required > 1
+        return (tuple(batch[0]) if several else (batch[0],)), {}, batch[1]
+    if len(batch) == required:
+        return tuple(batch), {}, None
+    return tuple(batch[:-1]), {}, batch[-1]
+
+
+def _takes(module: nn.Module) -> tuple[int, set[str], bool, bool]:
+    """Of its `forward`: how many arguments it needs, the names of all, whether it takes any name, any number."""
+    try:
+        found = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):
+        return 1, set(), False, False
+    kinds = {p.kind for p in found}
+    named = [p for p in found if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    required = sum(p.default is p.empty for p in named)
+    names = {p.name for p in named if p.kind is not p.POSITIONAL_ONLY}
+    return required, names, inspect.Parameter.VAR_KEYWORD in kinds, inspect.Parameter.VAR_POSITIONAL in kinds
+
+
+def _rows(module: nn.Module, x: Tensor, y: Any) -> int | None:
+    if x.dim() == 0:
+        return None
+    targets = _tensors(y)
+    if targets and targets[0].dim() == 1 and len(targets[0]) in x.shape[:2]:
+        return len(targets[0])
+    time_first = any(getattr(part, "batch_first", None) is False for part in module.modules())
+    return x.shape[1] if time_first and x.dim() in (2, 3) else len(x)
+
+
+def _placed_as(module: nn.Module) -> Callable[[Tensor], Tensor]:
+    parameters = list(module.parameters())
+    devices = {p.device for p in parameters}
+    dtypes = {p.dtype for p in parameters if p.is_floating_point()}
+    device = devices.pop() if len(devices) == 1 else None  # spread over several: the module knows where it begins
+    dtype = dtypes.pop() if len(dtypes) == 1 else None
+
+    def placed(x: Tensor) -> Tensor:
+        x = x.as_subclass(Tensor)
+        x = x if device is None else x.to(device)
+        return x.to(dtype) if dtype is not None and x.is_floating_point() else x
+
+    return placed
+
+
+def _copy(x: Tensor) -> Tensor:
+    with torch.inference_mode(False):
+        return x.detach().clone()
+
+
+def mapped(change: Callable[[Tensor], Tensor], given: Any) -> Any:
+    """`given` with each of its tensors changed, in tuples, lists and dicts."""
+    if isinstance(given, Tensor):
+        return change(given)
+    if isinstance(given, Mapping):
+        return {key: mapped(change, value) for key, value in given.items()}
+    if isinstance(given, tuple) and hasattr(given, "_fields"):
+        return type(given)(*(mapped(change, part) for part in given))
+    if isinstance(given, (tuple, list)):
+        return type(given)(mapped(change, part) for part in given)
+    return given
+
+
+def _tensors(given: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+
+    def note(x: Tensor) -> Tensor:
+        found.append(x)
+        return x
+
+    mapped(note, given)
+    return found

@@ -1,0 +1,160 @@
+"""A callback that draws the weights: once, at the start of a fit, the same in every process."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+import torch.nn.functional as F
+from children import PATIENCE
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from initlab import initialize
+from initlab.callbacks import InitializeWith
+from initlab.errors import UserError
+from initlab.init import Kaiming, Report
+from initlab.seeds import generator
+
+
+class Net(L.LightningModule):
+    """Its layers are made late; its forward takes two of a batch's three parts and can do without a mask."""
+
+    def configure_model(self) -> None:
+        if not hasattr(self, "conv"):
+            self.conv, self.norm, self.head = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(64, 2)
+            self.start: dict[str, Tensor] = {}
+
+    def forward(self, X: Tensor, shift: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.head(F.relu(self.norm(self.conv(X + shift))).flatten(1))
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        if not self.start:
+            self.start = {name: tensor.clone() for name, tensor in self.state_dict().items()}
+            self.first_batch = batch[0].clone()
+        return F.cross_entropy(self(*batch[:2]), batch[2])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def data() -> DataLoader[Any]:
+    g = torch.Generator().manual_seed(0)
+    X, shift, y = torch.randn(64, 1, 6, 6, generator=g), torch.randn(64, 1, 1, 1, generator=g), torch.arange(64) % 2
+    return DataLoader(TensorDataset(X, shift, y), batch_size=32, shuffle=True)
+
+
+class Data(L.LightningDataModule):
+    def train_dataloader(self) -> DataLoader[Any]:
+        return data()
+
+
+def fit(*callbacks: L.Callback, source: str = "loader", ckpt_path: Any = None, model: Any = None, **more: Any) -> Net:
+    L.seed_everything(0, verbose=False)
+    model = Net() if model is None else model
+    trainer = L.Trainer(
+        accelerator="cpu", callbacks=list(callbacks), logger=False, enable_checkpointing=False, barebones=False,
+        enable_progress_bar=False, enable_model_summary=False, **({"max_epochs": 1} | more),
+    )  # fmt: skip
+    given = {"train_dataloaders": data()} if source == "loader" else {"datamodule": Data()}
+    trainer.fit(model, ckpt_path=ckpt_path, **given)
+    model.used = trainer
+    return model
+
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:The number of training batches"),
+]
+
+
+@pytest.mark.parametrize("source", ["loader", "module"])
+@pytest.mark.parametrize("scheme", ["kaiming", "lsuv", Kaiming(mode="fan_out")])
+def test_it_draws_as_initialize_does_and_moves_no_other_number(
+    scheme: Any, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawing = InitializeWith(scheme, seed=3)
+    model = fit(drawing, source=source)
+    plain = fit(source=source)
+    assert torch.equal(model.first_batch, plain.first_batch)  # the order of the data is that without it
+    assert isinstance(drawing.report, Report)
+    assert drawing.report.weights[0].gain_from == ("" if scheme == "lsuv" else "relu (traced)")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 weights drawn; left alone: norm.weight (BatchNorm2d), norm.bias (BatchNorm2d)" in said
+    if scheme != "lsuv":
+        expected = Net()
+        expected.configure_model()
+        initialize(expected, scheme, generator=generator("init", 3), batch=(torch.zeros(1, 1, 6, 6), torch.zeros(1)))
+        assert all(torch.equal(tensor, expected.state_dict()[name]) for name, tensor in model.start.items())
+
+
+def test_a_fit_that_resumes_or_continues_keeps_its_weights(tmp_path: Path) -> None:
+    model = fit(InitializeWith())
+    model.used.save_checkpoint(tmp_path / "last.ckpt")
+    trained = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    again = InitializeWith()
+    resumed = fit(again, ckpt_path=tmp_path / "last.ckpt", max_epochs=2)
+    assert again.report is None
+    assert all(torch.equal(tensor, resumed.start[name]) for name, tensor in trained.items())
+
+    model.start = {}
+    model.used.fit_loop.max_epochs = 2
+    model.used.fit(model, train_dataloaders=data())
+    assert all(torch.equal(tensor, model.start[name]) for name, tensor in trained.items())
+
+
+def test_what_is_no_scheme_is_refused() -> None:
+    with pytest.raises(UserError, match=r"InitializeWith\(3\): give a scheme of initlab.init, or the name of one"):
+        InitializeWith(3)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"init=kaimng: no such init; did you mean kaiming\?"):
+        fit(InitializeWith("kaimng"))
+
+
+SCRIPT = """
+import os, sys, warnings
+import lightning as L, torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from initlab.callbacks import InitializeWith
+warnings.simplefilter("ignore")
+
+class Net(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 5)
+
+    def forward(self, X):
+        return self.a(X)
+
+    def training_step(self, batch, batch_idx):
+        return self(batch[0]).square().mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+class Look(L.Callback):
+    def on_train_start(self, trainer, model):
+        torch.save(model.state_dict(), f"rank{trainer.global_rank}.pt")
+
+rank = int(os.environ.get("LOCAL_RANK", 0))
+torch.manual_seed(rank)  # weights and data of its own
+loader = DataLoader(TensorDataset((1 + rank) * torch.randn(32, 6)), batch_size=16)
+trainer = L.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_steps=1, logger=False, enable_checkpointing=False,
+                    enable_progress_bar=False, callbacks=[InitializeWith("lsuv"), Look()])
+trainer.fit(Net(), loader)
+"""
+
+
+@pytest.mark.slow
+def test_every_process_has_the_same_weights(tmp_path: Path) -> None:
+    (tmp_path / "fit.py").write_text(SCRIPT)
+    ran = subprocess.run(
+        [sys.executable, "fit.py"], cwd=tmp_path, timeout=PATIENCE, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert ran.stdout.count("1 weight drawn") == 1

@@ -1,0 +1,63 @@
+"""A network of the user's own, drawn by init= as ours are."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from initlab.composition import compose
+from initlab.errors import UserError
+from initlab.run import train
+
+WORDS = ["model=linear", "model._target_=test_network.Net", "data=synthetic_regression", "debug=fast", "threads=1"]
+
+
+class Net(L.LightningModule):
+    def __init__(self, num_inputs: int, num_outputs: int, optimizer: Any, scheduler: Any, **settings: Any) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv1d(1, 6, 3, padding=1), nn.BatchNorm1d(6)
+        self.head = nn.Linear(6 * num_inputs, num_outputs)
+        self.shift = nn.Parameter(torch.zeros(num_outputs))
+        self.optimizer = optimizer
+
+    def forward(self, X: Tensor) -> Tensor:
+        H = F.relu(self.norm(self.conv(X.unsqueeze(1))))
+        return self.head(H.flatten(1)) + self.shift
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        return F.mse_loss(self(batch[0]), batch[1])
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        self.log("val/loss", F.mse_loss(self(batch[0]), batch[1]))
+
+    test_step = validation_step
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return self.optimizer(self.parameters())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("init", ["kaiming", "lsuv", "orthogonal"])
+def test_a_cnn_is_drawn_and_what_was_not_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], init: str
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    train(compose(*WORDS, f"init={init}", run_dir=tmp_path / "run"))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "left alone: shift (Net), norm.weight (BatchNorm1d), norm.bias (BatchNorm1d)" in said
+    assert "fan in" in said
+    if init == "kaiming":  # sqrt(2 / 3) behind a ReLU, 1 / sqrt(12) without one
+        assert "0.8165" in said
+        assert "0.2887" in said
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_init_for_dense_layers_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    with pytest.raises(UserError, match=r"init=mup.*conv\.weight \(Conv1d\): its learning rates are for dense layers"):
+        train(compose(*WORDS, "init=mup", run_dir=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
