@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from initlab.callbacks import SignalMonitor
     from initlab.composition import compose
+    from initlab.explaining import explain
     from initlab.forecasting import forecast
     from initlab.init import initialize
-    from initlab.run import train
+    from initlab.run.train import train
     from initlab.runs import open_run
 
 __version__ = "0.1.0"
-__all__ = ["SignalMonitor", "compose", "forecast", "initialize", "open_run", "train"]
+__all__ = ["SignalMonitor", "compose", "explain", "forecast", "initialize", "open_run", "train"]
 _HOME = {
     "SignalMonitor": "callbacks",
     "compose": "composition",
+    "explain": "explaining",
     "forecast": "forecasting",
     "initialize": "init",
     "open_run": "runs",

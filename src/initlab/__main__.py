@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "train a model, or a sweep of models with -m",
     "forecast": "will it train? Answered without training",
     "evaluate": "a past run's model on its test set",
+    "explain": "why a run did not train, shown by the run in which one thing was different",
     "report": "write the page of a run or a sweep",
 }
 

@@ -79,5 +79,6 @@ def _moves(first: np.ndarray, last: np.ndarray) -> bool:
 def _noise(values: np.ndarray) -> float:
     """Twice the standard error of a difference of two medians, each 1.253 sigma / sqrt(n), with sigma = spread between
     the quartiles / 1.349."""
-    low, high = np.percentile(values, (25, 75))
+    with np.errstate(invalid="ignore"):  # of losses that are inf it is nan, which no fall exceeds
+        low, high = np.percentile(values, (25, 75))
     return 2 * math.sqrt(2) * float(1.253 * (high - low) / 1.349 / math.sqrt(len(values)))

@@ -27,7 +27,7 @@ from initlab.invocation import command
 
 NO_FIX = "none known: no change of init, activation, depth, optimizer or lr is predicted to train"
 MOST_ASKED = 8  # candidates composed, 0.1 s each
-REPLACES = {  # a word of the remedy, and the typed words in whose place it stands
+REPLACES = {  # a word of the remedy, and the typed words in whose place it stands, where not only its own key
     "init": r"init(\.\w+)*",
     "optimizer": r"optimizer(\.\w+)*|lr",
     "lr": r"lr|optimizer\.lr",
@@ -95,7 +95,8 @@ def replaced(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
     kept = list(words)
     for override in overrides:
         key = override.partition("=")[0]
-        same = re.compile(rf"[+~]*({REPLACES[key]})(=.*)?", re.DOTALL)
+        own = REPLACES.get(key, re.escape(key) + r"(\.\w+)*")
+        same = re.compile(rf"[+~]*({own})(=.*)?", re.DOTALL)
         at = [i for i, word in enumerate(kept) if same.fullmatch(word) and word not in overrides]
         place = at[0] if at else len(kept)
         rest = [word for i, word in enumerate(kept) if i not in at]

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from initlab.numbers import shown
-from initlab.report import captions, figures, html
+from initlab.report import captions, explained, figures, html
 from initlab.runs import Run
 from initlab.runs.outcome import blame, outcome, sentence
 from initlab.runs.reader import number
@@ -31,6 +31,7 @@ def run_page(run: Run) -> str:
         "histograms": figures.histograms(run, blob, LATER_HISTOGRAMS, MOST_HISTOGRAMS),
         "forecast": figures.forecast(run),
         "lines": figures.guessing_lines(run),
+        "explained": explained.curves(run, blob),
         "names": {name: captions.metric_name(name) for name in run.epochs},
     }
     how, predicted = outcome(run), captions.forecast_line(run)
@@ -46,6 +47,7 @@ def run_page(run: Run) -> str:
         folder=run.path.name,
         outcome=how,
         blame=blame(run.findings),
+        explained=explained.words(run),
         fix=fix if any(fix) else None,
         layered=figures.hidden(run) > 0,
         facts=_facts(run),

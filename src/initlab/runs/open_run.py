@@ -163,6 +163,11 @@ class Run:
         return cast("dict[str, Any]", self._files.json("forecast.json", dict) or {})
 
     @cached_property
+    def explanation(self) -> dict[str, Any]:
+        """Why it did not train, as `initlab.explain` wrote it in explanation.json; empty where nobody has asked."""
+        return cast("dict[str, Any]", self._files.json("explanation.json", dict) or {})
+
+    @cached_property
     def metrics(self) -> pd.DataFrame:
         """A row an epoch: epoch, step, train/loss, val/loss, ..."""
         return self._files.table("metrics.csv", METRICS, others=True)

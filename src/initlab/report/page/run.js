@@ -1,11 +1,42 @@
 // The page of a run.
 
 function runPage(data, blob) {
+  forkCurves(document.getElementById('forks'), data.explained);
+  forkSignals(document.getElementById('side'), data.explained, blob);
   epochCurves(document.getElementById('epochs'), data);
   batchLoss(document.getElementById('batches'), data.loss, data.lines);
   signalPictures(document.getElementById('signal'), data.pictures, blob);
   if (data.histograms.entries) valuePictures(document.getElementById('values'), data.histograms, blob);
   for (const [quantity, panel] of Object.entries(data.forecast)) forecastPicture(document.getElementById('forecast'), quantity, panel);
+}
+
+// The loss of every fork, of those that do not train in grey; the run as it was and the one with the change in front.
+function forkCurves(room, { lines, top }) {
+  if (!room || !lines) return;
+  const chart = panel(room, 'Loss of each batch, as it was and with each change', room.dataset.note), last = lines.length - 1;
+  chart.style.height = '300px';
+  draw(chart, () => {
+    const look = (line, i) => i === 0 ? [css('--bad'), 2.2] : line.best ? [css('--good'), 2.4] : line.trains ? [faint(palette(2), 0.55), 1.1] : [faint(palette(6), 0.45), 1];
+    const rank = (line, i) => (i === 0 ? 2 : line.best ? 3 : line.trains ? 1 : 0), named = new Set();
+    const traces = lines.map((line, i) => [line, i]).sort((a, b) => rank(...a) - rank(...b)).map(([line, i]) => {
+      const [color, width] = look(line, i), group = ['does not train', 'trains', 'as it was', plain(clipped(line.name, 34))][rank(line, i)], first = !named.has(group);
+      named.add(group);
+      return { x: line.losses.map((_, step) => step), y: line.losses, type: 'scatter', mode: 'lines', name: group, legendgroup: group, showlegend: first,
+        line: { color, width }, text: plain(line.name), hovertemplate: `${plain(line.name)}<br>step %{x}: <b>%{y:.4g}</b><extra></extra>` };
+    });
+    const best = lines.find(line => line.best), end = line => brief(line.losses.findLast(v => v !== null));
+    return { traces, says: `Losses of ${last} changes and of the run as it was, which ends at ${end(lines[0])}${best ? `; with ${best.name} at ${end(best)}` : ''}.`,
+      layout: { showlegend: true, legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', xanchor: 'left', font: { size: 12 }, traceorder: 'reversed' }, hovermode: 'closest',
+        margin: { l: 48, r: 12, t: 30, b: 42 }, xaxis: { title: { text: 'step', standoff: 6 }, showgrid: false, zeroline: false },
+        yaxis: { zeroline: false, ...(top ? { range: [0, top] } : {}) } } };
+  });
+}
+
+// The std of each layer's output as it was and with the change, in the same colours.
+function forkSignals(room, { pictures }, blob) {
+  if (!room || !pictures?.length) return;
+  const charts = pictures.map(picture => [panel(room, `Std of the output, ${picture.title}`, ''), picture]);
+  for (const [chart, picture] of charts) heatMap(chart, picture, 'std', table(blob, picture, false), marginFor(picture.layers, chart.clientWidth));
 }
 
 function panel(room, title, note) {

@@ -1,0 +1,162 @@
+"""What may be to blame, as data: which words change it, where it applies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from initlab.explaining.changed import changed
+from initlab.forecasting.mend import OTHERS, suited_scheme
+from initlab.limits import kind_of
+from initlab.proof.fork import SIZES, Change
+
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+SCHEMES = ("kaiming", "xavier", "orthogonal", "lsuv")
+SETTINGS = {  # what a run does without: a value that changes nothing
+    "optimizer.weight_decay": 0.0, "optimizer.l1": 0.0, "trainer.gradient_clip_val": None, "model.bias": True,
+    "trainer.precision": "32-true", "trainer.accumulate_grad_batches": 1, "model.output_activation": "identity",
+}  # fmt: skip
+BATCH = 4  # times larger or smaller
+
+
+@dataclass(frozen=True)
+class Case:
+    """The run: its config as plain values, and what is known of its data."""
+
+    config: dict[str, Any]
+    rows: int
+
+    def get(self, key: str) -> Any:
+        """None where there is no such key."""
+        node: Any = self.config
+        for name in key.split("."):
+            node = node.get(name) if isinstance(node, dict) else None
+        return node
+
+    @property
+    def suited(self) -> str:
+        """The scheme for the activation; without hidden layers or of a user's model, which may have any, He's."""
+        return suited_scheme(str(self.get("model.activation") or "relu"))
+
+
+def _init(case: Case) -> Iterator[Change]:
+    for name in sorted(SCHEMES, key=lambda name: name != case.suited):
+        kind = "init" if name == case.suited else "other init"
+        yield Change("init", (f"init={name}",), SIZES[kind] + 0.1 * SCHEMES.index(name))
+
+
+def _lr(case: Case) -> Iterator[Change]:
+    """Both directions, the nearest first in size."""
+    lr = case.get("optimizer.lr")
+    if not isinstance(lr, (int, float)):
+        return
+    key = "lr" if lr == case.get("lr") else "optimizer.lr"
+    for rate in RATES:
+        far = abs(math.log10(rate / lr)) if lr > 0 else 9.0
+        if far > 0.01:
+            yield Change("lr", (f"{key}={rate}",), SIZES["lr"] + far / 20)
+
+
+def _optimizer(case: Case) -> Iterator[Change]:
+    other = "sgd" if kind_of(str(case.get("optimizer._target_")).rsplit(".", 1)[-1]) == "adam" else "adam"
+    yield Change("optimizer", (f"optimizer={other}",), SIZES["optimizer"])
+
+
+def _activation(case: Case) -> Iterator[Change]:
+    if case.get("model.activation") is not None:
+        for name in OTHERS:
+            yield Change("activation", (f"model.activation={name}",), SIZES["activation"])
+
+
+def _depth(case: Case) -> Iterator[Change]:
+    """Half as many layers, half of those, ..."""
+    listed, depth = case.get("model.num_hiddens"), case.get("model.depth")
+    depth = len(listed) if isinstance(listed, list) else depth
+    fewer = depth // 2 if isinstance(depth, int) else 0
+    while fewer >= 1:
+        first = ",".join(map(str, listed[:fewer])) if isinstance(listed, list) else ""
+        word = f"model.num_hiddens=[{first}]" if first else f"model.depth={fewer}"
+        yield Change("depth", (word,), SIZES["depth"] + 0.01 * (depth - fewer))
+        fewer //= 2
+
+
+def _data(case: Case) -> Iterator[Change]:
+    if case.get("data.normalize") is False:
+        yield Change("data", ("data.normalize=true",), SIZES["data"])
+
+
+def _batch(case: Case) -> Iterator[Change]:
+    size = case.get("data.batch_size")
+    if isinstance(size, int):
+        for other in {max(1, size // BATCH), min(size * BATCH, max(case.rows, 1))} - {size}:
+            yield Change("batch", (f"data.batch_size={other}",), SIZES["batch"])
+
+
+def _settings(case: Case) -> Iterator[Change]:
+    """Of what the config sets beside these, each taken back; momentum, which makes steps longer, after the rate."""
+    for key, usual in SETTINGS.items():
+        node, _, name = key.rpartition(".")
+        if name in (case.get(node) or {}) and case.get(key) != usual and str(case.get(key)) != str(usual):
+            word = "null" if usual is None else str(usual).lower()
+            yield Change("setting", (f"{key}={word}",), SIZES["setting"])
+    if case.get("scheduler"):
+        yield Change("setting", ("scheduler=none",), SIZES["setting"])
+    if case.get("optimizer.momentum"):
+        yield Change("setting", ("optimizer.momentum=0.0",), SIZES["lr"] + 0.5)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """what: as it is named where none of its changes helps."""
+
+    group: str
+    what: str
+    changes: Callable[[Case], Iterator[Change]]
+
+
+HYPOTHESES = (
+    Hypothesis("data", "normalised inputs", _data),
+    Hypothesis("init", "scheme", _init),
+    Hypothesis("lr", "learning rate", _lr),
+    Hypothesis("setting", "setting", _settings),
+    Hypothesis("optimizer", "optimiser", _optimizer),
+    Hypothesis("activation", "activation", _activation),
+    Hypothesis("batch", "batch size", _batch),
+    Hypothesis("depth", "depth", _depth),
+)
+
+
+def single_changes(case: Case) -> list[Change]:
+    """Every one that changes the config, and can be made of it."""
+    every = [change for hypothesis in HYPOTHESES for change in hypothesis.changes(case)]
+    return [change for change in every if changed(case.config, change.words) != case.config]
+
+
+def pairs(case: Case) -> list[Change]:
+    """Of two changes, for a run that none by itself makes train: the scheme for the activation with another learning
+    rate, optimiser, depth or normalised inputs, and another activation with the scheme for that."""
+    found = []
+    first = next(_init(case), None)
+    others = [*_data(case), *_lr(case), *_optimizer(case), *_depth(case)]
+    if first is not None:
+        found += [_in_order(first, other) for other in others]
+    for activation in _activation(case):
+        of_it = replace(case, config=changed(case.config, activation.words))
+        scheme = Change("init", (f"init={of_it.suited}",), SIZES["init"])
+        found.append(_in_order(scheme, activation))
+        found += [_in_order(activation, rate) for rate in _lr(case)]
+    found += [_in_order(normal, rate) for normal in _data(case) for rate in _lr(case)]
+    singles = [changed(case.config, change.words) for change in single_changes(case)] + [case.config]
+    made: list[Change] = []
+    for change in sorted(found, key=lambda change: change.size):
+        config = changed(case.config, change.words)
+        if config not in singles:
+            singles.append(config)
+            made.append(change)
+    return made
+
+
+def _in_order(one: Change, other: Change) -> Change:
+    return one + other if one.size <= other.size else other + one

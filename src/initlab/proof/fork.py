@@ -1,0 +1,87 @@
+"""One change of a run, and the run with it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from initlab.diagnosis.learning import LEARNS
+
+LAST = 10  # losses whose median is the one at the end; a tenth of the usual 100 steps
+CONFIRMED = 3 / 4  # of the seeds, the first among them
+
+# What a change accuses, in the order in which several that suffice are named: first what has a right value (inputs of
+# size 1, the draw made for the activation), then what is a matter of size, last what cures without being the cause:
+# Adam's steps do not depend on the size of the gradient, nor do few layers lose much of it.
+SIZES = {"bug": 0.0, "data": 0.1, "setting": 0.2, "init": 1.0, "lr": 2.0, "other init": 3.0, "activation": 4.0,
+         "batch": 5.0, "depth": 6.0, "optimizer": 7.0}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is changed, or two.
+
+    group:   what it accuses, a key of `CAUSES` in `initlab.proof.conclusion`.
+    words:   as they are typed, `("init=kaiming",)`; of a module of the user's, what is done to it.
+    size:    by which several changes that suffice are ranked, the smallest first.
+    applies: makes the callback that does it, where the words do not.
+    accuses: what is to blame where this change is enough, if that is more than the group.
+    """
+
+    group: str
+    words: tuple[str, ...]
+    size: float
+    applies: Callable[[], Any] | None = None
+    accuses: str = ""
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.words) or "as it was"
+
+    def __add__(self, other: Change) -> Change:
+        words = (*self.words, *other.words)
+        return Change(f"{self.group} and {other.group}", words, 10 + self.size + other.size, self.applies)
+
+
+AS_IT_WAS = Change("", (), 0.0)
+
+
+@dataclass
+class Fork:
+    """What a change made of the first steps.
+
+    losses:  of the batches, step by step; ends early where training failed, by the `error`.
+    guess:   the loss of guessing, inf where it is not known.
+    further: the same with other seeds, whether each trains.
+    signal:  std of each layer's output, by layer and step.
+    """
+
+    change: Change
+    losses: Sequence[float]
+    guess: float = math.inf
+    error: str = ""
+    further: list[Fork] = field(default_factory=list)
+    signal: dict[str, dict[int, float]] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> float:
+        """At the end: the median of the last ten; nan where one of them is."""
+        last = list(self.losses[-LAST:])
+        return statistics.median(last) if last and all(map(math.isfinite, last)) else math.nan
+
+    @property
+    def trains(self) -> bool:
+        """The one rule: at the end the loss is at most half of what it was and of what guessing costs."""
+        return bool(self.losses) and not self.error and self.loss <= LEARNS * min(self.losses[0], self.guess)
+
+    @property
+    def votes(self) -> tuple[int, int]:
+        """Of how many seeds it trains, and how many were tried."""
+        return sum(fork.trains for fork in (self, *self.further)), 1 + len(self.further)
+
+    @property
+    def confirmed(self) -> bool:
+        return self.trains and self.votes[0] >= CONFIRMED * self.votes[1]

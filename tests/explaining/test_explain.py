@@ -1,0 +1,170 @@
+"""Runs that were broken on purpose, small ones, are explained by what was planted; the run itself stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from initlab import compose, explain, train
+from initlab.errors import UserError
+from initlab.explaining import of_run
+from initlab.explaining.forking import fork
+from initlab.numbers import shown
+from initlab.proof.conclusion import Explanation
+from initlab.proof.fork import AS_IT_WAS, Change
+from initlab.runs import open_run
+
+STEPS = 40
+Trained = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Three classes in four columns: as they are, in units of their own, with labels at random, with a tenth of them
+    right."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("tables")
+    y = rng.integers(3, size=900)
+    X = 2 * rng.standard_normal((3, 4))[y] + 0.5 * rng.standard_normal((900, 4))
+    some = np.where(rng.random(900) < 0.35, y, rng.integers(3, size=900))
+    for name, inputs, labels in (
+        ("plain", X, y), ("raw", 1000 * X + 3000, y), ("random", X, rng.permutation(y)), ("noisy", X, some)
+    ):  # fmt: skip
+        lines = [",".join([*(f"{v:.5g}" for v in row), "abc"[c]]) for row, c in zip(inputs, labels, strict=True)]
+        (folder / f"{name}.csv").write_text("\n".join(["x0,x1,x2,x3,y", *lines]) + "\n")
+    return lambda name: folder / f"{name}.csv"
+
+
+@pytest.fixture
+def trained(table: Callable[[str], Path], tmp_path: Path) -> Trained:
+    def run(*words: str, data: str = "plain", epochs: int = 3) -> Path:
+        every = (
+            "model=mlp", "model.width=16", "data=csv", f"data.path={table(data)}", "data.target=y", "threads=1",
+            f"trainer.max_epochs={epochs}", "trainer.accelerator=cpu", "~callbacks.progress_bar",
+            "logger.tensorboard=null", "callbacks.tensorboard_page=null",
+        )  # fmt: skip
+        train(compose(*every, *words, run_dir=tmp_path / "run"))
+        return tmp_path / "run"
+
+    return run
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_healthy_run_is_accused_of_nothing_and_nothing_is_run_again(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_run, "fork", lambda *_: pytest.fail("nothing is to be forked"))
+    folder = trained()
+    found = explain(folder)
+    assert (found.verdict, found.cause, found.command) == ("trains", "", "")
+    assert str(found).startswith("It trains; nothing to explain: the training loss ended at 0.")
+    assert open_run(folder).explanation["verdict"] == "trains"
+
+
+def test_as_it_was_it_is_the_run_to_the_bit_and_a_change_keeps_what_it_does_not_change(trained: Trained) -> None:
+    """Under a schedule for the whole run, with momentum and batches in their order, over the end of an epoch."""
+    run = open_run(trained("init=normal", "scheduler=cosine", "optimizer.momentum=0.5"))
+    config = of_run._config(run)
+    again = fork(config, AS_IT_WAS, STEPS, math.log(3))
+    recorded = run.recorded["loss"]["loss"]
+    same = [step for step in recorded if step < STEPS]
+    assert len(again.losses) == STEPS
+    assert len(same) > 10
+    assert [again.losses[step] for step in same] == [recorded[step] for step in same]
+    faster = fork(config, Change("lr", ("lr=0.3",), 0.0), STEPS, math.log(3))
+    assert faster.losses[0] == again.losses[0]  # the same weights and the same batch
+    assert faster.losses[1] != again.losses[1]
+    other = fork(config, Change("init", ("init=kaiming",), 0.0), STEPS, math.log(3))
+    assert other.losses[0] != again.losses[0]
+    seed = fork(config, AS_IT_WAS, STEPS, math.log(3), ("seed=1",))
+    assert seed.losses[0] != again.losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "words", "cause"),
+    [
+        ("plain", ["init=zeros", "model.depth=2"], "init"),
+        ("plain", ["init=orthogonal", "init.gain=0.02", "model.activation=tanh", "model.depth=3"], "init"),
+        ("plain", ["lr=100.0"], "lr"),
+        ("plain", ["optimizer=adam", "lr=0.000001"], "lr"),
+        ("plain", ["optimizer.weight_decay=5.0"], "setting"),
+        ("raw", ["data.normalize=false"], "data"),
+        ("random", [], "labels"),
+        ("plain", ["init=normal", "init.sigma=0.0001", "model.depth=4", "lr=0.0001"], "init and lr"),
+        ("noisy", [], ""),
+    ],
+)
+def test_the_cause_is_what_was_planted(trained: Trained, data: str, words: list[str], cause: str) -> None:
+    folder = trained(*words, data=data)
+    before = content(folder)
+    found = explain(folder, steps=STEPS)
+    assert found.cause == cause, str(found)
+    assert {name: digest for name, digest in content(folder).items() if name != "explanation.json"} == before
+    _check(found, folder)
+
+
+def _check(found: Explanation, folder: Path) -> None:
+    """Numbers of the sentences, and of the file, are those of the forks."""
+    it = found.evidence
+    assert it.repeats == "to the bit"
+    assert it.as_it_was is not None
+    assert not it.as_it_was.trains
+    record = json.loads((folder / "explanation.json").read_text())
+    assert record["says"] == list(found.says)
+    assert [fork["name"] for fork in record["forks"]] == [fork.change.name for fork in it.forks]
+    assert len({fork["name"] for fork in record["forks"]}) == len(record["forks"])
+    if it.mended is not None:
+        assert it.mended.votes[0] >= 3
+        assert it.as_it_was.votes == (0, 4)
+        assert found.command == f"compose(..., {', '.join(map(repr, it.mended.change.words))})"
+        assert f"the loss is {shown(it.mended.loss)} after {STEPS} steps" in found.says[1]
+    else:
+        assert not any(fork.trains for fork in it.forks)
+
+
+@pytest.mark.slow
+def test_a_run_that_failed_is_explained_too(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="non-finite"):
+        trained("lr=1000.0", "callbacks.monitor.stop_on_nonfinite=true")
+    assert open_run(tmp_path / "run").state == "failed"
+    assert explain(tmp_path / "run", steps=STEPS).cause == "lr"
+
+
+def test_stopped_in_the_middle_it_says_what_is_known(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, calls = trained("init=zeros", "model.depth=2"), []
+    before = content(folder)
+
+    def stops(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return fork(*given)
+
+    monkeypatch.setattr(of_run, "fork", stops)
+    with pytest.raises(KeyboardInterrupt):
+        explain(folder, steps=STEPS)
+    record = json.loads((folder / "explanation.json").read_text())
+    assert record["complete"] is False
+    assert len(record["forks"]) == 2
+    assert record["says"][-1] == "It was stopped after 2 changes; this is what was known by then."
+    assert {name: digest for name, digest in content(folder).items() if name != "explanation.json"} == before
+
+
+@pytest.mark.parametrize("steps", [0, -1, 19, 10**6, 2.5, "100"])
+def test_a_wrong_number_of_steps_is_one_sentence(steps: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"steps=.*: must be a whole number of updates from 20 to 2000"):
+        explain(tmp_path, steps=steps)
