@@ -14,12 +14,10 @@ from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.measured_chain import theory_of
 from initlab.forecasting.network_fix import NetworkFix, fix_of
 from initlab.forecasting.network_rule import (
-    FORWARD,
     Features,
     features_of,
     judge_lr,
     judge_network,
-    limits,
     where_it_dies,
 )
 from initlab.forecasting.network_table import as_html, as_text
@@ -57,7 +55,7 @@ class NetworkForecast:
     dies:   where the signal or the gradient is lost or grows; "" if neither does.
     fix:    what would make it train, tried and measured; None where it trains, or nothing helped, or none was sought.
     theory: of a chain of dense layers, whose verdict is the theory's; None for any other network.
-    limits: of `features.backward`, in which the rule, or the theory's, lets it train.
+    limits: of `features.backward`, in which the theory lets a chain of dense layers train; None for any other network.
     notes:  what was assumed or left out, a sentence each.
     """
 
@@ -69,7 +67,7 @@ class NetworkForecast:
     theory: Forecast | None
     kind: str
     lr: float | None
-    limits: tuple[float, float]
+    limits: tuple[float, float] | None
     notes: tuple[str, ...]
 
     @property
@@ -183,8 +181,8 @@ def forecast_module(
         judge = lambda *question: judged(*question)[0]  # noqa: E731
         better = fix_of(module, batch, loss, redraw, optimizer, seed, found, judge)
     features = features_of(found)
-    between = limits_of(optimizer, is_bounded(theory.phi)) if theory else limits(features, optimizer)
-    ends = where_it_dies(found, between, None if features.normalised else FORWARD[optimizer])
+    between = limits_of(optimizer, is_bounded(theory.phi)) if theory else None
+    ends = "" if verdict.word == TRAINS else where_it_dies(found, optimizer, features.normalised)
     return NetworkForecast(
         verdict, features, found, ends, better, theory, optimizer, lr, between, tuple(dict.fromkeys(notes))
     )
