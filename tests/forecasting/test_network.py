@@ -86,7 +86,8 @@ def test_features_are_what_they_say() -> None:
 
 def features(**more: Any) -> Features:
     healthy = {
-        "pull": -1.0, "reached": 1.0, "finite": True, "forward": 0.0, "backward": 0.0, "normalised": False, "hidden": 4,
+        "pull": -1.0, "reached": 1.0, "at_zero": "", "finite": True, "forward": 0.0, "backward": 0.0,
+        "normalised": False, "hidden": 4,
     }  # fmt: skip
     return Features(**(healthy | more))
 
@@ -148,6 +149,17 @@ def test_a_head_that_begins_at_zero_is_no_dead_network() -> None:
     assert found.trains
     assert any("6 begins at 0" in note for note in found.notes)
     assert not net[6].weight.any()
+
+
+def test_branches_that_begin_at_zero_are_no_reason_to_say_no() -> None:
+    net = cnn(6, norm=True, residual=True)
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.zeros_(part.weight)
+    found = initlab.forecast(net, batch(), fix=False)
+    assert found.verdict.word == UNKNOWN
+    assert "1.norm.weight begins at 0" in found.verdict.why
+    assert not found.trains
 
 
 def test_the_learning_rate_is_judged_by_the_first_step() -> None:
