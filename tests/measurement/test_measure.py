@@ -299,9 +299,10 @@ def test_redrawn_weights_have_a_spread_and_the_first_draw_is_the_module() -> Non
 
 
 def test_what_is_constant_stays_so_in_every_draw() -> None:
-    net = nn.Sequential(nn.Linear(20, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Linear(20, 4))
+    net: Any = nn.Sequential(nn.Linear(20, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Linear(20, 4))
     nn.init.zeros_(net[0].bias)
     nn.init.constant_(net[1].weight, 0.2)
+    net.nothing = nn.Parameter(torch.empty(0, 3))
     found = measure_module(net, torch.randn(8, 20), draws=4)
     rms = {p.name: p.rms for p in found.parameters}
     assert rms["0.bias"].tolist() == [0.0] * 4

@@ -55,7 +55,7 @@ def _reset(module: nn.Module, note: Callable[..., Any]) -> bool:
         return False
     for reset in resets:
         reset()
-    constant = {name for name, p in before.items() if bool((p == p.flatten()[:1]).all())}
+    constant = {name for name, p in before.items() if not p.numel() or bool((p == p.flatten()[0]).all())}
     after = dict(module.named_parameters())
     with torch.no_grad():
         for name in constant:  # a bias or a gate that was set to 0 is no chance
