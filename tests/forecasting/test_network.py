@@ -221,6 +221,9 @@ def test_what_only_looks_like_a_chain_is_judged_by_what_was_measured() -> None:
 
     found = initlab.forecast(Skipping(), batch(), fix=False)
     assert found.theory is None
+    frozen = chain(2, nn.ReLU)
+    frozen[1].requires_grad_(False)
+    assert initlab.forecast(frozen, batch(), fix=False).theory is None
     dropped = nn.Sequential(chain(2, nn.ReLU), nn.Dropout(0.5))
     assert initlab.forecast(dropped, batch(), fix=False).theory is None
 

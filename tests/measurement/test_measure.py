@@ -254,6 +254,7 @@ def test_the_module_comes_back_as_it_was(made: tuple[nn.Module, Any], redraw: An
         next(module.parameters()).requires_grad_()
         module.register_forward_hook(lambda *_: None)
         module.extra = nn.Parameter(torch.ones(2))
+        module.note = "halved"
 
     how = halve if redraw == "halve" else redraw
     inputs = batch if isinstance(batch, Tensor) else batch[0]
