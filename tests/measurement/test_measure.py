@@ -114,7 +114,8 @@ def test_what_is_measured_is_what_hooks_of_the_test_see(
             part.p = 0.0
         if isinstance(part, (nn.MultiheadAttention)):
             part.dropout = 0.0
-    found = measure_module(module, batch, draws=1)
+    found = measure_module(module.eval(), batch, draws=1)
+    module.train()
     expected = oracle(module, *batch, names)
     layers = {layer.name: layer for layer in found.layers}
     for name, (std, alike, grad) in expected.items():

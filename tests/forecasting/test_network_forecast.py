@@ -174,7 +174,13 @@ def test_the_learning_rate_is_judged_by_the_first_step() -> None:
     large = initlab.forecast(net, batch(), lr=2 / shares[most], redraw=False, draws=1, fix=False)
     assert large.verdict.word == NOT
     assert f"the first step changes {most} by 2 of its size" in large.verdict.why
-    assert initlab.forecast(net, batch(), lr=1e-9, fix=False).verdict.word == NOT
+    for lr in (1e-9, 100.0):
+        other = initlab.forecast(net, batch(), lr=lr)
+        assert other.verdict.word == NOT
+        assert other.fix is not None
+        assert initlab.forecast(net, batch(), lr=float(other.fix.says.removeprefix("lr="))).trains
+    with pytest.raises(UserError, match="lr=-1"):
+        initlab.forecast(net, batch(), lr=-1)
 
 
 # a chain of dense layers has the theory's verdict
