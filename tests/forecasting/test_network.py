@@ -79,6 +79,7 @@ def test_features_are_what_they_say() -> None:
         if p.dim() > 1 and p.grad is not None
     ]
     assert found.pull == pytest.approx(float(np.mean(rates)), abs=1e-4)
+    assert found.amplified == pytest.approx(math.log10(gradients[0] / gradients[4]), abs=1e-4)
     assert found.reached == 1
     assert (found.hidden, found.normalised, found.finite) == (4, False, True)
     assert features_of(measure_module(cnn(2, norm=True), batch(), draws=1)).normalised
@@ -86,7 +87,8 @@ def test_features_are_what_they_say() -> None:
 
 def features(**more: Any) -> Features:
     healthy = {
-        "pull": -1.0, "reached": 1.0, "finite": True, "forward": 0.0, "backward": 0.0, "normalised": False, "hidden": 4,
+        "pull": -1.0, "amplified": 0.0, "reached": 1.0, "finite": True, "forward": 0.0, "backward": 0.0,
+        "normalised": False, "layer_norm": False, "hidden": 4,
     }  # fmt: skip
     return Features(**(healthy | more))
 
@@ -99,6 +101,7 @@ def features(**more: Any) -> Features:
         ({"reached": 0.2}, NOT),
         ({"pull": -9.0}, NOT),
         ({"pull": 9.0}, NOT),
+        ({"amplified": 4.0}, NOT),
         ({"pull": math.nan}, UNKNOWN),
     ],
 )
