@@ -36,9 +36,6 @@ class InitializeWith(L.Callback):
         self.scheme, self.seed, self.batch, self.verbose = scheme, seed, batch, verbose
         self.report: Report | None = None
 
-    def looks_at(self, step: int) -> bool:
-        return False
-
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.ckpt_path is not None or trainer.global_step > 0:
             return
