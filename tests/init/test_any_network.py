@@ -367,3 +367,13 @@ def test_a_report_is_a_table_for_terminals_and_notebooks() -> None:
     page = found._repr_html_()
     assert page.count("<tr>") == 1 + len(found.drawn) + len(found.left_alone)
     assert "&lt;" not in page
+
+
+def test_compiled_parts_are_seen_through() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 5))
+    X = torch.randn(4, 3, 8, 8)
+    for compiled in (torch.compile(model), nn.Sequential(model[0], torch.compile(model[1:]))):
+        found = initialize(compiled, "kaiming", batch=X)
+        assert list(behind(found).values()) == ["relu (traced)", "none (traced)"]
+        fitted = initialize(compiled, "lsuv", batch=X).fitted
+        assert [one.std for one in fitted] == pytest.approx([1.0, 1.0], abs=0.01)  # type: ignore[attr-defined]

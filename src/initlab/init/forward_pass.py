@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -49,7 +50,7 @@ def only_looking(model: nn.Module) -> Iterator[None]:
         for module, _ in modes:
             module.training = False  # not eval(), which a model may have a version of its own of
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad(), torch.random.fork_rng(cuda), torch.compiler.set_stance("force_eager"):
+        with torch.no_grad(), torch.random.fork_rng(cuda), _nothing_compiled():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
@@ -59,6 +60,11 @@ def only_looking(model: nn.Module) -> Iterator[None]:
             for module, name, buffer, value in buffers:
                 buffer.copy_(value)
                 setattr(module, name, buffer)  # which it may have replaced
+
+
+def _nothing_compiled() -> AbstractContextManager[object]:
+    """To ask for it imports the compiler, for seconds, which anything compiled has done already."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def inputs_of(model: nn.Module, batch: Any) -> Any:
