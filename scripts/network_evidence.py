@@ -77,8 +77,8 @@ def run(csv: Path, part: int, parts: int) -> None:
     tried: dict[tuple[str, ...], dict[str, float]] = {}
     if csv.exists():
         for line in csv.read_text().splitlines()[1:]:
-            *case, lr, acc, _ = line.split(",")
-            tried.setdefault(tuple(case), {})[lr] = float(acc)
+            *which, rate, acc, _ = line.split(",")
+            tried.setdefault(tuple(which), {})[rate] = float(acc)
     rows = RowWriter(csv, COLUMNS)
     cases = [
         (family, init, depth, optimizer, seed)
@@ -95,10 +95,10 @@ def run(csv: Path, part: int, parts: int) -> None:
             if str(lr) in done:
                 continue
             began = time.perf_counter()
-            acc, loss = train(drawn(family, depth, init, seed), optimizer, lr, X, y)
-            done[str(lr)] = acc
-            rows.write([dict(zip(COLUMNS, (*case, lr, f"{acc:.4f}", f"{loss:.4g}"), strict=True))])
-            print(*case, lr, f"{acc:.3f}", f"{time.perf_counter() - began:.1f} s", flush=True)
+            right, loss = train(drawn(family, depth, init, seed), optimizer, lr, X, y)
+            done[str(lr)] = right
+            rows.write([dict(zip(COLUMNS, (*case, lr, f"{right:.4f}", f"{loss:.4g}"), strict=True))])
+            print(*case, lr, f"{right:.3f}", f"{time.perf_counter() - began:.1f} s", flush=True)
 
 
 def show(csv: Path) -> None:

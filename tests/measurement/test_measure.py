@@ -249,9 +249,7 @@ def test_the_module_comes_back_as_it_was(made: tuple[nn.Module, Any], redraw: An
         module.register_forward_hook(lambda *_: None)
         module.extra = nn.Parameter(torch.ones(2))
 
-    how = {"kaiming": Kaiming(), "halve": halve}.get(redraw, redraw)
-    if redraw == "kaiming" and not any(isinstance(part, nn.Linear) for part in net.modules()):
-        how = None
+    how = halve if redraw == "halve" else redraw
     inputs = batch if isinstance(batch, Tensor) else batch[0]
     before, given_inputs = state(net), inputs.clone()
     if broken:

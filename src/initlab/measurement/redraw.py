@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -36,10 +34,8 @@ def draw_again(
     if redraw is None:
         return number == 0 or _reset(module, note)
     if isinstance(redraw, (Scheme, str)):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "init=.*left as they were", UserWarning)
-            rng = generator("forecast", seed, number)
-            initialize(module, redraw, generator=rng, batch=partial(_inputs, batch))
+        given = batch.copied()
+        initialize(module, redraw, generator=generator("forecast", seed, number), batch=given.args or given.kwargs)
     elif callable(redraw):
         redraw(module)
     elif redraw is not False:
@@ -48,13 +44,6 @@ def draw_again(
             "for the weights as they are, or None for reset_parameters()"
         )
     return True
-
-
-def _inputs(batch: Batch) -> Tensor:
-    if len(batch.args) != 1 or batch.kwargs:
-        raise UserError("redraw: this scheme looks at data, of modules with a single input")
-    inputs: Tensor = batch.copied().args[0]
-    return inputs
 
 
 def _reset(module: nn.Module, note: Callable[..., Any]) -> bool:
