@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 import initlab
 from initlab.errors import UserError
-from initlab.init import LSUV, Kaiming, Normal, Orthogonal, Report, Xavier
+from initlab.init import LSUV, Kaiming, Normal, Orthogonal, Report, Xavier, inputs_of
 from initlab.nn import ACTIVATIONS
 from initlab.seeds import generator
 
@@ -377,3 +377,23 @@ def test_compiled_parts_are_seen_through() -> None:
         assert list(behind(found).values()) == ["relu (traced)", "none (traced)"]
         fitted = initialize(compiled, "lsuv", batch=X).fitted
         assert [one.std for one in fitted] == pytest.approx([1.0, 1.0], abs=0.01)  # type: ignore[attr-defined]
+
+
+def test_the_inputs_in_a_training_batch() -> None:
+    X, y = torch.randn(2, 3), torch.zeros(2)
+
+    class Takes(nn.Module):
+        def forward(self, a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
+            return a
+
+    class Whole(nn.Module):
+        def forward(self, *parts: Tensor) -> Tensor:
+            return parts[0]
+
+    assert inputs_of(nn.Linear(3, 2), X) is X
+    assert inputs_of(nn.Linear(3, 2), [X, y]) == (X,)
+    assert inputs_of(Takes(), (X, y, y)) == (X, y)
+    assert inputs_of(Takes(), {"a": X, "b": y, "label": y}) == {"a": X, "b": y}
+    assert inputs_of(Whole(), (X, y)) == (X,)
+    whole = {"a": X, "label": y}
+    assert inputs_of(nn.Linear(3, 2), whole) == (whole,)

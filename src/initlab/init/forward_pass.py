@@ -69,10 +69,10 @@ def _nothing_compiled() -> AbstractContextManager[object]:
 
 def inputs_of(model: nn.Module, batch: Any) -> Any:
     """Of a training batch what the model's `forward` takes: of a tuple as many as must be given, at least one; of a
-    dict those that it names, or all."""
+    dict those that it names, or the dict itself."""
     takes = inspect.signature(model.forward).parameters
     if isinstance(batch, Mapping):
-        return {name: part for name, part in batch.items() if name in takes} or dict(batch)
+        return {name: part for name, part in batch.items() if name in takes} or (batch,)
     if type(batch) not in (tuple, list):  # one of several fields is one argument
         return batch
     by_place = [p for p in takes.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
