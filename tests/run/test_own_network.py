@@ -14,7 +14,7 @@ from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.run import train
 
-WORDS = ["model=linear", "model._target_=test_network.Net", "data=synthetic_regression", "debug=fast", "threads=1"]
+WORDS = ["model=linear", "model._target_=test_own_network.Net", "data=synthetic_regression", "debug=fast", "threads=1"]
 
 SYNTHETIC = ("w", "b", "noise", "num_train", "num_val", "num_test", "batch_size", "seed")
 
@@ -74,7 +74,7 @@ def test_data_that_are_not_there_yet_are_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent)
-    data = ["data._target_=test_network.LateData", *(f"~data.{key}" for key in SYNTHETIC)]
+    data = ["data._target_=test_own_network.LateData", *(f"~data.{key}" for key in SYNTHETIC)]
     train(compose(*WORDS, *data, "init=kaiming", run_dir=tmp_path / "run"))
     said = " ".join(capsys.readouterr().out.split())
     assert "nothing was traced: there is no batch (AttributeError" in said
