@@ -168,6 +168,13 @@ def test_a_batch_of_a_class_of_its_own_is_one_argument() -> None:
     assert initialize(model, batch=(words,)).notes == ()
 
 
+def test_a_network_may_overwrite_its_input() -> None:
+    model, X = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 4)), torch.randn(5, 3)
+    before = X.clone()
+    initialize(model, "lsuv", batch=X)
+    assert torch.equal(X, before)
+
+
 def test_a_batch_that_does_not_fit_is_told() -> None:
     model = Functional()
     found = initialize(model, batch=torch.randn(4, 9))

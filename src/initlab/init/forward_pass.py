@@ -15,8 +15,8 @@ from initlab.errors import UserError
 
 
 def call(model: nn.Module, batch: Any) -> Any:
-    """Of a batch as the model takes it: a tensor, a tuple of arguments or a dict of them by name; on its device and in
-    its precision."""
+    """Of a batch as the model takes it: a tensor, a tuple of arguments or a dict of them by name; a copy on its
+    device and in its precision."""
     inputs = _like(next(model.parameters(), torch.empty(0)), batch)
     try:
         if isinstance(inputs, Mapping):
@@ -32,7 +32,7 @@ def call(model: nn.Module, batch: Any) -> Any:
 def _like(parameter: Tensor, batch: Any) -> Any:
     if isinstance(batch, Tensor):
         both = batch.is_floating_point() and parameter.is_floating_point()
-        return batch.to(parameter.device, parameter.dtype if both else None)
+        return batch.to(parameter.device, parameter.dtype if both else batch.dtype, copy=True)
     if isinstance(batch, Mapping):
         return {name: _like(parameter, part) for name, part in batch.items()}
     return [_like(parameter, part) for part in batch] if type(batch) in (tuple, list) else batch
