@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -52,7 +53,7 @@ def fix_of(
         if optimizer == kind:
             try:
                 after = measure_module(module, given, loss, draws=DRAWS, redraw=drawn, seed=seed)
-            except UserError:  # this module cannot have it
+            except Exception:  # this module cannot have it
                 continue
         verdict = judge(after, drawn, optimizer)
         if verdict.word == TRAINS:
@@ -79,7 +80,9 @@ def _changes(module: nn.Module, batch: Batch, redraw: Redraw, kind: str, seed: i
 
     for name in SCHEMES:
         yield f'initlab.initialize(net, "{name}")', name, kind
-    lasts = last_of_branches(module, batch)
+    lasts: list[nn.Module] = []
+    with suppress(Exception):  # of a module that does not run with a layer silenced
+        lasts = last_of_branches(module, batch)
     lasts = [layer for layer in lasts if not isinstance(layer, (nn.RNNBase, nn.RNNCellBase))]
     if len(lasts) > 1:
         names = {layer: name for name, layer in module.named_modules()}

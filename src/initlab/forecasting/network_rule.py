@@ -22,7 +22,7 @@ import numpy as np
 from initlab.forecasting.rates import STEPS
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE, Verdict
 from initlab.limits import GAINED, LOST
-from initlab.measurement import MeasuredLayer, Measurement, middle
+from initlab.measurement import MeasuredLayer, MeasuredParameter, Measurement, middle
 
 PULL = {"sgd": (-2.8, 1.6), "adam": (-5.8, 2.7)}  # decades; with rates of 0.002 to 0.2 and momentum, 0.0004 to 0.01
 AMPLIFIED = {"sgd": 1.9, "adam": 1.4}  # decades, at most
@@ -46,6 +46,8 @@ class Features:
     pull:       mean over the weight matrices of log10(|grad W| / |W|), those aside that get no gradient; nan: of none.
     amplified:  log10 of the gradient with respect to the first such layer's output over that of the last one's.
     reached:    share of the weight matrices that get a gradient.
+    at_zero:    the first parameter, no bias, that begins at 0 and gets a gradient, so that what is behind it gets one
+        only after the first step: an output layer, the gate of a branch; "" if there is none.
     finite:     whether all is, in every draw.
     forward:    log10(std of the last hidden layer's output / of the first one's); hidden are the layers with weights
         but the last.
@@ -57,6 +59,7 @@ class Features:
     pull: float
     amplified: float
     reached: float
+    at_zero: str
     finite: bool
     forward: float
     backward: float
@@ -75,6 +78,7 @@ def features_of(found: Measurement) -> Features:
         pull=float(np.mean(some)) if some else math.nan,
         amplified=decades(first.grad_std, found.weight_layers[-1].grad_std) if first else 0.0,
         reached=len(some) / len(pulls) if pulls else math.nan,
+        at_zero=next((p.name for p in found.parameters if _begins_at_zero(p)), ""),
         finite=bool(np.isfinite(found.loss).all()) and all(_finite(layer) for layer in found.layers),
         forward=decades(last.std, first.std) if first and last else 0.0,
         backward=decades(first.grad_std, last.grad_std) if first and last else 0.0,
@@ -95,6 +99,9 @@ def judge_network(features: Features, kind: str = "sgd") -> Verdict:
     """`kind`: "sgd" or "adam". With a suitable learning rate."""
     if not features.finite:
         return Verdict(NOT, "nan or inf in its first pass", "")
+    if features.reached < REACHED and features.at_zero:
+        why = f"{features.at_zero} begins at 0, so that the first step moves only some of its weights"
+        return Verdict(UNKNOWN, why, "")
     if features.reached < REACHED:
         return Verdict(NOT, f"no gradient reaches {1 - features.reached:.0%} of its weight matrices", "")
     if math.isnan(features.pull):
@@ -165,6 +172,10 @@ def where_it_dies(found: Measurement, kind: str, normalised: bool) -> str:
         if grown is not None:
             says.append(f"{what} has grown {10**high:,.0f} times at {grown}")
     return "; ".join(says)
+
+
+def _begins_at_zero(p: MeasuredParameter) -> bool:
+    return middle(p.rms) == 0 and middle(p.gradient) == math.inf and not p.name.endswith("bias")
 
 
 def _share(x: float) -> str:

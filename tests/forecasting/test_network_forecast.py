@@ -87,7 +87,7 @@ def test_features_are_what_they_say() -> None:
 
 def features(**more: Any) -> Features:
     healthy = {
-        "pull": -1.0, "amplified": 0.0, "reached": 1.0, "finite": True, "forward": 0.0, "backward": 0.0,
+        "pull": -1.0, "amplified": 0.0, "reached": 1.0, "at_zero": "", "finite": True, "forward": 0.0, "backward": 0.0,
         "normalised": False, "layer_norm": False, "hidden": 4,
     }  # fmt: skip
     return Features(**(healthy | more))
@@ -153,6 +153,17 @@ def test_a_head_that_begins_at_zero_is_no_dead_network() -> None:
     assert not net[6].weight.any()
 
 
+def test_branches_that_begin_at_zero_are_no_reason_to_say_no() -> None:
+    net = cnn(6, norm=True, residual=True)
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.zeros_(part.weight)
+    found = initlab.forecast(net, batch(), fix=False)
+    assert found.verdict.word == UNKNOWN
+    assert "1.norm.weight begins at 0" in found.verdict.why
+    assert not found.trains
+
+
 def test_the_learning_rate_is_judged_by_the_first_step() -> None:
     net = cnn(3, norm=True)
     found = initlab.forecast(net, batch(), lr=0.01)
@@ -165,7 +176,13 @@ def test_the_learning_rate_is_judged_by_the_first_step() -> None:
     large = initlab.forecast(net, batch(), lr=2 / shares[most], redraw=False, draws=1, fix=False)
     assert large.verdict.word == NOT
     assert f"the first step changes {most} by 2 of its size" in large.verdict.why
-    assert initlab.forecast(net, batch(), lr=1e-9, fix=False).verdict.word == NOT
+    for lr in (1e-9, 100.0):
+        other = initlab.forecast(net, batch(), lr=lr)
+        assert other.verdict.word == NOT
+        assert other.fix is not None
+        assert initlab.forecast(net, batch(), lr=float(other.fix.says.removeprefix("lr="))).trains
+    with pytest.raises(UserError, match="lr=-1"):
+        initlab.forecast(net, batch(), lr=-1)
 
 
 # a chain of dense layers has the theory's verdict
@@ -212,6 +229,9 @@ def test_what_only_looks_like_a_chain_is_judged_by_what_was_measured() -> None:
 
     found = initlab.forecast(Skipping(), batch(), fix=False)
     assert found.theory is None
+    frozen = chain(2, nn.ReLU)
+    frozen[1].requires_grad_(False)
+    assert initlab.forecast(frozen, batch(), fix=False).theory is None
     dropped = nn.Sequential(chain(2, nn.ReLU), nn.Dropout(0.5))
     assert initlab.forecast(dropped, batch(), fix=False).theory is None
 
