@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from initlab.checks.rules import did_you_mean
-from initlab.cli.main import one_line_errors, terminated
+from initlab.cli.main import one_line_errors
 from initlab.errors import UserError
 from initlab.process.quick_imports import quick_imports
+from initlab.process.signals import leave_in_order
 
 KEYS = ("run", "steps", "allow")
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="key=value", help=f"{', '.join(KEYS)}; default: run=latest")
     words = parser.parse_args().words
-    with one_line_errors(), terminated():
+    with one_line_errors(), leave_in_order():
         given = chosen(words)
         with quick_imports():
             from initlab.explaining.terminal import explain_and_show
