@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from initlab.init import initialize
@@ -34,6 +35,18 @@ class Redrawn(L.Callback):
         device = next((p.device for p in pl_module.parameters()), None)
         batch = self.inputs.to(device) if self.inputs is not None else None
         initialize(pl_module, self.scheme, generator=generator("init", 0), batch=batch)
+
+
+class Reset(L.Callback):
+    """Every layer as torch draws it, norms with scale 1."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        with isolate_rng():
+            torch.manual_seed(0)
+            for module in pl_module.modules():
+                reset = getattr(module, "reset_parameters", None)
+                if callable(reset):
+                    reset()
 
 
 class AtRate(L.Callback):
@@ -135,7 +148,7 @@ def module_changes(tape: Tape, lr: float, decays: bool, scale_free: bool) -> lis
 
 def module_pairs(tape: Tape, lr: float, scale_free: bool) -> Iterator[Change]:
     """A draw and a learning rate, or Adam, where none by itself is enough."""
-    draws = list(_init(tape))[:2]
+    draws = [draw for draw in _init(tape) if "kaiming" in draw.name or "xavier" in draw.name]
     for other in [*_lr(lr), *([] if scale_free else [_adam()])]:
         for draw in draws:
             yield draw + other
@@ -151,6 +164,7 @@ def _adam() -> Change:
 def _init(tape: Tape) -> Iterator[Change]:
     X = inputs_of_tape(tape)
     inputs = X[:64] if X is not None else None
+    yield Change("init", ("reset_parameters() of each layer",), SIZES["init"] + 0.5, Reset)
     for i, name in enumerate(SCHEMES):
         yield Change(
             "init", (f'initialize(module, "{name}")',), SIZES["init"] + 0.1 * i, partial(Redrawn, name, inputs)
