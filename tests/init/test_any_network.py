@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 import initlab
 from initlab.errors import UserError
-from initlab.init import LSUV, Kaiming, Normal, Orthogonal, Report, Xavier
+from initlab.init import LSUV, Kaiming, Normal, Orthogonal, Report, Xavier, inputs_of
 from initlab.nn import ACTIVATIONS
 from initlab.seeds import generator
 
@@ -166,6 +166,13 @@ def test_a_batch_of_a_class_of_its_own_is_one_argument() -> None:
     model = nn.LSTM(3, 4)
     assert initialize(model, batch=words).notes == ()
     assert initialize(model, batch=(words,)).notes == ()
+
+
+def test_a_network_may_overwrite_its_input() -> None:
+    model, X = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 4)), torch.randn(5, 3)
+    before = X.clone()
+    initialize(model, "lsuv", batch=X)
+    assert torch.equal(X, before)
 
 
 def test_a_batch_that_does_not_fit_is_told() -> None:
@@ -367,3 +374,33 @@ def test_a_report_is_a_table_for_terminals_and_notebooks() -> None:
     page = found._repr_html_()
     assert page.count("<tr>") == 1 + len(found.drawn) + len(found.left_alone)
     assert "&lt;" not in page
+
+
+def test_compiled_parts_are_seen_through() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 5))
+    X = torch.randn(4, 3, 8, 8)
+    for compiled in (torch.compile(model), nn.Sequential(model[0], torch.compile(model[1:]))):
+        found = initialize(compiled, "kaiming", batch=X)
+        assert list(behind(found).values()) == ["relu (traced)", "none (traced)"]
+        fitted = initialize(compiled, "lsuv", batch=X).fitted
+        assert [one.std for one in fitted] == pytest.approx([1.0, 1.0], abs=0.01)  # type: ignore[attr-defined]
+
+
+def test_the_inputs_in_a_training_batch() -> None:
+    X, y = torch.randn(2, 3), torch.zeros(2)
+
+    class Takes(nn.Module):
+        def forward(self, a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
+            return a
+
+    class Whole(nn.Module):
+        def forward(self, *parts: Tensor) -> Tensor:
+            return parts[0]
+
+    assert inputs_of(nn.Linear(3, 2), X) is X
+    assert inputs_of(nn.Linear(3, 2), [X, y]) == (X,)
+    assert inputs_of(Takes(), (X, y, y)) == (X, y)
+    assert inputs_of(Takes(), {"a": X, "b": y, "label": y}) == {"a": X, "b": y}
+    assert inputs_of(Whole(), (X, y)) == (X,)
+    whole = {"a": X, "label": y}
+    assert inputs_of(nn.Linear(3, 2), whole) == (whole,)

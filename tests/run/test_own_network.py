@@ -14,7 +14,7 @@ from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.run import train
 
-WORDS = ["model=linear", "model._target_=test_network.Net", "data=synthetic_regression", "debug=fast", "threads=1"]
+WORDS = ["model=linear", "model._target_=test_own_network.Net", "data=synthetic_regression", "debug=fast", "threads=1"]
 
 SYNTHETIC = ("w", "b", "noise", "num_train", "num_val", "num_test", "batch_size", "seed")
 
@@ -56,6 +56,26 @@ def test_a_cnn_is_drawn_and_what_was_not_is_named(
         assert "0.2887" in said
 
 
+class Dense(Net):
+    def __init__(self, num_inputs: int, num_outputs: int, optimizer: Any, scheduler: Any, **settings: Any) -> None:
+        L.LightningModule.__init__(self)
+        self.layers = nn.Sequential(nn.Linear(num_inputs, 32), nn.Tanh(), nn.Linear(32, num_outputs))
+        self.optimizer = optimizer
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.layers(X)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_learning_rates_that_its_optimiser_does_not_have_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    train(compose(*WORDS, "model._target_=test_own_network.Dense", "init=mup", run_dir=tmp_path / "run"))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Dense makes its optimiser: initlab.init.with_step_sizes for these rates" in said
+
+
 class LateData(L.LightningDataModule):
     """Has its rows from `setup` on."""
 
@@ -74,7 +94,7 @@ def test_data_that_are_not_there_yet_are_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent)
-    data = ["data._target_=test_network.LateData", *(f"~data.{key}" for key in SYNTHETIC)]
+    data = ["data._target_=test_own_network.LateData", *(f"~data.{key}" for key in SYNTHETIC)]
     train(compose(*WORDS, *data, "init=kaiming", run_dir=tmp_path / "run"))
     said = " ".join(capsys.readouterr().out.split())
     assert "nothing was traced: there is no batch (AttributeError" in said
