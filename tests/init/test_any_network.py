@@ -386,6 +386,16 @@ def test_compiled_parts_are_seen_through() -> None:
         assert [one.std for one in fitted] == pytest.approx([1.0, 1.0], abs=0.01)  # type: ignore[attr-defined]
 
 
+def test_what_a_batch_has_besides_the_inputs_is_left_out() -> None:
+    model, X, y = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), torch.randn(5, 3), torch.zeros(5)
+    whole: Any
+    for whole in ((X, y), {"input": X, "label": y}):
+        assert initialize(model, "lsuv", batch=whole).fitted
+    two = {"x": torch.randn(5, 3), "y": torch.randn(5, 5), "label": y}
+    for whole in (two, tuple(two.values())):
+        assert len(initialize(Two(), "lsuv", batch=whole).fitted) == 2
+
+
 def test_the_inputs_in_a_training_batch() -> None:
     X, y = torch.randn(2, 3), torch.zeros(2)
 
