@@ -261,11 +261,11 @@ def test_residual_branches_that_are_too_large_are_scaled() -> None:
     found = initlab.forecast(net, batch())
     assert found.verdict.word == NOT
     fixes = [found.fix.says if found.fix else ""]
-    assert fixes == ["the last layer of each of its 16 residual branches (1.conv, 2.conv, 3.conv, 4.conv and 12 more) "
-                     "times 1 / sqrt(16)"]  # fmt: skip
+    assert fixes == ["the last layer of each of its 32 residual branches (1.conv, 2.conv, 3.conv, 4.conv and 28 more) "
+                     "times 1 / sqrt(32)"]  # fmt: skip
     for part in net.modules():
         if isinstance(part, Block):
-            part.conv.weight.data /= 16**0.5
+            part.conv.weight.data /= 32**0.5
     assert initlab.forecast(net, batch()).trains
 
 

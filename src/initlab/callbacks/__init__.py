@@ -4,6 +4,7 @@ from initlab.callbacks.activation_stats import ActivationStats
 from initlab.callbacks.best_checkpoint import BestCheckpoint
 from initlab.callbacks.csv_logger import CsvLogger
 from initlab.callbacks.epoch_lines import EpochLines
+from initlab.callbacks.explain import Explain
 from initlab.callbacks.initialize_with import InitializeWith
 from initlab.callbacks.last_checkpoint import LastCheckpoint
 from initlab.callbacks.progress_bar import ProgressBar
@@ -17,6 +18,7 @@ __all__ = [
     "BestCheckpoint",
     "CsvLogger",
     "EpochLines",
+    "Explain",
     "InitializeWith",
     "LastCheckpoint",
     "LossFirst",

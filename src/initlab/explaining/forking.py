@@ -46,7 +46,7 @@ def fork(config: dict[str, Any], change: Change, steps: int, guess: float, seed_
     An error of a change that cannot be made is the fork's, what fails after the last step is nobody's; Ctrl-C is not
     caught.
     """
-    callbacks: list[L.Callback] = [StopAfter(steps), *([change.applies()] if change.applies else [])]
+    callbacks: list[L.Callback] = [StopAfter(steps), *change.callbacks()]
     words = () if change.applies else change.words
     with tempfile.TemporaryDirectory(prefix="initlab-") as place:
         folder, sentence = Path(place) / "fork", ""

@@ -14,7 +14,12 @@ from initlab.runs import Run
 
 
 def explain_and_show(run: Run, steps: int = STEPS) -> None:
-    found = explain(run, steps=steps)
+    try:
+        found = explain(run, steps=steps)
+    except (KeyboardInterrupt, SystemExit):
+        for sentence in Run.lenient(run.path).explanation.get("says", ()):
+            say(str(sentence))
+        raise
     show(found)
     say(str(from_here(write_report(run.path))), "look", "bold")
 

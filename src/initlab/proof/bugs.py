@@ -68,18 +68,18 @@ def _are_probabilities(x: Any, dim: int) -> bool:
 
 
 REWRITES: dict[str, Callable[[Call], Call | None]] = {
-    "cross-entropy of log(p)": _log_of_probabilities,
+    "the cross-entropy of log(p)": _log_of_probabilities,
     "logits before the loss": _logits_of_shares,
-    "softmax over the classes": _along_the_classes,
+    "the softmax over the classes": _along_the_classes,
     "no detach()": _attached,
 }
 SAYS = {  # what the change accuses
-    "cross-entropy of log(p)": "a softmax before the cross-entropy, which takes one itself: it gets probabilities",
+    "the cross-entropy of log(p)": "a softmax before the cross-entropy, which takes one itself: it gets probabilities",
     "logits before the loss": "a sigmoid before a loss that has one",
-    "softmax over the classes": "a softmax over the batch, dimension 0, instead of the classes",
+    "the softmax over the classes": "a softmax over the batch, dimension 0, instead of the classes",
     "no detach()": "a detach() that cuts off {names}, which gets no gradient",
-    "unfrozen": "frozen parameters: {names}",
-    "given to the optimiser": "parameters that the optimiser was not given: {names}",
+    "all parameters unfrozen": "frozen parameters: {names}",
+    "all parameters given to the optimiser": "parameters that the optimiser was not given: {names}",
 }
 
 
@@ -153,8 +153,8 @@ class Look(InMode):
             Change("bug", (name,), SIZES["bug"], partial(InMode, name), _says(name, names)) for name, names in found
         ]
         for name, names, applies in (
-            ("unfrozen", self.frozen, Unfrozen),
-            ("given to the optimiser", self.left_out, GivenToTheOptimizer),
+            ("all parameters unfrozen", self.frozen, Unfrozen),
+            ("all parameters given to the optimiser", self.left_out, GivenToTheOptimizer),
         ):
             if names:
                 changes.append(Change("bug", (name,), SIZES["bug"] + 0.01, applies, _says(name, names)))

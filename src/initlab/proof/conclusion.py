@@ -38,6 +38,7 @@ class Evidence:
     """What is known so far.
 
     guess:    the loss of a network that says the same to every input.
+    of:       what differs between the repetitions of a fork: "seeds", or "orders" of the batches.
     trained:  by the rule, at its end; fell: where it did not, in words, that its loss fell all the same.
     repeats:  whether the run as it was had the losses that were recorded.
     complete: everything was tried that was to be.
@@ -49,6 +50,7 @@ class Evidence:
     as_it_was: Fork | None = None
     mended: Fork | None = None
     guess: float = math.inf
+    of: str = "seeds"
     trained: bool = False
     fell: str = ""
     end: float = math.nan
@@ -171,7 +173,7 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
     elif it.of_labels and it.labels is not None:
         yield f"It did not train because of {CAUSES['labels']}."
         yield f"Without the network, {it.labels.says}."
-        yield f"{_tried(it)}: the loss is {_loss(was)} as it was{_seeds(was)}."
+        yield f"{_tried(it)}: the loss is {_loss(was)} as it was{_seeds(was, it)}."
     else:
         if it.fell:
             yield f"It trains as far as these data allow, or none of {len(it.forks)} changes tells why not: {it.fell}"
@@ -180,7 +182,10 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
         finite = [fork for fork in it.forks if math.isfinite(fork.loss)]
         best = min(finite, key=lambda fork: fork.loss, default=None)
         nearest = f"; the nearest is {best.change.name}, {shown(best.loss)}" if best else ""
-        yield f"The loss is {_loss(was)} {after} as it was{_seeds(was)}{nearest}."
+        yield f"The loss is {_loss(was)} {after} as it was{_seeds(was, it)}{nearest}."
+        marks = [fork.change.accuses for fork in it.forks if fork.change.group == "bug"]
+        if marks:
+            yield f"Seen in its first step, but not enough by itself: {'; '.join(marks)}."
         yield f"{_tried(it)}; steps={4 * it.steps} looks further."
 
 
@@ -196,7 +201,7 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
         yield f"It {'hardly trained' if it.fell else 'did not train'} because of {_cause(mended)}."
     yield (
         f"With {mended.change.name} and nothing else changed the loss is {shown(mended.loss)} {after} "
-        f"({_votes(mended)} seeds train), {_loss(was)} as it was ({_votes(was)})."
+        f"({_votes(mended)} {it.of} train), {_loss(was)} as it was ({_votes(was)})."
     )
     also = _also(it, mended)
     if also:
@@ -219,9 +224,9 @@ def _votes(fork: Fork) -> str:
     return f"{fork.votes[0]} of {fork.votes[1]}"
 
 
-def _seeds(was: Fork) -> str:
+def _seeds(was: Fork, it: Evidence) -> str:
     trains, of = was.votes
-    return f" ({of - trains} of {of} seeds fail)" if of > 1 else ""
+    return f" ({of - trains} of {of} {it.of} fail)" if of > 1 else ""
 
 
 def _loss(fork: Fork) -> str:

@@ -43,7 +43,13 @@ class Change:
 
     def __add__(self, other: Change) -> Change:
         words = (*self.words, *other.words)
-        return Change(f"{self.group} and {other.group}", words, 10 + self.size + other.size, self.applies)
+        applies = (lambda: [*self.callbacks(), *other.callbacks()]) if self.applies or other.applies else None
+        return Change(f"{self.group} and {other.group}", words, 10 + self.size + other.size, applies)
+
+    def callbacks(self) -> list[Any]:
+        """That make the change in a fit."""
+        made = self.applies() if self.applies else []
+        return made if isinstance(made, list) else [made]
 
 
 AS_IT_WAS = Change("", (), 0.0)

@@ -1,0 +1,162 @@
+"""Why a fit learned nothing, at its end: one line in any Lightning project."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from initlab.checks.rules import check_value, whole
+from initlab.console import say
+from initlab.limits import kind_of
+from initlab.process.settings import process_left_as_it_was
+from initlab.proof.bugs import Look
+from initlab.proof.conclusion import Evidence, Explanation, conclude
+from initlab.proof.fork import AS_IT_WAS, LAST, Change, Fork
+from initlab.proof.labels import Labels, labels_of
+from initlab.proof.module_changes import inputs_of_tape, module_changes, module_pairs, targets_of_tape
+from initlab.proof.replay import Tape, loss_of, module_copy, replayed, trainer_settings
+from initlab.proof.search import Search
+from initlab.runs.atomic import write_json
+
+EVERY = 10  # steps, after the first: losses that the end is judged by
+
+
+class Explain(L.Callback):
+    """`Trainer(callbacks=[Explain()])` on any LightningModule: a fit that learned nothing ends with three sentences
+    that say why; one that learned ends as ever.
+
+    A copy of the module is kept from before the first update, and copies of the first `steps` batches (up to a GiB).
+    Where the loss has not come down to half of what it was (and of guessing, where the batches are pairs of inputs and
+    class numbers), the module is trained again from that copy on those batches, as it was and with one thing changed:
+    drawn again, other learning rates, Adam, another activation, normalised inputs, no weight decay; a softmax before
+    the cross-entropy or over the batch, a `detach()`, frozen or forgotten parameters, where there are such. What makes
+    it train is tried again with the batches in three other orders. That takes some thirty times `steps` steps.
+
+    The fit itself, its weights, optimisers and random numbers, are left as they are; an error here never ends it. Not
+    for several processes, nor for a fit that continues another.
+
+    `explanation` is what was found; None: there was nothing to explain. With a `folder` it is written there too, to
+    explanation.json.
+    """
+
+    def __init__(self, steps: int = 100, *, folder: str | Path | None = None) -> None:
+        check_value("Explain: steps", steps, whole(20))
+        self.steps, self.folder = steps, folder
+        self.explanation: Explanation | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._tape: Tape | None = None
+        self._first: list[Tensor] = []
+        self._last: deque[Tensor] = deque(maxlen=LAST)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to a fit."""
+        return vars(self) | {"_tape": None, "_first": [], "_last": deque(maxlen=LAST)}
+
+    def looks_at(self, step: int) -> bool:
+        return step < self.steps or step % EVERY == 0
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._forget()
+        self.explanation = None
+        if trainer.global_step > 0 or trainer.ckpt_path is not None or trainer.world_size > 1:
+            return
+        try:
+            self._tape = Tape(module_copy(pl_module), trainer_settings(trainer), 0)
+        except Exception as error:
+            say(f"this module cannot be copied, so the fit will not be explained: {_line(error)}", "explain")
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._tape is None:
+            return
+        batches = trainer.num_training_batches
+        self._tape.epoch = int(batches) if math.isfinite(batches) else self.steps
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        lr = groups[0].get("initial_lr", groups[0].get("lr")) if groups else 0.0
+        self._lr = float(lr) if isinstance(lr, (int, float, Tensor)) else 0.0
+        self._decays = any(group.get("weight_decay") for group in groups)
+        self._scale_free = any(kind_of(type(o).__name__) == "adam" for o in trainer.optimizers)
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        tape = self._tape
+        if tape is not None and len(tape.batches) < self.steps and not tape.full:
+            tape.add(batch)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss = loss_of(outputs) if self._tape is not None else None
+        if loss is not None:
+            self._last.append(loss)
+            if len(self._first) < self.steps:
+                self._first.append(loss)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        tape, first, last = self._tape, [float(loss) for loss in self._first], [float(loss) for loss in self._last]
+        self._forget()
+        if tape is None or len(tape.batches) < LAST or not first:
+            return
+        try:
+            with process_left_as_it_was():
+                self.explanation = self._explained(tape, first, last)
+        except Exception as error:
+            say(f"the fit could not be explained: {_line(error)}", "explain")
+            return
+        if self.explanation is None:
+            return
+        for sentence in (*self.explanation.notes, *self.explanation.says):
+            say(sentence, "why")
+        if self.folder is not None:
+            write_json(Path(self.folder) / "explanation.json", self.explanation.record(), indent=None)
+
+    def _explained(self, tape: Tape, first: list[float], last: list[float]) -> Explanation | None:
+        X, y = inputs_of_tape(tape), targets_of_tape(tape)
+        guess = _guess(y)
+        if Fork(AS_IT_WAS, [first[0], *last], guess).trains:
+            return None
+        steps = min(len(tape.batches), len(first))
+        labels = _labels(X, y, sum(len(b[0]) for b in tape.batches[: tape.epoch]) if X is not None else 0)
+        evidence = Evidence(steps, [], labels, guess=guess, of="orders")
+
+        def fork(change: Change, seed: int) -> Fork:
+            return replayed(tape, change, guess, seed, steps=steps)
+
+        search = Search(evidence, fork)
+        again = search.begin(dict(enumerate(first)))
+        if again.error and not again.losses:
+            say(f"the fit cannot be repeated, so it is not explained: {again.error}", "explain")
+            return None
+        if not again.trains:
+            look = Look()
+            replayed(tape, Change("", ("look",), 0.0, lambda: look), guess, steps=1)
+            changes = [*look.changes(), *module_changes(tape, self._lr, self._decays, self._scale_free)]
+            search.run(changes, module_pairs(tape, self._lr, self._scale_free))
+        return conclude(evidence)
+
+
+def _guess(y: Tensor | None) -> float:
+    """log C of class numbers, of which the largest is taken for the last."""
+    if y is None or y.is_floating_point() or y.ndim != 1 or y.dtype == torch.bool:
+        return math.inf
+    return math.log(int(y.max()) + 1) if int(y.max()) > 0 else math.inf
+
+
+def _labels(X: Tensor | None, y: Tensor | None, rows: int) -> Labels | None:
+    """Of the rows of the first epoch: in the second they come again, and would say of each other what they are."""
+    if X is None or y is None or len(X) != len(y):
+        return None
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(0))
+    return labels_of(X[:rows].cpu()[order], y[:rows].cpu()[order])
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

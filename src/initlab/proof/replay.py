@@ -1,0 +1,193 @@
+"""The first steps of anybody's fit again: a copy of the module as it began, the same batches and random numbers."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from initlab.error_sentence import sentence_for
+from initlab.proof.fork import Change, Fork
+
+MOST_BYTES = 2**30  # of batches that are kept
+TRAINER_KEYS = ("max_epochs", "max_steps", "gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
+LOUD = ("lightning.pytorch", "lightning.fabric")
+
+
+@dataclass
+class Tape:
+    """What a fit began with.
+
+    module:  a copy, made before the first update.
+    batches: copies, in their order.
+    numbers: the state of torch's random numbers before each, so that dropout repeats.
+    epoch:   how many batches an epoch has; a scheduler plans by it.
+    """
+
+    module: L.LightningModule
+    trainer: dict[str, Any]
+    epoch: int
+    batches: list[Any] = field(default_factory=list)
+    numbers: list[list[Tensor]] = field(default_factory=list)
+    bytes: int = 0
+    full: bool = False
+
+    def add(self, batch: Any) -> None:
+        """Unless there is no room for it."""
+        self.bytes += sum(t.numel() * t.element_size() for t in tensors_of(batch))
+        self.full = self.bytes > MOST_BYTES
+        if self.full:
+            return
+        self.batches.append(each_tensor(batch, lambda t: t.detach().clone()))
+        self.numbers.append(_numbers())
+
+
+def module_copy(module: L.LightningModule) -> L.LightningModule:
+    """Without its trainer, which holds data and files."""
+    trainer = module._trainer  # the property raises where there is none
+    module.trainer = None
+    try:
+        return copy.deepcopy(module)
+    finally:
+        module.trainer = trainer
+
+
+def trainer_settings(trainer: L.Trainer) -> dict[str, Any]:
+    """Of a trainer, what decides how it trains."""
+    found = {key: getattr(trainer, key, None) for key in TRAINER_KEYS}
+    device = trainer.strategy.root_device
+    accelerator = "gpu" if device.type == "cuda" else device.type
+    devices = [device.index or 0] if device.type == "cuda" else 1
+    return found | {"precision": trainer.precision, "accelerator": accelerator, "devices": devices}
+
+
+def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: int) -> Fork:
+    """The fit of the tape with the change. Another seed has the batches in another order and other random numbers."""
+    losses = Losses()
+    order = list(range(len(tape.batches)))
+    if seed:
+        order = torch.randperm(len(order), generator=torch.Generator().manual_seed(seed)).tolist()
+    again = _Again(tape, order, steps, seed)
+    error = ""
+    with tempfile.TemporaryDirectory(prefix="initlab-") as folder, _quiet():
+        try:
+            module = copy.deepcopy(tape.module)
+            callbacks = [again, losses, *change.callbacks()]
+            trainer = L.Trainer(
+                **tape.trainer, callbacks=callbacks, logger=False, enable_checkpointing=False,
+                enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0, num_sanity_val_steps=0,
+                default_root_dir=folder, use_distributed_sampler=False,
+            )  # fmt: skip
+            with torch.enable_grad():
+                trainer.fit(module, train_dataloaders=again.loader())
+        except Exception as failed:
+            error = sentence_for(failed) or f"{type(failed).__name__}: {' '.join(str(failed).split())}"
+    done = losses.values
+    return Fork(change, done, guess, "" if len(done) >= steps else error)
+
+
+class Losses(L.Callback):
+    """Of each training step."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, *args: Any) -> None:
+        loss = loss_of(outputs)
+        if loss is not None:
+            self.values.append(float(loss))
+
+
+class _Again(L.Callback):
+    """Random numbers as they were before each batch, and the end after the last."""
+
+    def __init__(self, tape: Tape, order: Sequence[int], steps: int, seed: int) -> None:
+        self.tape, self.order, self.steps, self.seed = tape, order, steps, seed
+        self.done = 0
+
+    def loader(self) -> _Loader:
+        return _Loader(self)
+
+    def on_train_batch_start(self, trainer: L.Trainer, *args: Any) -> None:
+        if not self.seed:
+            _set_numbers(self.tape.numbers[self.done])
+        elif self.done == 0:
+            torch.manual_seed(self.seed)
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        self.done += 1
+        if self.done >= self.steps:
+            trainer.should_stop = True
+
+
+class _Loader:
+    """The batches, in epochs as long as they were."""
+
+    def __init__(self, again: _Again) -> None:
+        self.again = again
+
+    def __len__(self) -> int:
+        return self.again.tape.epoch
+
+    def __iter__(self) -> Iterator[Any]:
+        first = self.again.done
+        for i in self.again.order[first : first + len(self)]:
+            yield each_tensor(self.again.tape.batches[i], Tensor.clone)
+
+
+def loss_of(outputs: Any) -> Tensor | None:
+    """What `training_step` returned, if there is a loss in it."""
+    loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+    return loss.detach() if isinstance(loss, Tensor) and loss.numel() == 1 else None
+
+
+def tensors_of(batch: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+    each_tensor(batch, lambda t: found.append(t) or t)  # type: ignore[func-returns-value]
+    return found
+
+
+def each_tensor(batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The batch with each tensor changed; of what is no tuple, list or mapping, itself."""
+    if isinstance(batch, Tensor):
+        return change(batch)
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(each_tensor(part, change) for part in batch))
+    if isinstance(batch, (tuple, list)):
+        return type(batch)(each_tensor(part, change) for part in batch)
+    if isinstance(batch, dict):
+        return {name: each_tensor(part, change) for name, part in batch.items()}
+    return batch
+
+
+def _numbers() -> list[Tensor]:
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else ())]
+
+
+def _set_numbers(states: Sequence[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if len(states) > 1:
+        torch.cuda.set_rng_state_all(list(states[1:]))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in LOUD]
+    for logger, _ in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in loggers:
+            logger.setLevel(level)

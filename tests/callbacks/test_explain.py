@@ -1,0 +1,164 @@
+"""A flat fit of anybody's module is explained, and is left as it was."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from initlab.callbacks import Explain
+from initlab.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+DRAW = torch.Generator().manual_seed(0)
+Y = torch.randint(3, (400,), generator=DRAW)
+X = 2 * torch.randn(3, 6, generator=DRAW)[Y] + 0.5 * torch.randn(400, 6, generator=DRAW)
+
+
+class Net(L.LightningModule):
+    """With dropout and a norm, whose numbers and running means a repetition must have again."""
+
+    def __init__(self, how: str = "") -> None:
+        super().__init__()
+        self.how = how
+        self.net = nn.Sequential(
+            nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3)
+        )  # fmt: skip
+        if how == "zeros":
+            for parameter in self.net.parameters():
+                nn.init.zeros_(parameter)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        z = self.net(batch[0])
+        loss = F.cross_entropy(z.softmax(1) if self.how == "softmax" else z, batch[1])
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters(), 1e-5 if self.how == "slow" else 0.2, momentum=0.5)
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 2)]
+
+
+def fit(net: Net, *callbacks: L.Callback, X: Tensor = X, Y: Tensor = Y, epochs: int = 5) -> L.Trainer:
+    torch.manual_seed(1)
+    trainer = L.Trainer(
+        max_epochs=epochs, callbacks=list(callbacks), accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(net, DataLoader(TensorDataset(X, Y), batch_size=16, shuffle=True))
+    return trainer
+
+
+def net_of(how: str) -> Net:
+    torch.manual_seed(0)
+    return Net(how)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "cause"), [("zeros", "init"), ("softmax", "bug"), ("slow", "lr"), ("raw", "data"), ("random", "labels")]
+)
+def test_the_cause_is_named_and_the_fit_is_as_it_was_without(
+    how: str, cause: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = 1000 * (X + 3) if how == "raw" else X
+    labels = Y[torch.randperm(400, generator=torch.Generator().manual_seed(5))] if how == "random" else Y
+    if how == "raw":
+        net = net_of(how)
+        net.net[1] = nn.Identity()  # a norm would put the inputs right
+        other = copy.deepcopy(net)
+    else:
+        net, other = net_of(how), net_of(how)
+    plain = fit(other, X=inputs, Y=labels)
+    numbers = [torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()]  # type: ignore[index]
+    random.seed(3)
+    explain = Explain(40, folder=tmp_path)
+    watched = fit(net, explain, X=inputs, Y=labels)
+    assert explain.explanation is not None
+    assert explain.explanation.cause == cause, str(explain.explanation)
+    assert explain.explanation.evidence.repeats == "to the bit"
+    assert json.loads((tmp_path / "explanation.json").read_text())["cause"] == cause
+    assert explain.explanation.says[0] in " ".join(capsys.readouterr().out.replace("why", "").split())
+    for name, value in other.state_dict().items():
+        assert torch.equal(value, net.state_dict()[name]), name
+    one, two = (t.optimizers[0].state_dict() for t in (plain, watched))
+    assert one["param_groups"] == two["param_groups"]
+    for state, same in zip(one["state"].values(), two["state"].values(), strict=True):
+        torch.testing.assert_close(state, same, rtol=0, atol=0)
+    assert torch.equal(torch.get_rng_state(), numbers[0])
+    assert np.random.get_state()[1].tolist() == numbers[2]  # type: ignore[index]
+    assert net.trainer is watched
+
+
+def test_a_fit_that_learned_is_accused_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    explain = Explain(40)
+    fit(net_of(""), explain)
+    assert explain.explanation is None
+    assert "why" not in capsys.readouterr().out
+
+
+def test_what_cannot_be_copied_or_repeated_is_one_sentence_and_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    class Uncopied(Net):
+        def __deepcopy__(self, memo: Any) -> Any:
+            raise RuntimeError("only one of me")
+
+    class Once(Net):
+        fits = 0
+
+        def on_train_start(self) -> None:
+            Once.fits += 1
+            if Once.fits > 1:
+                raise RuntimeError("only once")
+
+    explain = Explain(20)
+    fit(Uncopied("zeros"), explain)
+    fit(Once("zeros"), explain)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "this module cannot be copied, so the fit will not be explained: RuntimeError: only one of me" in said
+    assert "the fit cannot be repeated, so it is not explained: RuntimeError: only once" in said
+    assert explain.explanation is None
+
+
+def test_batches_of_any_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of dictionaries nothing is known of inputs and labels; a step that returns none has no loss."""
+
+    class Dicts(Net):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return super().training_step((batch["x"], batch["y"]), batch_idx) if self.how else None
+
+    rows: list[dict[str, Tensor]] = [{"x": x, "y": y} for x, y in zip(X, Y, strict=True)]
+    for how in ("zeros", ""):
+        explain = Explain(20)
+        trainer = L.Trainer(
+            max_epochs=2, callbacks=[explain], accelerator="cpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(Dicts(how), DataLoader(rows, batch_size=16))  # type: ignore[arg-type]
+        if how:
+            assert explain.explanation is not None
+            assert explain.explanation.cause == "init"
+        else:
+            assert explain.explanation is None
+
+
+@pytest.mark.parametrize("steps", [0, 19, 2.5, "100"])
+def test_a_wrong_number_of_steps(steps: Any) -> None:
+    with pytest.raises(UserError, match="steps"):
+        Explain(steps)
+
+
+@pytest.fixture(autouse=True)
+def _numbers() -> Iterator[None]:
+    yield
+    torch.manual_seed(0)
