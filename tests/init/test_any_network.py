@@ -370,7 +370,7 @@ def test_a_report_is_a_table_for_terminals_and_notebooks() -> None:
     assert max(map(len, lines)) <= 100
     assert lines[0] == "init kaiming normal, fan_in, gain of the activation"
     assert "and 20 biases: 0" in lines
-    assert found.left_alone_line().endswith(" and 28 more")
+    assert found.left_alone_line() == "left alone: weight and bias of 20 BatchNorm2d"
     page = found._repr_html_()
     assert page.count("<tr>") == 1 + len(found.drawn) + len(found.left_alone)
     assert "&lt;" not in page
