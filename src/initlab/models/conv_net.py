@@ -42,12 +42,10 @@ class ConvNet(Classifier):
         self.side = math.isqrt(num_inputs)
         if self.side**2 != num_inputs:
             raise UserError(f"model=conv: its images are square, and {num_inputs} numbers are none")
-        layers = "torch"  # whose loss it takes
         self.save_hyperparameters(
             "num_inputs", "num_outputs", "depth", "channels", "activation", "norm", "residual", "branch_scale",
             logger=False,
         )  # fmt: skip
-        self.hparams["layers"] = layers
         self.activation = activation
         self.residual, self.branch_scale = residual, branch_scale
         first = nn.Conv2d(1, channels, 3, stride=2, padding=1)
@@ -64,3 +62,6 @@ class ConvNet(Classifier):
             h = phi(norm(layer(x)))
             x = x + self.branch_scale * h if self.residual and n else h
         return self.readout(nn.functional.adaptive_avg_pool2d(x, 2).flatten(1))
+
+    def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(y_hat, y)
