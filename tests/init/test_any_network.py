@@ -370,7 +370,7 @@ def test_a_report_is_a_table_for_terminals_and_notebooks() -> None:
     assert max(map(len, lines)) <= 100
     assert lines[0] == "init kaiming normal, fan_in, gain of the activation"
     assert "and 20 biases: 0" in lines
-    assert found.left_alone_line().endswith(" and 28 more")
+    assert found.left_alone_line() == "left alone: weight and bias of 20 BatchNorm2d"
     page = found._repr_html_()
     assert page.count("<tr>") == 1 + len(found.drawn) + len(found.left_alone)
     assert "&lt;" not in page
@@ -384,6 +384,16 @@ def test_compiled_parts_are_seen_through() -> None:
         assert list(behind(found).values()) == ["relu (traced)", "none (traced)"]
         fitted = initialize(compiled, "lsuv", batch=X).fitted
         assert [one.std for one in fitted] == pytest.approx([1.0, 1.0], abs=0.01)  # type: ignore[attr-defined]
+
+
+def test_what_a_batch_has_besides_the_inputs_is_left_out() -> None:
+    model, X, y = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), torch.randn(5, 3), torch.zeros(5)
+    whole: Any
+    for whole in ((X, y), {"input": X, "label": y}):
+        assert initialize(model, "lsuv", batch=whole).fitted
+    two = {"x": torch.randn(5, 3), "y": torch.randn(5, 5), "label": y}
+    for whole in (two, tuple(two.values())):
+        assert len(initialize(Two(), "lsuv", batch=whole).fitted) == 2
 
 
 def test_the_inputs_in_a_training_batch() -> None:

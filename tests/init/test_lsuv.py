@@ -137,6 +137,7 @@ def test_any_module_with_a_batch_by_name() -> None:
     report = initialize(model, LSUV(tolerance=1e-4), generator=generator("init", 0), batch={"image": image})
     names = ["conv", "again", "attention", "head"]
     assert [done.name for done in report.fitted] == names
+    assert report.notes == ("the batch does not reach unused: as drawn, of no unit signal",)
     found: dict[str, list[float]] = {}
     for name in names:
 

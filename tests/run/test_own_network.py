@@ -49,7 +49,7 @@ def test_a_cnn_is_drawn_and_what_was_not_is_named(
     monkeypatch.syspath_prepend(Path(__file__).parent)
     train(compose(*WORDS, f"init={init}", run_dir=tmp_path / "run"))
     said = " ".join(capsys.readouterr().out.split())
-    assert "left alone: shift (Net), norm.weight (BatchNorm1d), norm.bias (BatchNorm1d)" in said
+    assert "left alone: shift (Net), norm.weight, norm.bias (BatchNorm1d)" in said
     assert "fan in" in said
     if init == "kaiming":  # sqrt(2 / 3) behind a ReLU, 1 / sqrt(12) without one
         assert "0.8165" in said

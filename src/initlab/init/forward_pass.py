@@ -13,15 +13,22 @@ from torch import Tensor, nn
 
 from initlab.errors import UserError
 
+BY_PLACE = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+
 
 def call(model: nn.Module, batch: Any) -> Any:
-    """Of a batch as the model takes it: a tensor, a tuple of arguments or a dict of them by name; a copy on its
-    device and in its precision."""
+    """Of a batch as the model takes it: a tensor, a tuple of arguments or a dict of them by name; a copy on its device
+    and in its precision. What is left over, as the y of (X, y), is left out."""
     inputs = _like(next(model.parameters(), torch.empty(0)), batch)
     try:
+        takes = [p.kind for p in inspect.signature(model.forward).parameters.values()]
+        if isinstance(inputs, Mapping):
+            inputs = inputs if inspect.Parameter.VAR_KEYWORD in takes else inputs_of(model, inputs)
+        elif type(inputs) is list and inspect.Parameter.VAR_POSITIONAL not in takes:
+            inputs = inputs[: sum(kind in BY_PLACE for kind in takes)]
         if isinstance(inputs, Mapping):
             return model(**inputs)
-        return model(*inputs) if type(inputs) is list else model(inputs)
+        return model(*inputs) if type(inputs) in (tuple, list) else model(inputs)
     except UserError:
         raise
     except Exception as error:
@@ -75,5 +82,5 @@ def inputs_of(model: nn.Module, batch: Any) -> Any:
         return {name: part for name, part in batch.items() if name in takes} or (batch,)
     if type(batch) not in (tuple, list):  # one of several fields is one argument
         return batch
-    by_place = [p for p in takes.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return tuple(batch[: max(sum(p.default is p.empty for p in by_place), 1)])
+    needed = sum(p.default is p.empty for p in takes.values() if p.kind in BY_PLACE)
+    return tuple(batch[: max(needed, 1)])

@@ -34,7 +34,7 @@ def gains_of(
     declared, notes, order = declared_by(model), [], []
     gain = gain_of(model)
     behind: dict[nn.Module, Behind] = {}
-    if given is not None and (scheme.by_place or declared is None):
+    if given is not None and (scheme.by_place or scheme.unit_signal or declared is None):
         try:
             trace = traced(model, layers, given())
             order, behind = trace.order, trace.behind
@@ -42,6 +42,9 @@ def gains_of(
             if scheme.by_place or scheme.unit_signal:
                 raise
             notes.append(f"nothing was traced: {error}")
+    missed = [name for name, module in model.named_modules() if module in layers and module not in order]
+    if scheme.unit_signal and missed:
+        notes.append(f"the batch does not reach {', '.join(missed)}: as drawn, of no unit signal")
     registered = {} if declared else next_in_order(model, layers)
     gains: dict[nn.Module, Gain] = {}
     for layer in layers:

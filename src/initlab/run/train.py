@@ -119,7 +119,8 @@ def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Clai
     lines.show_model(network, trainer, cfg.seed)
     if claim.saved is None:
         for note in network.notes:
-            CONSOLE.print(note, highlight=False, soft_wrap=True)
+            label, _, text = note.partition(" ")
+            say(text.strip(), label)
     if claim.resumes:
         lines.show_resumption(claim.saved)
     if claim.saved is None and trainer.is_global_zero:
