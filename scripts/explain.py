@@ -1,62 +1,6 @@
-"""Why did a run not train? Shown by the same run in which one thing was
-different: the first 100 updates again, as it was and with each change.
+"""Why did a run not train? `python scripts/explain.py run=latest`."""
 
-    python scripts/explain.py run=latest             # the newest run
-    python scripts/explain.py run=outputs/runs/NAME  # steps=400: more updates
-    python scripts/explain.py run=PATH allow=my_package  # of classes of yours
-
-Writes explanation.json and the report into the run's folder.
-"""
-
-from __future__ import annotations
-
-import argparse
-import sys
-from collections.abc import Sequence
-from typing import Any
-
-from initlab.checks.rules import did_you_mean
-from initlab.cli.main import one_line_errors
-from initlab.errors import UserError
-from initlab.process.quick_imports import quick_imports
-from initlab.process.signals import leave_in_order
-
-KEYS = ("run", "steps", "allow")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("words", nargs="*", metavar="key=value", help=f"{', '.join(KEYS)}; default: run=latest")
-    words = parser.parse_args().words
-    with one_line_errors(), leave_in_order():
-        given = chosen(words)
-        with quick_imports():
-            from initlab.explaining.terminal import explain_and_show
-
-        try:
-            explain_and_show(**given)
-        except KeyboardInterrupt:
-            sys.exit(130)
-
-
-def chosen(words: Sequence[str]) -> dict[str, Any]:
-    """The run that the words name, and the number of updates."""
-    from initlab.runs import open_run
-    from initlab.runs.allowed import allowed_names
-
-    given = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if key not in KEYS or not equals:
-            hint = did_you_mean(key, KEYS)
-            raise UserError(f"{word}: must be key=value with a key of {', '.join(KEYS)}{hint}")
-        given[key] = value
-    steps = given.pop("steps", "100")
-    if not steps.isdecimal():
-        raise UserError(f"steps={steps}: must be a whole number of updates, such as steps=100")
-    allow = allowed_names(given.pop("allow")) if "allow" in given else ()
-    return {"run": open_run(given.get("run", "latest"), allow=allow), "steps": int(steps)}
-
+from initlab.commands.explain import main
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
 """Does the forecast of any network come true? Trains small networks for real and holds the rule against them.
 
     python scripts/network_evidence.py run       # about two hours on one thread; continues where it was stopped
+    python scripts/network_evidence.py measure   # a minute: docs/data/network_pulls.csv, the rule's two numbers
     python scripts/network_evidence.py table     # accuracy held out by family, from docs/data/network_evidence.csv
 
 11 families (evidence/networks.py) x 8 initialisations x 3 depths x 2 optimisers x 2 seeds: 200 steps of 64 images of
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 CSV = Path(__file__).parents[1] / "docs" / "data" / "network_evidence.csv"
+PULLS = CSV.with_name("network_pulls.csv")
 CASE = ("family", "init", "depth", "optimizer", "seed")
 COLUMNS = (*CASE, "lr", "acc", "loss")
 LRS = {"sgd": (0.02, 0.2, 0.002), "adam": (0.002, 0.01, 0.0004)}  # the middle one first
@@ -77,8 +79,8 @@ def run(csv: Path, part: int, parts: int) -> None:
     tried: dict[tuple[str, ...], dict[str, float]] = {}
     if csv.exists():
         for line in csv.read_text().splitlines()[1:]:
-            *case, lr, acc, _ = line.split(",")
-            tried.setdefault(tuple(case), {})[lr] = float(acc)
+            *which, rate, acc, _ = line.split(",")
+            tried.setdefault(tuple(which), {})[rate] = float(acc)
     rows = RowWriter(csv, COLUMNS)
     cases = [
         (family, init, depth, optimizer, seed)
@@ -95,48 +97,66 @@ def run(csv: Path, part: int, parts: int) -> None:
             if str(lr) in done:
                 continue
             began = time.perf_counter()
-            acc, loss = train(drawn(family, depth, init, seed), optimizer, lr, X, y)
-            done[str(lr)] = acc
-            rows.write([dict(zip(COLUMNS, (*case, lr, f"{acc:.4f}", f"{loss:.4g}"), strict=True))])
-            print(*case, lr, f"{acc:.3f}", f"{time.perf_counter() - began:.1f} s", flush=True)
+            right, loss = train(drawn(family, depth, init, seed), optimizer, lr, X, y)
+            done[str(lr)] = right
+            rows.write([dict(zip(COLUMNS, (*case, lr, f"{right:.4f}", f"{loss:.4g}"), strict=True))])
+            print(*case, lr, f"{right:.3f}", f"{time.perf_counter() - began:.1f} s", flush=True)
 
 
-def show(csv: Path) -> None:
-    """Measure every network again, in half a minute, and fit the rule's limits without each family in turn."""
-    import torch
-    from evidence.network_fit import Cell, best_accuracies, report
+def measured(family: str, depth: int, init: str, X: Any, y: Any) -> tuple[float, float]:
+    """The rule's two numbers of such a network, before it trains."""
     from evidence.networks import drawn, redraw
 
     from initlab.forecasting.network_rule import features_of
     from initlab.measurement import measure_module
 
+    again: Any = None if init == "torch_default" else lambda net: redraw(net, init)
+    found = measure_module(drawn(family, depth, init, 0), (X[:ROWS], y[:ROWS]), draws=DRAWS, redraw=again)
+    features = features_of(found)
+    return features.pull, features.amplified
+
+
+def measure() -> None:
+    import torch
+    from evidence.networks import FAMILIES, INITS
+
     torch.set_num_threads(1)
     X, y = images()
-    found = best_accuracies(csv)
-    numbers: dict[tuple[str, int, str], float] = {}
-    for family, init, depth, _ in found:
-        if (family, depth, init) not in numbers:
-            again: Any = None if init == "torch_default" else lambda net, init=init: redraw(net, init)
-            measured = measure_module(drawn(family, depth, init, 0), (X[:ROWS], y[:ROWS]), draws=DRAWS, redraw=again)
-            numbers[family, depth, init] = features_of(measured).pull
-    report([
-        Cell(family, init, depth, optimizer, acc, numbers[family, depth, init])
-        for (family, init, depth, optimizer), acc in found.items()
-    ])  # fmt: skip
+    lines = ["family,depth,init,pull,amplified"]
+    for family, (_, depths) in FAMILIES.items():
+        for depth, init in itertools.product(depths, INITS):
+            pull, amplified = measured(family, depth, init, X, y)
+            lines.append(f"{family},{depth},{init},{pull:.4f},{amplified:.4f}")
+        print(family, flush=True)
+    PULLS.write_text("\n".join(lines) + "\n")
+
+
+def cells(csv: Path) -> list[Any]:
+    from evidence.network_fit import Cell, best_accuracies
+
+    numbers = {}
+    for line in PULLS.read_text().splitlines()[1:]:
+        family, depth, init, pull, amplified = line.split(",")
+        numbers[family, init, int(depth)] = float(pull), float(amplified)
+    return [Cell(*key, acc, *numbers[key[:3]]) for key, acc in best_accuracies(csv).items()]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "table"))
+    parser.add_argument("what", choices=("run", "measure", "table"))
     parser.add_argument("--csv", type=Path, default=CSV)
     parser.add_argument(
         "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every Nth case from K on"
     )
     args = parser.parse_args()
-    if args.what == "run":
+    if args.what == "measure":
+        measure()
+    elif args.what == "run":
         run(args.csv, *args.part)
     else:
-        show(args.csv)
+        from evidence.network_fit import report
+
+        report(cells(args.csv))
 
 
 if __name__ == "__main__":

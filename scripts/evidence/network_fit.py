@@ -1,32 +1,36 @@
-"""How well one number, measured before the training, tells the networks that train from those that do not."""
+"""How well two numbers, measured before the training, tell the networks that train from those that do not."""
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from evidence.fit import auc
+from initlab.forecasting.network_rule import EDGE
 
-TRAINS, EDGE = 0.5, 0.3  # held-out accuracy; decades to either side of a limit that count as too near to call
-LOWS, HIGHS = np.arange(-12, 1, 0.1), np.arange(-2, 6, 0.1)
+TRAINS = 0.5  # held-out accuracy
+LOWS, HIGHS, MOST = np.arange(-8, 0, 0.1), np.arange(0, 6, 0.1), np.arange(0.4, 3, 0.1)
+LAYER_NORM = ("dense_norm", "pre_ln", "post_ln")
+Limits = tuple[float, float, float]  # of pull, and the largest `amplified`
 
 
 @dataclass(frozen=True)
 class Cell:
     """A network (family, initialisation, depth) and an optimiser: the mean over its seeds of the best accuracy, and the
-    rule's number, nan or inf where a draw is not finite."""
+    rule's two numbers."""
 
     family: str
     init: str
     depth: int
     optimizer: str
     acc: float
-    number: float
+    pull: float
+    amplified: float
 
     @property
     def trains(self) -> bool:
@@ -42,39 +46,56 @@ def best_accuracies(path: Path) -> dict[tuple[str, str, int, str], float]:
     return {key: float(np.mean(list(seeds.values()))) for key, seeds in found.items()}
 
 
-def fitted(cells: Iterable[Cell]) -> tuple[float, float]:
-    """(low, high) of the number with the most cells right; of equally good ones the middle."""
+def fitted(cells: Iterable[Cell]) -> Limits:
+    """Those with the most cells right; of equally good ones the middle."""
     cells = list(cells)
-    numbers, trains = np.array([c.number for c in cells]), np.array([c.trains for c in cells])
-    inside = (LOWS[:, None, None] < numbers) & (numbers < HIGHS[None, :, None])
-    right = (inside == trains).sum(-1)
+    pull, amplified = (np.array([getattr(cell, what) for cell in cells]) for what in ("pull", "amplified"))
+    trains = np.array([cell.trains for cell in cells])
+    inside = (LOWS[:, None, None] < pull) & (pull < HIGHS[None, :, None])
+    right = np.stack([((inside & (amplified < most)) == trains).sum(-1) for most in MOST])
     best = np.argwhere(right == right.max())
-    i, j = best[len(best) // 2]
-    return float(LOWS[i]), float(HIGHS[j])
+    k, i, j = best[len(best) // 2]
+    return round(float(LOWS[i]), 1), round(float(HIGHS[j]), 1), round(float(MOST[k]), 1)
 
 
-def margin(cell: Cell, low: float, high: float) -> float:
-    """Decades inside the nearer limit."""
-    return float(np.nan_to_num(min(cell.number - low, high - cell.number), nan=-99.0, posinf=99, neginf=-99))
+def margin(cell: Cell, limits: Limits) -> float:
+    """Decades inside the nearest limit."""
+    low, high, most = limits
+    return min(cell.pull - low, high - cell.pull, most - cell.amplified)
 
 
 def held_out(cells: list[Cell]) -> dict[Cell, float]:
-    """The margin of each cell between limits fitted without its family."""
-    limits = {family: fitted(cell for cell in cells if cell.family != family) for family in {c.family for c in cells}}
-    return {cell: margin(cell, *limits[cell.family]) for cell in cells}
+    """The margin of each cell within limits fitted without its family."""
+    families = dict.fromkeys(cell.family for cell in cells)
+    limits = {family: fitted(cell for cell in cells if cell.family != family) for family in families}
+    return {cell: margin(cell, limits[cell.family]) for cell in cells}
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of margins: how many networks; the share right of all, the clear ones, the share right of these."""
+
+    count: int
+    two_way: float
+    clear: int
+    right: int
+
+
+def score(margins: Mapping[Cell, float]) -> Score:
+    right = {cell: (of > 0) == cell.trains for cell, of in margins.items()}
+    clear = [cell for cell, of in margins.items() if abs(of) >= EDGE]
+    return Score(len(margins), float(np.mean(list(right.values()))), len(clear), sum(right[cell] for cell in clear))
 
 
 def report(cells: list[Cell]) -> None:
-    for kind in dict.fromkeys(cell.optimizer for cell in cells):
+    for kind in sorted({cell.optimizer for cell in cells}):
         here = [cell for cell in cells if cell.optimizer == kind]
-        low, high = fitted(here)
         margins = held_out(here)
         share = np.mean([cell.trains for cell in here])
-        print(f"{kind}: {len(here)} networks, {share:.0%} train; limits {low:.1f}, {high:.1f}")
-        print(f"  {'held out':14}{'two-way':>8}{'clear':>8}{'right':>8}")
-        for family in ("all", *dict.fromkeys(cell.family for cell in here)):
-            some = {c: m for c, m in margins.items() if family in ("all", c.family)}
-            clear = {c: m for c, m in some.items() if abs(m) > EDGE}
-            two, sure = ([(m > 0) == c.trains for c, m in of.items()] for of in (some, clear))
-            print(f"  {family:14}{np.mean(two):8.1%}{len(clear) / len(some):8.0%}{np.mean(sure):8.1%}")
-        print(f"  AUC of the margin, held out: {auc(margins.values(), [c.trains for c in margins]):.3f}")
+        print(f"{kind}: {len(here)} networks, {share:.0%} train; limits {fitted(here)}")
+        print(f"  {'held out':22}{'networks':>9}{'two-way':>9}{'clear':>7}{'right':>7}")
+        groups = {"all": None, "with LayerNorm": LAYER_NORM, **{cell.family: (cell.family,) for cell in here}}
+        for name, families in groups.items():
+            it = score({cell: of for cell, of in margins.items() if families is None or cell.family in families})
+            print(f"  {name:22}{it.count:9}{it.two_way:9.1%}{it.clear:7}{it.right:7}")
+        print(f"  AUC of the margin, held out: {auc(margins.values(), [cell.trains for cell in margins]):.3f}")

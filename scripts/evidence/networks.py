@@ -99,6 +99,7 @@ DRAWS: dict[str, Callable[[Tensor], object]] = {
     "xavier": nn.init.xavier_normal_,
     "normal_0.01": normal(0.01),
     "normal_0.1": normal(0.1),
+    "normal_1": normal(1.0),
     "orthogonal": nn.init.orthogonal_,
     "kaiming_x2": lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu").mul_(2),
 }

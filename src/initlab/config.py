@@ -10,6 +10,7 @@ from initlab.checks.memory import check_data
 from initlab.checks.rules import check, check_by_hand, did_you_mean
 from initlab.data.csv.file import check_columns
 from initlab.errors import UserError
+from initlab.invocation import command
 from initlab.resolvers import MOST_VALUES
 from initlab.shipped import options_for, values
 
@@ -35,7 +36,7 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
             raise UserError(f"{group}: a run needs one, such as {group}={FIRST_CHOICE[group]}{without}")
     unknown = sorted(set(cfg) - ROOT_KEYS - ({"forecast"} if name == "forecast" else set()))
     if unknown == ["forecast"]:
-        raise UserError("forecast: a run does not read this key; python scripts/forecast.py does")
+        raise UserError(f"forecast: a run does not read this key; {' '.join(command('forecast'))} does")
     if unknown:
         hint = did_you_mean(unknown[0], sorted(ROOT_KEYS))
         raise UserError(f"{unknown[0]}: nothing reads this key{hint} ({', '.join(sorted(ROOT_KEYS))})")

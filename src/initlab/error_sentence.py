@@ -28,6 +28,7 @@ from yaml import YAMLError
 from initlab.checks.other_names import KEYS, OPTIONS
 from initlab.checks.rules import did_you_mean
 from initlab.errors import UserError
+from initlab.invocation import command
 from initlab.override import override
 from initlab.shipped import CONFIGS, known_keys
 
@@ -64,7 +65,7 @@ def sentence_for(error: BaseException, words: Sequence[str] = ()) -> str | None:
     if without_m:
         key = re.escape(without_m[1].split("=")[0])
         typed = next((word for word in words if re.match(rf"[+~]*{key}=", word)), without_m[1])
-        return f"{typed}: {_several()}: python scripts/train.py -m {shlex.quote(typed)} ..."
+        return f"{typed}: {_several()}: {shlex.join([*command('train'), '-m', typed])} ..."
     if isinstance(error, ConfigCompositionException):
         return _no_such_key(error, words)
     if isinstance(error, ValueError) and "Config group override must be" in str(error):
@@ -97,7 +98,7 @@ def is_bug(error: BaseException) -> bool:
 
 def _several() -> str:
     """What several values of a key are for; the forecast is of one network, and ranks a group."""
-    if Path(sys.argv[0]).stem == "forecast":
+    if Path(sys.argv[0]).stem.endswith("forecast"):
         return "a key has one value here, init=all ranks every scheme, and train.py sweeps"
     return "several values need -m (a sweep)"
 

@@ -10,9 +10,11 @@ from omegaconf import ListConfig, OmegaConf
 
 from initlab.errors import UserError
 from initlab.footprint import new_folder
+from initlab.invocation import IN_SOURCES, SOURCES
 
 MOST_VALUES = 200_000  # of a config, its interpolations followed
-PROJECT = Path(__file__).resolve().parents[2]
+# Where configs/ is, and docs/data/: in the project's folder; an installed package has copies in its own.
+PROJECT = SOURCES if IN_SOURCES else Path(__file__).resolve().parent
 
 
 def run_name(override_dirname: str) -> str:

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 import initlab
 from initlab.errors import UserError
-from initlab.init import LSUV, Kaiming, Normal, Orthogonal, Report, Xavier
+from initlab.init import LSUV, Kaiming, Normal, Orthogonal, Report, Xavier, inputs_of
 from initlab.nn import ACTIVATIONS
 from initlab.seeds import generator
 
@@ -46,7 +46,7 @@ class Functional(nn.Module):
         X = torch.tanh(F.dropout(self.norm(self.c(X)), 0.5, self.training))
         X = self.swish(3 * self.d(X))
         X = self.act(self.e(X)[..., :8].reshape(-1, 8))
-        X = self.f(X).clamp(min=0)
+        X = (1 - self.f(X) / 2).clamp(min=0)
         X = F.leaky_relu(self.g(X), 0.3)
         return F.log_softmax(self.h(X), dim=-1)
 
@@ -79,6 +79,8 @@ def test_without_a_batch_it_is_the_module_registered_next() -> None:
     assert list(behind(initialize(model)).values()) == [f"{name} (next module)" for name in says]
     assert list(behind(initialize(model, batch=torch.randn(2, 3, 8, 8))).values()) == [f"{n} (traced)" for n in says]
     assert set(behind(initialize(Functional())).values()) == {"none (next module)"}
+    for other, said in ((nn.GLU(), "none"), (nn.Softmax2d(), "none"), (nn.PReLU(9), "prelu"), (Swish(), "Swish")):
+        assert behind(initialize(nn.Sequential(nn.Linear(3, 9), other))) == {"0": f"{said} (next module)"}
 
 
 def test_a_model_that_names_its_activation_has_one_gain() -> None:
@@ -86,6 +88,7 @@ def test_a_model_that_names_its_activation_has_one_gain() -> None:
     model.activation = "gelu"  # type: ignore[assignment]
     found = initialize(model, batch=torch.randn(4, 8))
     assert set(behind(found).values()) == {"gelu (model)"}
+    initialize(model, batch=lambda: pytest.fail("no batch is asked for"))
     assert {row.gain for row in found.weights} == {ACTIVATIONS["gelu"].gain}
     model.activation = nn.GELU()  # says nothing
     assert "tanh (traced)" in behind(initialize(model, batch=torch.randn(4, 8))).values()
@@ -99,6 +102,9 @@ def test_a_transformer() -> None:
     assert [one.name.rpartition(".")[2] for one in found.fitted] == [  # type: ignore[attr-defined]
         "0", "self_attn", "linear1", "linear2", "self_attn", "linear1", "linear2",
     ]  # fmt: skip
+    padded = {"src": torch.randn(2, 5, 16), "src_key_padding_mask": torch.arange(5) > torch.tensor([[4], [2]])}
+    after = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2)  # of nested tensors
+    assert len(initialize(after, "lsuv", batch=padded).fitted) == 6
     gains = behind(initialize(model, batch=torch.randint(20, (2, 5))))
     assert {gain for name, gain in gains.items() if name.endswith("linear1")} == {"gelu (traced)"}
     assert {gain for name, gain in gains.items() if name.endswith("in_proj_weight")} == {"attention"}
@@ -125,6 +131,7 @@ class Two(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         self.calls += 1
+        self.calls = self.calls + 1
         return {"out": torch.relu(self.norm(self.a(x) + self.b(y))) * torch.rand(())}
 
 
@@ -159,6 +166,13 @@ def test_a_batch_of_a_class_of_its_own_is_one_argument() -> None:
     model = nn.LSTM(3, 4)
     assert initialize(model, batch=words).notes == ()
     assert initialize(model, batch=(words,)).notes == ()
+
+
+def test_a_network_may_overwrite_its_input() -> None:
+    model, X = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 4)), torch.randn(5, 3)
+    before = X.clone()
+    initialize(model, "lsuv", batch=X)
+    assert torch.equal(X, before)
 
 
 def test_a_batch_that_does_not_fit_is_told() -> None:
@@ -199,9 +213,14 @@ def test_a_parametrization_that_makes_another_weight_is_told() -> None:
     # its power iteration knows the new weight, to the accuracy of as many steps as torch takes: it would be 15
     norm = torch.linalg.matrix_norm(layer.eval().weight.detach().flatten(1), ord=2)
     assert float(norm) == pytest.approx(1, rel=0.2)
-    again, buffers = layer.train(), copy.deepcopy(dict(layer.named_buffers()))
-    initlab.init.layers.slots_of(again)  # type: ignore[attr-defined]
-    assert all(torch.equal(buffer, buffers[name]) for name, buffer in again.named_buffers())
+
+
+def test_to_refuse_a_network_leaves_it_as_it_was() -> None:
+    model = nn.Sequential(parametrizations.spectral_norm(nn.Linear(4, 4)), nn.Bilinear(3, 3, 3))
+    before = copy.deepcopy(model.state_dict())  # with the estimates of the power iteration
+    with pytest.raises(UserError, match="Bilinear"):
+        initialize(model, "identity")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
 class Lower(nn.Module):
@@ -270,6 +289,11 @@ def test_what_is_frozen_or_has_no_numbers_is_left_alone() -> None:
     }  # fmt: skip
     with pytest.raises(UserError, match=r"Linear has no layer to initialise, but weight \(Linear, frozen\)"):
         initialize(model[0])
+
+
+def test_an_embedding_of_padding_alone() -> None:
+    model = nn.Sequential(nn.Embedding(1, 4, padding_idx=0), nn.Linear(4, 4))
+    assert [(row.name, row.reason) for row in initialize(model).left_alone] == [("0.weight", "all of it padding")]
 
 
 def test_weights_in_half_precision_and_other_orders_of_memory() -> None:
@@ -346,7 +370,47 @@ def test_a_report_is_a_table_for_terminals_and_notebooks() -> None:
     assert max(map(len, lines)) <= 100
     assert lines[0] == "init kaiming normal, fan_in, gain of the activation"
     assert "and 20 biases: 0" in lines
-    assert found.left_alone_line().endswith(" and 28 more")
+    assert found.left_alone_line() == "left alone: weight and bias of 20 BatchNorm2d"
     page = found._repr_html_()
     assert page.count("<tr>") == 1 + len(found.drawn) + len(found.left_alone)
     assert "&lt;" not in page
+
+
+def test_compiled_parts_are_seen_through() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 5))
+    X = torch.randn(4, 3, 8, 8)
+    for compiled in (torch.compile(model), nn.Sequential(model[0], torch.compile(model[1:]))):
+        found = initialize(compiled, "kaiming", batch=X)
+        assert list(behind(found).values()) == ["relu (traced)", "none (traced)"]
+        fitted = initialize(compiled, "lsuv", batch=X).fitted
+        assert [one.std for one in fitted] == pytest.approx([1.0, 1.0], abs=0.01)  # type: ignore[attr-defined]
+
+
+def test_what_a_batch_has_besides_the_inputs_is_left_out() -> None:
+    model, X, y = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), torch.randn(5, 3), torch.zeros(5)
+    whole: Any
+    for whole in ((X, y), {"input": X, "label": y}):
+        assert initialize(model, "lsuv", batch=whole).fitted
+    two = {"x": torch.randn(5, 3), "y": torch.randn(5, 5), "label": y}
+    for whole in (two, tuple(two.values())):
+        assert len(initialize(Two(), "lsuv", batch=whole).fitted) == 2
+
+
+def test_the_inputs_in_a_training_batch() -> None:
+    X, y = torch.randn(2, 3), torch.zeros(2)
+
+    class Takes(nn.Module):
+        def forward(self, a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
+            return a
+
+    class Whole(nn.Module):
+        def forward(self, *parts: Tensor) -> Tensor:
+            return parts[0]
+
+    assert inputs_of(nn.Linear(3, 2), X) is X
+    assert inputs_of(nn.Linear(3, 2), [X, y]) == (X,)
+    assert inputs_of(Takes(), (X, y, y)) == (X, y)
+    assert inputs_of(Takes(), {"a": X, "b": y, "label": y}) == {"a": X, "b": y}
+    assert inputs_of(Whole(), (X, y)) == (X,)
+    whole = {"a": X, "label": y}
+    assert inputs_of(nn.Linear(3, 2), whole) == (whole,)

@@ -1,6 +1,7 @@
 """LSUV on networks with real outputs to look at, and muP's last layer."""
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -68,6 +69,12 @@ def test_the_model_is_as_it_was() -> None:
     assert torch.equal(model[2].running_mean, torch.zeros(30))  # looked at in eval mode
 
 
+def test_dropout_does_not_count() -> None:
+    model, X = nn.Sequential(Linear(40, 30), nn.Dropout(0.9), Linear(30, 20)), inputs()
+    initialize(model, LSUV(tolerance=1e-4), batch=X)
+    assert outputs(model.eval(), X)[-1] == pytest.approx(1, abs=2e-4)
+
+
 def test_a_layer_that_puts_out_a_constant_is_named() -> None:
     model = net("relu", 40, 30, 20, 10)
     with pytest.raises(UserError, match=r"init=lsuv: the output of 0 has std 0 .* init=kaiming"):
@@ -104,3 +111,57 @@ def test_what_became_of_the_layers_is_said() -> None:
     report = initialize(deep, LSUV(), generator=generator("init", 0), batch=lambda: X)
     (said,) = LSUV().notes([], "sgd", report.fitted)
     assert said.count("...") == 2
+
+
+class Mixed(nn.Module):
+    """Registered in another order than called; a convolution that is called twice, and one that is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.unused = nn.Linear(12, 3), nn.Conv2d(3, 3, 3)
+        self.attention = nn.MultiheadAttention(12, 3, batch_first=True)
+        self.lstm = nn.LSTM(12, 12, batch_first=True)
+        self.norm, self.again = nn.BatchNorm2d(12), nn.Conv2d(12, 12, 3, padding=1)
+        self.conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(2, 12, 3))
+
+    def forward(self, *, image: Tensor) -> tuple[Tensor, None]:
+        H = self.norm(self.conv(image)).relu()
+        H = self.again(self.again(H).relu()).flatten(2).mT
+        H, _ = self.attention(H, H, H)
+        H, _ = self.lstm(H)
+        return self.head(H), None
+
+
+def test_any_module_with_a_batch_by_name() -> None:
+    model, image = Mixed(), 30 * torch.randn(16, 2, 6, 6, generator=generator("x", 0)) + 5
+    report = initialize(model, LSUV(tolerance=1e-4), generator=generator("init", 0), batch={"image": image})
+    names = ["conv", "again", "attention", "head"]
+    assert [done.name for done in report.fitted] == names
+    assert report.notes == ("the batch does not reach unused: as drawn, of no unit signal",)
+    found: dict[str, list[float]] = {}
+    for name in names:
+
+        def look(_: nn.Module, __: object, output: Any, name: str = name) -> None:
+            z = output[0] if isinstance(output, tuple) else output
+            found.setdefault(name, []).append(float(z.detach().std()))
+
+        getattr(model, name).register_forward_hook(look)
+    with torch.no_grad():
+        model.eval()(image=image)
+    assert [stds[0] for stds in found.values()] == pytest.approx([1.0] * 4, abs=2e-4)
+    assert found["again"][1] != pytest.approx(1, abs=0.1)
+    assert torch.equal(model.norm.running_mean, torch.zeros(12))
+    for gate in model.lstm.weight_hh_l0.detach().chunk(4):  # as drawn
+        torch.testing.assert_close(gate @ gate.T, torch.eye(12), rtol=0, atol=1e-5)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_draw_is_that_of_the_cpu() -> None:
+    models = [Mixed(), Mixed().cuda()]
+    image = torch.randn(16, 2, 6, 6)
+    for model in models:
+        initialize(model, Kaiming(), generator=generator("init", 0), batch={"image": image})
+    for a, b in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(a, b.cpu(), rtol=1e-6, atol=1e-7)
+    report = initialize(models[1], LSUV(), generator=generator("init", 0), batch={"image": image})
+    assert len(report.fitted) == 4

@@ -7,6 +7,7 @@ import math
 import random
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -113,7 +114,8 @@ def test_what_is_measured_is_what_hooks_of_the_test_see(
             part.p = 0.0
         if isinstance(part, (nn.MultiheadAttention)):
             part.dropout = 0.0
-    found = measure_module(module, batch, draws=1)
+    found = measure_module(module.eval(), batch, draws=1)
+    module.train()
     expected = oracle(module, *batch, names)
     layers = {layer.name: layer for layer in found.layers}
     for name, (std, alike, grad) in expected.items():
@@ -171,6 +173,7 @@ def state(module: nn.Module) -> list[Any]:
         [(id(t), t.data_ptr(), t.detach().clone(), t.requires_grad) for t in tensors],
         [(id(p.grad), None if p.grad is None else p.grad.clone()) for p in module.parameters()],
         [(m.training, {k: id(v) for k, v in vars(m).items()}, len(m._forward_hooks)) for m in module.modules()],
+        [m.own.get_state() for m in module.modules() if isinstance(m, Counting)],
         torch.get_rng_state(),
         np.random.get_state()[1].tolist(),
         random.getstate(),
@@ -194,6 +197,7 @@ class Counting(nn.Module):
         self.calls, self.seen = 0, []
         self.register_buffer("total", torch.zeros(4))
         self.before: Tensor | None = None
+        self.own = torch.Generator().manual_seed(1)
 
     def forward(self, X: Tensor) -> Tensor:
         self.calls += 1
@@ -201,7 +205,7 @@ class Counting(nn.Module):
         self.total = self.total + X.detach().sum(0)
         z = self.layer(X) + (0 if self.before is None else self.before)
         self.before = z  # with its graph: a second backward pass through it would fail
-        return z + random.random() + np.random.rand() + torch.rand(())
+        return z + random.random() + np.random.rand() + torch.rand((), generator=self.own) + torch.rand(())
 
 
 @st.composite
@@ -246,12 +250,14 @@ def test_the_module_comes_back_as_it_was(made: tuple[nn.Module, Any], redraw: An
             setattr(module, name, nn.Parameter(p.data / 2))
         for p in module.parameters():
             p.data = p.data / 2
+        for p in list(module.parameters())[1:]:
+            p.requires_grad_(not p.requires_grad)
+        next(module.parameters()).requires_grad_()
         module.register_forward_hook(lambda *_: None)
         module.extra = nn.Parameter(torch.ones(2))
+        module.note = "halved"
 
-    how = {"kaiming": Kaiming(), "halve": halve}.get(redraw, redraw)
-    if redraw == "kaiming" and not any(isinstance(part, nn.Linear) for part in net.modules()):
-        how = None
+    how = halve if redraw == "halve" else redraw
     inputs = batch if isinstance(batch, Tensor) else batch[0]
     before, given_inputs = state(net), inputs.clone()
     if broken:
@@ -292,6 +298,18 @@ def test_redrawn_weights_have_a_spread_and_the_first_draw_is_the_module() -> Non
     for parameter in of_scheme.parameters[::2]:
         expected = float(net.get_parameter(parameter.name).detach().square().mean().sqrt())
         assert middle(parameter.rms) == pytest.approx(expected, rel=0.2)
+
+
+def test_what_is_constant_stays_so_in_every_draw() -> None:
+    net: Any = nn.Sequential(nn.Linear(20, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Linear(20, 4))
+    nn.init.zeros_(net[0].bias)
+    nn.init.constant_(net[1].weight, 0.2)
+    net.nothing = nn.Parameter(torch.empty(0, 3))
+    found = measure_module(net, torch.randn(8, 20), draws=4)
+    rms = {p.name: p.rms for p in found.parameters}
+    assert rms["0.bias"].tolist() == [0.0] * 4
+    assert rms["1.weight"] == pytest.approx([0.2] * 4)
+    assert len(set(rms["0.weight"])) == len(set(rms["3.bias"])) == 4
 
 
 def test_weights_that_reset_parameters_would_not_draw_are_measured_as_they_are() -> None:
@@ -376,6 +394,9 @@ class Lit(L.LightningModule):
         self.log("train/loss", loss)
         return {"loss": loss}
 
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
 
 def test_a_lightning_module_has_its_own_loss() -> None:
     net = Lit()
@@ -383,6 +404,32 @@ def test_a_lightning_module_has_its_own_loss() -> None:
     assert found.loss[0] == pytest.approx(F.cross_entropy(net(A), Y, label_smoothing=0.3).item(), rel=1e-5)
     assert [layer.name for layer in found.layers] == ["net.0", "net.1", "net.2"]
     assert found.output is not None
+
+
+def test_after_a_fit_it_is_still_attached_to_its_trainer(tmp_path: Path) -> None:
+    net = Lit()
+    rows = [{"pixels": a, "class": y} for a, y in zip(A, Y, strict=True)]
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    trainer = L.Trainer(max_epochs=1, enable_model_summary=False, default_root_dir=tmp_path, **options)
+    trainer.fit(net, torch.utils.data.DataLoader(rows, batch_size=5))
+    assert measure_module(net, {"pixels": A, "class": Y}, draws=1).draws == 1
+    assert net.trainer is trainer
+
+
+def test_a_module_that_returns_its_loss() -> None:
+    class Own(nn.Module):
+        def __init__(self, alone: bool) -> None:
+            super().__init__()
+            self.layer, self.alone = nn.Linear(4, 3), alone
+
+        def forward(self, X: Tensor, labels: Tensor) -> Any:
+            loss = F.cross_entropy(self.layer(X), labels, label_smoothing=0.2)
+            return loss if self.alone else {"loss": loss, "logits": self.layer(X)}
+
+    for batch in ((A, Y), {"X": A, "labels": Y}):
+        for net in (Own(alone=True), Own(alone=False)):
+            expected = F.cross_entropy(net.layer(A), Y, label_smoothing=0.2).item()
+            assert measure_module(net, batch, draws=1).loss == pytest.approx([expected], rel=1e-5)
 
 
 def test_compiled_half_precision_leaf_and_functional() -> None:

@@ -36,9 +36,6 @@ class InitializeWith(L.Callback):
         self.scheme, self.seed, self.batch, self.verbose = scheme, seed, batch, verbose
         self.report: Report | None = None
 
-    def looks_at(self, step: int) -> bool:
-        return False
-
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.ckpt_path is not None or trainer.global_step > 0:
             return
@@ -47,8 +44,11 @@ class InitializeWith(L.Callback):
         with isolate_rng():
             batch = self.batch if self.batch is not None else lambda: _first_inputs(trainer, pl_module)
             self.report = initialize(pl_module, self.scheme, generator=generator("init", self.seed), batch=batch)
-        if trainer.world_size > 1:  # data of one process may have decided
-            pl_module.load_state_dict(trainer.strategy.broadcast(pl_module.state_dict()))
+        if trainer.world_size > 1:  # the data of one process may have decided
+            parameters = list(pl_module.parameters())
+            values = trainer.strategy.broadcast([parameter.detach().cpu() for parameter in parameters])
+            for parameter, value in zip(parameters, values, strict=True):
+                parameter.data.copy_(value)
         if self.verbose and trainer.is_global_zero:
             for line in summary(self.report):
                 say(line, "init")

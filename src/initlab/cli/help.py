@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from initlab.invocation import command
 from initlab.shipped import CONFIGS
 
 HELP = {"--help", "-h"}
@@ -12,9 +13,9 @@ WIDTH = 80
 TRAIN = """\
 initlab: why does this network (not) train from this initialisation?
 
-  python scripts/train.py model=mlp init=kaiming model.depth=5
-  python scripts/train.py -m init=kaiming,xavier seed=0,1,2,3,4,5    # a sweep
-  python scripts/train.py resume=latest        # or -m sweep.resume=latest
+  {train} model=mlp init=kaiming model.depth=5
+  {train} -m init=kaiming,xavier seed=0,1,2,3,4,5    # a sweep
+  {train} resume=latest        # or -m sweep.resume=latest
 
 What to choose, as group=option:
 {groups}
@@ -35,14 +36,14 @@ docs/configuration.md says what each means; --hydra-help has Hydra's own flags.
 FORECAST = """\
 Will this network train from this initialisation? Answered without training.
 
-  python scripts/forecast.py init=normal model.depth=20 model.activation=tanh
-  python scripts/forecast.py init=all model.depth=20     # every scheme, ranked
-  python scripts/forecast.py activation=all init=xavier  # every activation
-  python scripts/forecast.py init=all activation=all     # every pair
+  {forecast} init=normal model.depth=20 model.activation=tanh
+  {forecast} init=all model.depth=20     # every scheme, ranked
+  {forecast} activation=all init=xavier  # every activation
+  {forecast} init=all activation=all     # every pair
 
-It takes the words of scripts/train.py and prints, of each layer, the std of its
-output with the band in which 95 % of the draws lie, how alike two inputs are by
-then, and the gradient; then the verdict at the run's learning rate, and where
+It takes the words of train.py and prints, of each layer, the std of its output
+with the band in which 95 % of the draws lie, how alike two inputs are by then,
+and the gradient; then the verdict at the run's learning rate, and where
 that is not "trains", one command that is predicted to.
 
 Its own key:
@@ -56,7 +57,7 @@ The keys used most:
   optimizer, lr                sgd, adam, adamw; the learning rate (0.1)
   trainer.max_epochs           how long the run would train (10)
 
---help of scripts/train.py lists the groups; --cfg job prints every key.
+--help of train.py lists the groups; --cfg job prints every key.
 """
 GROUPS = {
     "model": "the network",
@@ -75,9 +76,10 @@ SAME_AS = ("kaiming_", "lecun_", "xavier_")  # and what differs is a key of the 
 
 def help_page(config_name: str) -> str:
     """Of scripts/train.py or, by the name of its config, scripts/forecast.py."""
+    typed = {name: " ".join(command(name)) for name in ("train", "forecast")}
     if config_name == "forecast":
         inits = textwrap.fill(", ".join(_options("init")), WIDTH - 31).replace("\n", "\n" + " " * 31)
-        return FORECAST.format(inits=inits)
+        return FORECAST.format(inits=inits, **typed)
     lines = []
     for group, meaning in GROUPS.items():
         options = ", ".join(_options(group))
@@ -85,7 +87,7 @@ def help_page(config_name: str) -> str:
             options = "he_2015, d2l_mlp, xor, ...: docs/gallery.md has all"
         text = textwrap.fill(f"{meaning}: {options}", WIDTH - 14).replace("\n", "\n" + " " * 14)
         lines.append(f"  {group:<12}{text}\n")
-    return TRAIN.format(groups="".join(lines))
+    return TRAIN.format(groups="".join(lines), **typed)
 
 
 def _options(group: str) -> list[str]:

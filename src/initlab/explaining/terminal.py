@@ -6,7 +6,7 @@ import shlex
 
 from initlab.console import Column, from_here, say, say_command, show_table
 from initlab.explaining.of_run import STEPS, explain
-from initlab.forecasting.remedy import SCRIPT
+from initlab.invocation import command
 from initlab.numbers import shown
 from initlab.proof.conclusion import Explanation
 from initlab.report import write_report
@@ -39,7 +39,7 @@ def show(found: Explanation) -> None:
         say(note)
     for sentence in found.says:
         say(sentence, style="bold" if sentence == found.says[0] else "")
-    if found.command.startswith(SCRIPT):
+    if found.command.startswith(" ".join(command("train"))):
         say_command(shlex.split(found.command), "fix")
     elif found.command:
         say(found.command, "fix")

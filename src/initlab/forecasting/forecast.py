@@ -93,6 +93,11 @@ class Forecast:
     rate: Rate | None
 
     @property
+    def trains(self) -> bool:
+        """Whether the verdict is that it trains; False on the edge and without a forecast, too."""
+        return self.verdict.word == TRAINS
+
+    @property
     def depth(self) -> int:
         return len(self.widths) - 2
 

@@ -64,6 +64,8 @@ def theory_of(
     X = batch.args[0] if len(batch.args) == 1 and not batch.kwargs else None
     if not dense or not isinstance(X, Tensor) or not X.is_floating_point() or len(X) < 2:
         return None
+    if {f"{name}.weight" for name, _ in dense} - {p.name for p in found.parameters}:
+        return None  # frozen, or computed from others
     scheme = redraw if isinstance(redraw, Scheme) else _as_drawn([name for name, _ in dense], found)
     widths = [dense[0][1].weight.shape[1], *(layer.weight.shape[0] for _, layer in dense)]
     if X[0].numel() != widths[0]:

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import nn
 
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rules import check, did_you_mean
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.measured_chain import theory_of
 from initlab.forecasting.network_fix import NetworkFix, fix_of
 from initlab.forecasting.network_rule import (
-    FORWARD,
     Features,
     features_of,
     judge_lr,
     judge_network,
-    limits,
     where_it_dies,
 )
 from initlab.forecasting.network_table import as_html, as_text
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = ("sgd", "adam")
+FURTHEST = range(1, 13)  # powers of ten by which another learning rate may differ
 ZERO_HEAD = (
     "{} begins at 0, so that the first step moves no other layer; measured with its weights drawn by reset_parameters()"
 )
@@ -57,7 +56,7 @@ class NetworkForecast:
     dies:   where the signal or the gradient is lost or grows; "" if neither does.
     fix:    what would make it train, tried and measured; None where it trains, or nothing helped, or none was sought.
     theory: of a chain of dense layers, whose verdict is the theory's; None for any other network.
-    limits: of `features.backward`, in which the rule, or the theory's, lets it train.
+    limits: of `features.backward`, in which the theory lets a chain of dense layers train; None for any other network.
     notes:  what was assumed or left out, a sentence each.
     """
 
@@ -69,7 +68,7 @@ class NetworkForecast:
     theory: Forecast | None
     kind: str
     lr: float | None
-    limits: tuple[float, float]
+    limits: tuple[float, float] | None
     notes: tuple[str, ...]
 
     @property
@@ -160,6 +159,8 @@ def forecast_module(
     """
     if optimizer not in KINDS:
         raise UserError(f'optimizer={optimizer}: must be "sgd" or "adam"{did_you_mean(optimizer, KINDS)}')
+    if lr is not None:
+        check("lr", lr)
     module = unwrapped(module)
     found = measure_module(module, batch, loss, draws=draws, redraw=redraw, seed=seed)
     taken, notes = batch_for(module, batch), list(found.notes)
@@ -168,11 +169,13 @@ def forecast_module(
         found = measure_module(module, batch, loss, draws=draws, redraw=redraw, seed=seed)
         notes.append(ZERO_HEAD.format(found.weight_layers[-1].name))
 
-    def judged(measured: Measurement, drawn: Redraw, kind: str) -> tuple[Verdict, Forecast | str | None]:
-        theory = theory_of(module, taken, measured, drawn, kind, lr)
+    def judged(
+        measured: Measurement, drawn: Redraw, kind: str, rate: float | None = lr
+    ) -> tuple[Verdict, Forecast | str | None]:
+        theory = theory_of(module, taken, measured, drawn, kind, rate)
         if isinstance(theory, Forecast):
             return theory.verdict, theory
-        return judge_lr(judge_network(features_of(measured), kind), measured, kind, lr), theory
+        return judge_lr(judge_network(features_of(measured), kind), measured, kind, rate), theory
 
     verdict, theory = judged(found, redraw, optimizer)
     if isinstance(theory, str):
@@ -180,14 +183,23 @@ def forecast_module(
         theory = None
     better = None
     if fix and verdict.word in (NOT, UNSURE):
+        for rate in _other_rates(lr):
+            if (after := judged(found, redraw, optimizer, rate)[0]).word == TRAINS:
+                better = NetworkFix(f"lr={rate:g}", after)
+                break
         judge = lambda *question: judged(*question)[0]  # noqa: E731
-        better = fix_of(module, batch, loss, redraw, optimizer, seed, found, judge)
+        better = better or fix_of(module, batch, loss, redraw, optimizer, seed, found, judge)
     features = features_of(found)
-    between = limits_of(optimizer, is_bounded(theory.phi)) if theory else limits(features, optimizer)
-    ends = where_it_dies(found, between, None if features.normalised else FORWARD[optimizer])
+    between = limits_of(optimizer, is_bounded(theory.phi)) if theory else None
+    ends = "" if verdict.word == TRAINS else where_it_dies(found, optimizer, features.normalised)
     return NetworkForecast(
         verdict, features, found, ends, better, theory, optimizer, lr, between, tuple(dict.fromkeys(notes))
     )
+
+
+def _other_rates(lr: float | None) -> list[float]:
+    """The nearest first."""
+    return [] if not lr else [float(f"{lr * 10**power:.1g}") for decades in FURTHEST for power in (-decades, decades)]
 
 
 def _zero_head(module: nn.Module, found: Measurement) -> nn.Module | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -12,12 +13,11 @@ from torch import nn
 from initlab.errors import UserError
 from initlab.forecasting.branches import last_of_branches, scale
 from initlab.forecasting.rule import TRAINS, Verdict
-from initlab.init import LSUV, Kaiming, Orthogonal, Scheme, Xavier
 from initlab.measurement import Batch, Loss, Measurement, Redraw, batch_for, draw_again, listed, measure_module
 from initlab.nn import Linear
 
 DRAWS = 2  # of each change
-SCHEMES: dict[str, Scheme] = {"kaiming": Kaiming(), "xavier": Xavier(), "orthogonal": Orthogonal()}
+SCHEMES = ("kaiming", "xavier", "orthogonal")
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 NORMS: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}  # by dimensions of space
 
@@ -53,7 +53,7 @@ def fix_of(
         if optimizer == kind:
             try:
                 after = measure_module(module, given, loss, draws=DRAWS, redraw=drawn, seed=seed)
-            except UserError:  # this module cannot have it
+            except Exception:  # this module cannot have it
                 continue
         verdict = judge(after, drawn, optimizer)
         if verdict.word == TRAINS:
@@ -78,10 +78,11 @@ def _changes(module: nn.Module, batch: Batch, redraw: Redraw, kind: str, seed: i
         first(part)
         _normalise(part)
 
-    for name, scheme in SCHEMES.items():
-        if scheme != redraw:
-            yield f'initlab.initialize(net, "{name}")', scheme, kind
-    lasts = last_of_branches(module, batch)
+    for name in SCHEMES:
+        yield f'initlab.initialize(net, "{name}")', name, kind
+    lasts: list[nn.Module] = []
+    with suppress(Exception):  # of a module that does not run with a layer silenced
+        lasts = last_of_branches(module, batch)
     lasts = [layer for layer in lasts if not isinstance(layer, (nn.RNNBase, nn.RNNCellBase))]
     if len(lasts) > 1:
         names = {layer: name for name, layer in module.named_modules()}
@@ -91,8 +92,7 @@ def _changes(module: nn.Module, batch: Batch, redraw: Redraw, kind: str, seed: i
             scaled,
             kind,
         )
-    if redraw != LSUV():
-        yield 'initlab.initialize(net, "lsuv", batch=...)', LSUV(), kind
+    yield 'initlab.initialize(net, "lsuv", batch=X)', "lsuv", kind
     if kind == "sgd":
         yield "Adam instead of SGD", redraw, "adam"
     yield (

@@ -85,8 +85,8 @@ def build_module(cfg: DictConfig, data: Any) -> nn.Module:
     names = set(known.parameters) if known else set()
     typed = _typed("model")
     kept = {str(key): value for key, value in node.items() if key in names or key in typed or str(key)[0] == "_"}
-    given = {"num_inputs": data.num_inputs, "num_outputs": data.num_outputs}
-    given = {key: value for key, value in given.items() if key in names and key not in kept}
+    shared = names & {"num_inputs", "num_outputs"} - kept.keys()
+    given = {key: getattr(data, key) for key in shared if hasattr(data, key)}
     module = build(OmegaConf.create({"model": kept}), "model", **given)
     if not isinstance(module, nn.Module):
         raise UserError(

@@ -23,8 +23,8 @@ from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.from_config import forecast_run
 from initlab.forecasting.mend import changes
 from initlab.forecasting.rule import TRAINS
+from initlab.invocation import command
 
-SCRIPT = "python scripts/train.py"
 NO_FIX = "none known: no change of init, activation, depth, optimizer or lr is predicted to train"
 MOST_ASKED = 8  # candidates composed, 0.1 s each
 REPLACES = {  # a word of the remedy, and the typed words in whose place it stands, where not only its own key
@@ -51,10 +51,10 @@ class Remedy:
 
     def show(self) -> None:
         after = f"(forecast: {self.says})"
-        if self.command.startswith(SCRIPT):
-            say_command(shlex.split(self.command), "fix", after)
-        else:
+        if self.command.startswith("compose("):
             say(f"{self.command}  {after}", "fix")
+        else:
+            say_command(shlex.split(self.command), "fix", after)
 
 
 def typed_words() -> list[str] | None:
@@ -79,7 +79,7 @@ def remedy(cfg: DictConfig, found: Forecast, words: Sequence[str] | None) -> Rem
         with suppress(UserError, HydraException, OmegaConfBaseException, ArithmeticError):
             after = forecast_of(every)
             if after.verdict.word == TRAINS:
-                return Remedy(f"{SCRIPT} {shlex.join(every)}", after.verdict.headline)
+                return Remedy(shlex.join([*command("train"), *every]), after.verdict.headline)
     return None
 
 

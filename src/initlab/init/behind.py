@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from initlab.init.forward_pass import call, only_looking
 from initlab.nn import ACTIVATIONS, Activation
 
-# Functions of torch by their names, without the _ of an in-place one. What ACTIVATIONS does not have gets the gain
+# Functions of torch by their names, without the _ of one in place. What ACTIVATIONS does not have gets the gain
 # 1 / sqrt(E[phi(z)^2]), but SELU that of its paper, 3/4 (`torch.nn.init.calculate_gain`).
 ELEMENTWISE = {
     "relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "relu6", "elu", "selu", "celu", "mish", "softplus",
@@ -25,8 +25,8 @@ ELEMENTWISE = {
 }  # fmt: skip
 # Functions that hand a signal on to the activation behind them.
 PASSES_ON = re.compile(
-    r".*(norm|pool|dropout|pixel_).*|__getitem|(add|sub|rsub|mul|div|true_divide|neg|cat|concat|concatenate|stack|chunk|split|"
-    r"unbind|select|narrow|view|reshape|flatten|unflatten|permute|transpose|movedim|swapaxes|t|squeeze|unsqueeze|"
+    r".*(norm|pool|dropout|pixel_).*|getitem|(add|radd|sub|rsub|mul|rmul|div|truediv|true_divide|neg|cat|concat|"
+    r"concatenate|stack|chunk|split|unbind|select|narrow|view|reshape|flatten|unflatten|permute|transpose|movedim|swapaxes|t|squeeze|unsqueeze|"
     r"expand|repeat|contiguous|clone|to|type|type_as|float|half|bfloat16|double|pad|mean|sum|amax|interpolate|"
     r"upsample.*|roll|flip|masked_fill|where|lerp|drop_path|requires_grad|positive|feature_alpha_dropout)"
 )
@@ -74,7 +74,7 @@ class Trace(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = str(getattr(function, "__name__", "")).rstrip("_")
+        name = str(getattr(function, "__name__", "")).strip("_")
         sources: frozenset[nn.Module] = frozenset()
         if name in ELEMENTWISE:
             self.end(args, lambda: _of_call(name, function, args, kwargs))
@@ -178,26 +178,27 @@ def activation_of(module: nn.Module) -> Behind:
         return Behind(module.function.name, module.function.gain) if module.function.name != "identity" else NOTHING
     if isinstance(module, nn.MultiheadAttention) or next(module.children(), None) is not None:
         return NOTHING
-    with only_looking(module):
-        if type(module).__module__ == nn.ReLU.__module__:
-            trace, z = Trace(), torch.zeros(1, next(module.parameters(), torch.zeros(1)).numel())
-            trace.begin(module, z)
-            with trace:
-                module(z)
-            return trace.behind.get(module, NOTHING)
-        if type(module).__module__.startswith("torch.nn.") or next(module.parameters(), None) is not None:
-            return NOTHING
-        return _of_function(type(module).__name__, module.forward)
+    own = next(module.parameters(), torch.empty(1))  # of a PReLU
+    try:
+        with only_looking(module):
+            if type(module).__module__ == nn.ReLU.__module__:
+                trace, z = Trace(), torch.zeros_like(own).reshape(1, -1)
+                trace.begin(module, z)
+                with trace:
+                    module(z)
+                return trace.behind.get(module, NOTHING)
+            if type(module).__module__.startswith("torch.nn.") or isinstance(own, nn.Parameter):
+                return NOTHING
+            return _of_function(type(module).__name__, module.forward)
+    except Exception:  # it takes something else: images, a pair
+        return NOTHING
 
 
 def _of_function(name: str, function: Callable[[Tensor], Tensor]) -> Behind:
     z = torch.linspace(-3, 3, 101, dtype=torch.float64)
-    try:
-        x, backwards, half = function(z.clone()), function(z.flip(0)), function(z[::2].clone())
-        own = torch.equal(x, backwards.flip(0)) and torch.equal(x[::2], half) and x.shape == z.shape
-        bends = float(x.diff(n=2).abs().max()) > 1e-6 * float(x.abs().max())
-    except Exception:  # of a module that takes something else
-        return NOTHING
+    x, backwards, half = function(z.clone()), function(z.flip(0)), function(z[::2].clone())
+    own = torch.equal(x, backwards.flip(0)) and torch.equal(x[::2], half) and x.shape == z.shape
+    bends = float(x.diff(n=2).abs().max()) > 1e-6 * float(x.abs().max())
     return Behind(name, _gain(function)) if own and bends else NOTHING
 
 
@@ -205,5 +206,8 @@ def _gain(function: Callable[[Tensor], Tensor]) -> float:
     """1 / sqrt(E[phi(z)^2]), z ~ N(0, 1); 1 where that is no number."""
     from initlab.theory.elementwise import elementwise
 
-    gain = elementwise(function).gain
+    try:
+        gain = elementwise(function).gain
+    except Exception:  # a bound for each unit
+        return 1.0
     return gain if math.isfinite(gain) else 1.0

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from initlab.errors import UserError
-from initlab.init.behind import next_in_order, traced
+from initlab.init.behind import NOTHING, Behind, next_in_order, traced
 from initlab.init.scheme import Scheme
 from initlab.nn import activation_function
 
@@ -33,15 +33,18 @@ def gains_of(
     """For each layer its gain and where that is from; the layers that a forward pass called, in its order; notes."""
     declared, notes, order = declared_by(model), [], []
     gain = gain_of(model)
-    behind, how = {}, "next module"
-    if given is not None and (scheme.by_place or declared is None):
+    behind: dict[nn.Module, Behind] = {}
+    if given is not None and (scheme.by_place or scheme.unit_signal or declared is None):
         try:
             trace = traced(model, layers, given())
-            order, behind, how = trace.order, trace.behind, "traced"
+            order, behind = trace.order, trace.behind
         except UserError as error:
             if scheme.by_place or scheme.unit_signal:
                 raise
             notes.append(f"nothing was traced: {error}")
+    missed = [name for name, module in model.named_modules() if module in layers and module not in order]
+    if scheme.unit_signal and missed:
+        notes.append(f"the batch does not reach {', '.join(missed)}: as drawn, of no unit signal")
     registered = {} if declared else next_in_order(model, layers)
     gains: dict[nn.Module, Gain] = {}
     for layer in layers:
@@ -54,8 +57,7 @@ def gains_of(
         elif declared:
             gains[layer] = gain, f"{declared} (model)"
         else:
-            source = behind if layer in order else registered
-            said = how if layer in order else "next module"
-            at = source.get(layer)
-            gains[layer] = (at.gain, f"{at.name} ({said})") if at else (1.0, f"none ({said})")
+            source, how = (behind, "traced") if layer in order else (registered, "next module")
+            at = source.get(layer, NOTHING)
+            gains[layer] = at.gain, f"{at.name or 'none'} ({how})"
     return gains, order, notes

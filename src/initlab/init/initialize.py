@@ -82,9 +82,18 @@ def initialize(
 
 def _once(batch: Any) -> Callable[[], Any] | None:
     """A function that gives the batch, and asks for it once."""
-    if batch is None or callable(batch):
-        return batch and functools.cache(batch)
-    return lambda: batch
+    if batch is None or not callable(batch):
+        return None if batch is None else lambda: batch
+
+    @functools.cache
+    def given() -> Any:
+        try:
+            return batch()
+        except Exception as error:
+            says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise error if isinstance(error, UserError) else UserError(f"there is no batch ({says})") from error
+
+    return given
 
 
 def _short(value: object) -> str:

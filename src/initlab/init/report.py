@@ -77,10 +77,20 @@ class Report:
         return [row for row in self.drawn if not row.is_bias]
 
     def left_alone_line(self) -> str:
-        """`left alone: norm.weight, norm.bias (LayerNorm), pos (ViT)`, of many the first; "" where there is nothing."""
-        names = [f"{row.name} ({row.kind})" for row in self.left_alone]
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return f"left alone: {', '.join(names[:SHOWN])}{more}" if names else ""
+        """`left alone: pos (ViT), weight and bias of 4 LayerNorm`, of many the first; "" where there is nothing."""
+        by_kind: dict[str, list[str]] = {}
+        for row in self.left_alone:
+            by_kind.setdefault(row.kind, []).append(row.name)
+        parts = []
+        for kind, names in by_kind.items():
+            modules = {name.rpartition(".")[0] for name in names}
+            if len(modules) > 1:
+                own = dict.fromkeys(name.rpartition(".")[2] for name in names)
+                parts.append(f"{' and '.join(own)} of {len(modules)} {kind}")
+            else:
+                parts.append(f"{', '.join(names)} ({kind})")
+        more = f" and {len(parts) - SHOWN} kinds more" if len(parts) > SHOWN else ""
+        return f"left alone: {', '.join(parts[:SHOWN])}{more}" if parts else ""
 
     def __str__(self) -> str:
         zeros = [row.name for row in self.drawn if row.is_bias and row.promised_std == row.drawn_std == 0]

@@ -87,7 +87,7 @@ class Scheme(ABC):
         return ()
 
 
-def dense_layers(model: nn.Module, X: Tensor | None = None) -> list[tuple[str, Dense]]:
+def dense_layers(model: nn.Module, X: Any = None) -> list[tuple[str, Dense]]:
     """(name, layer) of every dense layer, ours or torch's, in the order of `model.named_modules()`; with inputs X in
     the order in which a forward pass first calls them, those it does not call last."""
     found = [(name, module) for name, module in model.named_modules() if isinstance(module, Dense)]
@@ -97,7 +97,7 @@ def dense_layers(model: nn.Module, X: Tensor | None = None) -> list[tuple[str, D
     return sorted(found, key=lambda item: order.index(item[1]) if item[1] in order else len(found))
 
 
-def layers_for(scheme: Scheme, model: nn.Module, batch: Callable[[], Tensor] | None = None) -> list[tuple[str, Dense]]:
+def layers_for(scheme: Scheme, model: nn.Module, batch: Callable[[], Any] | None = None) -> list[tuple[str, Dense]]:
     """The dense layers in the order that `scheme.at` counts them in: a forward pass is made only where it matters."""
     return dense_layers(model, batch() if batch is not None and scheme.by_place else None)
 

@@ -15,7 +15,7 @@ MakeOptimizer = Callable[[Iterable[Any]], torch.optim.Optimizer]
 
 
 def step_size_factors(
-    model: nn.Module, scheme: Scheme, kind: str, batch: Callable[[], Tensor] | None = None
+    model: nn.Module, scheme: Scheme, kind: str, batch: Callable[[], Any] | None = None
 ) -> dict[str, float]:
     """By name of a parameter of a dense layer, the factor that `scheme` asks of its step; `kind`: "sgd" or "adam".
 
@@ -36,7 +36,7 @@ def _factors(layers: list[tuple[str, Dense]], scheme: Scheme, kind: str) -> dict
 
 
 def with_step_sizes(
-    make: MakeOptimizer, model: nn.Module, scheme: Scheme, batch: Callable[[], Tensor] | None = None
+    make: MakeOptimizer, model: nn.Module, scheme: Scheme, batch: Callable[[], Any] | None = None
 ) -> MakeOptimizer:
     """`make` with a parameter group for each step size, the one of factor 1 first; `make` as it is where all are 1.
 

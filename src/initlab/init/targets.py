@@ -127,6 +127,8 @@ def targets_of(model: nn.Module) -> tuple[list[Target], dict[str, str]]:
             key = tuple(map(_memory, parts))
             all_names = tuple(dict.fromkeys(name for part in key for name in names[part]))
             why = _why_not_drawn(parts)
+            if not why and slot.blocks and not slot.blocks(read(layer, slot.tensor)):
+                why = "all of it padding"
             target = Target(layer, slot, f"{prefix}.{slot.tensor}".lstrip("."), all_names)
             if why:
                 reasons |= dict.fromkeys(all_names, why)

@@ -40,7 +40,7 @@ def loss_of(module: nn.Module, batch: Batch, loss: Loss, say: Callable[[str], No
         found = _step(module, batch.whole)
     else:
         output = _forward(module, batch)
-        own = _part(output, ("loss",)) if loss is None and batch.y is None else None
+        own = _own_loss(output) if loss is None and batch.y is None else None
         if own is not None:
             found = own
         elif callable(loss):
@@ -111,6 +111,11 @@ def _part(output: Any, names: tuple[str, ...]) -> Tensor | None:
         if isinstance(found, Tensor):
             return found
     return None
+
+
+def _own_loss(output: Any) -> Tensor | None:
+    """Of a module that was given the target and returns its loss, alone or with other things."""
+    return output if isinstance(output, Tensor) and output.dim() == 0 else _part(output, ("loss",))
 
 
 def _signal(module: nn.Module, output: Any) -> Tensor:

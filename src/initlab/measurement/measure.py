@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from initlab.errors import UserError
-from initlab.measurement.assemble import assemble, layers_of
+from initlab.measurement.assemble import OUTPUT, assemble, layers_of
 from initlab.measurement.batch import Batch, batch_for
 from initlab.measurement.figures import Measurement
 from initlab.measurement.loss import Loss, loss_of
@@ -125,7 +125,7 @@ def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> list
         found.backward()
     finally:
         layers.detach()
-    missing = layers.not_watched(sample)
+    missing = {name: why for name, why in layers.not_watched(sample).items() if name != OUTPUT}
     for why in dict.fromkeys(missing.values()):
         notes.note(f"not measured: {listed([name for name in missing if missing[name] == why])} ({why})")
     _take_parameters(module, sample, notes)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -30,16 +28,15 @@ def draw_again(
     """Draw number `number`. False: there is none, for a reason that `note` is told.
 
     None: first the weights as they are, then by `reset_parameters()` of each part that has it, if this draws weights of
-    the size that is there; otherwise they were drawn by other means, of which there is only the one draw. A scheme, by
+    the size that is there; otherwise they were drawn by other means, of which there is only the one draw. A parameter
+    that is constant stays as it is. A scheme, by
     itself or by name, draws by `initlab.initialize`; a function is called with the module; False draws nothing.
     """
     if redraw is None:
         return number == 0 or _reset(module, note)
     if isinstance(redraw, (Scheme, str)):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "init=.*left as they were", UserWarning)
-            rng = generator("forecast", seed, number)
-            initialize(module, redraw, generator=rng, batch=partial(_inputs, batch))
+        given = batch.copied()
+        initialize(module, redraw, generator=generator("forecast", seed, number), batch=given.args or given.kwargs)
     elif callable(redraw):
         redraw(module)
     elif redraw is not False:
@@ -50,13 +47,6 @@ def draw_again(
     return True
 
 
-def _inputs(batch: Batch) -> Tensor:
-    if len(batch.args) != 1 or batch.kwargs:
-        raise UserError("redraw: this scheme looks at data, of modules with a single input")
-    inputs: Tensor = batch.copied().args[0]
-    return inputs
-
-
 def _reset(module: nn.Module, note: Callable[..., Any]) -> bool:
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
     resets = [found for part in module.modules() if callable(found := getattr(part, "reset_parameters", None))]
@@ -65,13 +55,18 @@ def _reset(module: nn.Module, note: Callable[..., Any]) -> bool:
         return False
     for reset in resets:
         reset()
-    after = {name: p.detach() for name, p in module.named_parameters()}
-    others = [name for name, p in before.items() if p.dim() > 1 and _of_another_size(p, after[name])]
+    constant = {name for name, p in before.items() if not p.numel() or bool((p == p.flatten()[0]).all())}
+    after = dict(module.named_parameters())
+    with torch.no_grad():
+        for name in constant:  # a bias or a gate that was set to 0 is no chance
+            after[name].copy_(before[name])
+    drawn = {name: p.detach() for name, p in after.items() if name not in constant}
+    others = [name for name, p in drawn.items() if p.dim() > 1 and _of_another_size(before[name], p)]
     if others:
         first = others[0]
-        note(OTHERS.format(f"{first}: std {float(after[first].std()):.2g}, here {float(before[first].std()):.2g}"))
+        note(OTHERS.format(f"{first}: std {float(drawn[first].std()):.2g}, here {float(before[first].std()):.2g}"))
         return False
-    stays = [name for name, p in before.items() if torch.equal(p, after[name]) and bool((p != p.flatten()[0]).any())]
+    stays = [name for name, p in drawn.items() if torch.equal(p, before[name])]
     if stays:
         note(STAYS.format(listed(stays)))
     return True

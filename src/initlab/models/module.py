@@ -194,7 +194,7 @@ class Module(Updating):
         self._row |= means
         self.log_dict(means, logger=False, sync_dist=True)  # for the choice of the best; equal in all processes
 
-    def use_step_sizes(self, scheme: Scheme, batch: Callable[[], Tensor] | None = None) -> None:
+    def use_step_sizes(self, scheme: Scheme, batch: Callable[[], Any] | None = None) -> None:
         """Step as `scheme` asks (`init.MuP` does): a parameter group for each factor on the optimiser's lr. `batch`
         gives inputs, for the order of the layers."""
         self.make_optimizer = with_step_sizes(self.make_optimizer, self, scheme, batch)

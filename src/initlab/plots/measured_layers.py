@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 MOST_NAMES = 12  # under the axis
 
 
-def measured_figure(found: Measurement, limits: tuple[float, float]) -> Figure:
-    """Layers in order of execution on x, decades on y; `limits`, of the gradient, in which the rule lets it train."""
+def measured_figure(found: Measurement, limits: tuple[float, float] | None) -> Figure:
+    """Layers in order of execution on x, decades on y; `limits`: of the gradient, in which a chain trains."""
     figure = new_figure(7.2, 5.6)
     forward, backward = figure.subplots(2, 1, sharex=True)
     with np.errstate(divide="ignore"):
         _panel(forward, found.layers, lambda layer: np.log10(layer.std))
     _panel(backward, found.layers, lambda layer: layer.gradient)
     heading(plain(forward), "log10 std of each layer's output", "median over the draws, and all of them between")
-    heading(plain(backward), "log10 gradient, over the last hidden layer's", "green: where the rule lets it train")
+    below = "green: where the rule lets a chain of dense layers train" if limits else ""
+    heading(plain(backward), "log10 gradient, over the last hidden layer's", below)
     ends = backward.get_ylim()
-    backward.axhspan(*limits, color=GREEN, alpha=0.1, lw=0, zorder=0)
+    if limits:
+        backward.axhspan(*limits, color=GREEN, alpha=0.1, lw=0, zorder=0)
     backward.set_ylim(min(ends[0], -1), max(ends[1], 1))
     shown = range(0, len(found.layers), max(1, -(-len(found.layers) // MOST_NAMES)))
     backward.set_xticks(list(shown), [found.layers[i].name for i in shown], rotation=30, ha="right", color=FAINT)

@@ -168,8 +168,10 @@ def command_line(words: list[str], run: Run | None) -> str:
         lines.append(f"git checkout {git['commit']}")
         if not git.get("clean"):
             lines.append("git apply uncommitted.diff   # in the run's folder")
-    script = Path(words[0]).name if words[0].endswith(".py") else "train.py"
-    rest = words[1:] if words[0].endswith(".py") else words
+    first, *rest = words
+    if first.startswith("initlab "):  # by the installed package
+        return "\n".join([*lines, f"{first} {shlex.join(rest)}"])
+    script, rest = (Path(first).name, rest) if first.endswith(".py") else ("train.py", words)
     return "\n".join([*lines, f"python scripts/{shlex.join([script, *rest])}"])
 
 

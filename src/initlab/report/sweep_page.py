@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from initlab.invocation import command
 from initlab.numbers import shown
 from initlab.report import captions, figures, html
 from initlab.report.sweep_table import (
@@ -137,7 +138,7 @@ def _pictures(rows: list[Row], blob: figures.Blob) -> tuple[dict[Path, Any], str
         return packed, ""
     return packed, (
         f"To keep the page small, {len(able) - len(packed)} of {len(able)} runs are not among them; "
-        "python scripts/report.py with such a run’s folder makes a page of its own."
+        f"{' '.join(command('report'))} with such a run’s folder makes a page of its own."
     )
 
 

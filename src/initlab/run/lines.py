@@ -14,8 +14,9 @@ import torch
 from omegaconf import DictConfig
 
 from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, say_command, show_table
-from initlab.forecasting.remedy import NO_FIX, SCRIPT, Remedy
+from initlab.forecasting.remedy import NO_FIX, Remedy
 from initlab.forecasting.rule import TRAINS
+from initlab.invocation import command
 from initlab.numbers import shown
 from initlab.run.network import Network
 from initlab.run.result import Result
@@ -150,4 +151,4 @@ def how_to_compare(words: Sequence[str], init: str, lr: float) -> list[str]:
     else:
         kept = [word for word in own if not re.match(r"[+~]*init(=|$)", word)]
         axis = f"init={init},{'xavier' if init.startswith('kaiming') else 'kaiming'}"
-    return [*SCRIPT.split(), "-m", *kept, axis, f"seed={seeds}"]
+    return [*command("train"), "-m", *kept, axis, f"seed={seeds}"]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.utilities.seed import isolate_rng
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.build import build
 from initlab.checks.memory import check_model
 from initlab.data import TensorDataModule
-from initlab.init import Report, Scheme, initialize, inputs_of
+from initlab.init import Report, Scheme, initialize, inputs_of, step_size_factors
 from initlab.limits import kind_of
 from initlab.models import Module
 from initlab.seeds import generator
@@ -43,15 +44,21 @@ def build_network(cfg: DictConfig, data: Any) -> Network:
     )
 
     def some_inputs() -> Any:
-        return inputs_of(model, next(iter(data.train_dataloader())))
+        with isolate_rng():  # a loader that shuffles takes numbers
+            return inputs_of(model, next(iter(data.train_dataloader())))
 
     scheme = build(cfg, "init")
     report = initialize(model, scheme, generator=generator("init", cfg.init_seed), batch=some_inputs)
-    chain = [row for row in report.weights if row.kind == "Linear"] == report.weights
-    widths = [report.weights[0].fan_in, *(row.fan_out or 0 for row in report.weights)] if chain else []
-    notes = scheme.notes(widths, kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1]), report.fitted)
-    others = report.left_alone_line()
-    notes = [*notes, *report.notes, *([f"init      {others}"] if others else [])]
-    if isinstance(model, Module):  # a model of the user's own makes its optimiser
+    dense = [row for row in report.weights if row.kind == "Linear"]
+    chain = dense if dense == report.weights else []
+    widths = [*(row.fan_in for row in chain[:1]), *(row.fan_out or 0 for row in chain)]
+    kind = kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1])
+    notes = scheme.notes(widths, kind, report.fitted)
+    notes += [f"init      {line}" for line in (*report.notes, report.left_alone_line()) if line]
+    if isinstance(model, Module):
         model.use_step_sizes(scheme, some_inputs)
+    elif set(step_size_factors(model, scheme, kind, some_inputs).values()) - {1.0}:
+        notes.append(
+            f"init      {type(model).__name__} makes its optimiser: initlab.init.with_step_sizes for these rates"
+        )
     return Network(model, scheme, report, notes)

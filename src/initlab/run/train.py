@@ -31,6 +31,7 @@ from initlab.run.result import Result
 from initlab.run.starting import Starting
 from initlab.run.trainer import build_callbacks, build_trainer
 from initlab.runs.ending import Ending, ending_of
+from initlab.training.overrides import overrides
 
 
 def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line: bool = False) -> Result:
@@ -118,7 +119,8 @@ def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Clai
     lines.show_model(network, trainer, cfg.seed)
     if claim.saved is None:
         for note in network.notes:
-            CONSOLE.print(note, highlight=False, soft_wrap=True)
+            label, _, text = note.partition(" ")
+            say(text.strip(), label)
     if claim.resumes:
         lines.show_resumption(claim.saved)
     if claim.saved is None and trainer.is_global_zero:
@@ -138,7 +140,7 @@ def _test_best(
     kept = (c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
     best = next((c for c in kept if c.best_model_path and c.monitor), None)
     score = float(best.best_model_score) if best else metrics.get(cfg.monitor, float("nan"))
-    if data.test_dataloader() is not None:
+    if overrides(model, L.LightningModule, "test_step") and data.test_dataloader() is not None:
         trainer.test(model, datamodule=data, ckpt_path=best.best_model_path if best else None, verbose=False)
         stopping.now(trainer)
         tested = {name: v for name, v in latest_metrics(model, trainer).items() if name.startswith("test/")}

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from initlab.checks.rules import nearest
 from initlab.errors import UserError
+from initlab.invocation import command
 from initlab.runs.allowed import allowed_names, to_allow
 from initlab.runs.config_file import read_config
 from initlab.runs.find import find_run
@@ -102,7 +103,7 @@ def how_to_resume(run_dir: Path) -> str:
         allow = to_allow(read_config(path), path)
     except UserError:
         allow = []
-    return " ".join(["python scripts/train.py", word, *(shlex.quote(f"allow={','.join(allow)}") for _ in allow[:1])])
+    return " ".join([*command("train"), word, *(shlex.quote(f"allow={','.join(allow)}") for _ in allow[:1])])
 
 
 def _with_folder(node: Any, old: str) -> Any:

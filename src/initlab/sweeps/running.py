@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from initlab.console import from_here, say, say_command
+from initlab.invocation import command
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.job import STOPPED
 from initlab.sweeps.progress import Progress, watching
@@ -83,7 +84,7 @@ def _some(names: list[str]) -> str:
 def _print_how_to_resume(sweep: SweepFolder, total: int) -> None:
     done = sum(sweep.state(job) == "done" for job in sweep.jobs)
     say(f"sweep stopped, {done} of {total} jobs done; resume it with:")
-    say_command(["python", "scripts/train.py", "-m", *shlex.split(_resume(sweep))], "resume")
+    say_command([*command("train"), "-m", *shlex.split(_resume(sweep))], "resume")
 
 
 def _resume(sweep: SweepFolder) -> str:

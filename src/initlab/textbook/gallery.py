@@ -17,6 +17,7 @@ SOURCES = {  # the parts of the gallery: what the names of a part's pages begin 
     "fast.ai": ("fifty_layers", "fastai_"),
     "One neuron, AND and XOR": ("neuron", "xor", "and_gate"),
     "Papers and lectures on initialisation": ("glorot_", "he_", "lsuv", "makemore_", "phase_", "width_"),
+    "Any network": ("plain_cnn", "residual_", "batch_norm", "pre_and_post"),
 }
 HEAD = """# The gallery
 

@@ -85,7 +85,7 @@ def depth(page: Page, picture: Picture, runs: Runs) -> Figure:
                 values,
                 i,
                 picture.log,
-                label + _ended(there),
+                label + ("" if picture.panels else _ended(there)),  # one legend for all panels
                 colour,
                 marked=len(layers) <= 25,
             )

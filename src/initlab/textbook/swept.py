@@ -31,7 +31,7 @@ STYLES: dict[str, tuple[str, Any]] = {
 
 
 def against(page: Page, picture: Picture, runs: Runs) -> Figure:
-    """The metric at the end against `x`, a line for each value of `lines`, its best marked by a star."""
+    """The metric at the end against `x`, a line for each value of `lines`, the best learning rate marked by a star."""
     figure, panels = new_panels(page, picture, runs)
     metric = Metric(picture.figures[0])
     for ax, inside in panels:
@@ -43,9 +43,10 @@ def against(page: Page, picture: Picture, runs: Runs) -> Figure:
             table = np.array([[v if math.isfinite(v) else math.nan for v in row] for row in values]).T
             colour = COLOURS[i % len(COLOURS)]
             draw_line(ax, np.array(at), table, i, picture.log, f"{_key(picture.lines)} {name}", colour, marked=True)
-            means = np.nanmean(table, axis=0)
-            best = int(np.nanargmax(means) if metric.name.endswith("acc") else np.nanargmin(means))
-            ax.plot(at[best], means[best], "*", ms=15, color=colour, mec=INK, mew=0.6, zorder=6)
+            if picture.x == "lr":
+                means = np.nanmean(table, axis=0)
+                best = int(np.nanargmax(means) if metric.name.endswith("acc") else np.nanargmin(means))
+                ax.plot(at[best], means[best], "*", ms=15, color=colour, mec=INK, mew=0.6, zorder=6)
         if min(at) > 0 and max(at) / min(at) >= WIDE:
             ax.set_xscale("log")
         ax.set_xlabel(_key(picture.x), fontsize=TEXT, color=FAINT)

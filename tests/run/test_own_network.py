@@ -8,12 +8,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.run import train
 
-WORDS = ["model=linear", "model._target_=test_network.Net", "data=synthetic_regression", "debug=fast", "threads=1"]
+WORDS = ["model=linear", "model._target_=test_own_network.Net", "data=synthetic_regression", "debug=fast", "threads=1"]
+
+SYNTHETIC = ("w", "b", "noise", "num_train", "num_val", "num_test", "batch_size", "seed")
 
 
 class Net(L.LightningModule):
@@ -34,8 +37,6 @@ class Net(L.LightningModule):
     def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
         self.log("val/loss", F.mse_loss(self(batch[0]), batch[1]))
 
-    test_step = validation_step
-
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return self.optimizer(self.parameters())
 
@@ -48,11 +49,55 @@ def test_a_cnn_is_drawn_and_what_was_not_is_named(
     monkeypatch.syspath_prepend(Path(__file__).parent)
     train(compose(*WORDS, f"init={init}", run_dir=tmp_path / "run"))
     said = " ".join(capsys.readouterr().out.split())
-    assert "left alone: shift (Net), norm.weight (BatchNorm1d), norm.bias (BatchNorm1d)" in said
+    assert "left alone: shift (Net), norm.weight, norm.bias (BatchNorm1d)" in said
     assert "fan in" in said
     if init == "kaiming":  # sqrt(2 / 3) behind a ReLU, 1 / sqrt(12) without one
         assert "0.8165" in said
         assert "0.2887" in said
+
+
+class Dense(Net):
+    def __init__(self, num_inputs: int, num_outputs: int, optimizer: Any, scheduler: Any, **settings: Any) -> None:
+        L.LightningModule.__init__(self)
+        self.layers = nn.Sequential(nn.Linear(num_inputs, 32), nn.Tanh(), nn.Linear(32, num_outputs))
+        self.optimizer = optimizer
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.layers(X)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_learning_rates_that_its_optimiser_does_not_have_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    train(compose(*WORDS, "model._target_=test_own_network.Dense", "init=mup", run_dir=tmp_path / "run"))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Dense makes its optimiser: initlab.init.with_step_sizes for these rates" in said
+
+
+class LateData(L.LightningDataModule):
+    """Has its rows from `setup` on."""
+
+    num_inputs, num_outputs = 2, 1
+
+    def setup(self, stage: str) -> None:
+        rows = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+        self.rows = TensorDataset(rows, rows.sum(1, keepdim=True))
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self.rows, 16, shuffle=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_data_that_are_not_there_yet_are_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    data = ["data._target_=test_own_network.LateData", *(f"~data.{key}" for key in SYNTHETIC)]
+    train(compose(*WORDS, *data, "init=kaiming", run_dir=tmp_path / "run"))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "nothing was traced: there is no batch (AttributeError" in said
 
 
 @pytest.mark.filterwarnings("ignore")

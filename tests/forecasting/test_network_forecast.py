@@ -23,6 +23,7 @@ from initlab.forecasting.network import NetworkForecast
 from initlab.forecasting.network_rule import Features, features_of, judge_network
 from initlab.forecasting.rule import NOT, TRAINS, UNKNOWN
 from initlab.init import Kaiming, Xavier
+from initlab.limits import LOST
 from initlab.measurement import batch_for, measure_module
 from initlab.nn import Activation, Linear
 
@@ -77,19 +78,17 @@ def test_features_are_what_they_say() -> None:
         for p in net.parameters()
         if p.dim() > 1 and p.grad is not None
     ]
-    assert found.disagreement == pytest.approx(float(np.std(rates)), abs=1e-4)
-    z = outputs[-1].detach().double().numpy()
-    products = z @ z.T
-    alike = (products.sum() - np.trace(products)) / (len(z) - 1) / np.trace(products)
-    assert found.apart == pytest.approx(stds[-1] * math.sqrt(1 - alike), rel=1e-4)
+    assert found.pull == pytest.approx(float(np.mean(rates)), abs=1e-4)
+    assert found.amplified == pytest.approx(math.log10(gradients[0] / gradients[4]), abs=1e-4)
+    assert found.reached == 1
     assert (found.hidden, found.normalised, found.finite) == (4, False, True)
     assert features_of(measure_module(cnn(2, norm=True), batch(), draws=1)).normalised
 
 
 def features(**more: Any) -> Features:
     healthy = {
-        "forward": 0.0, "backward": 0.0, "similarity": 0.5, "last_similarity": 0.5, "disagreement": 0.1, "apart": 0.3,
-        "normalised": False, "dead": 0.0, "finite": True, "hidden": 4,
+        "pull": -1.0, "amplified": 0.0, "reached": 1.0, "at_zero": "", "finite": True, "forward": 0.0, "backward": 0.0,
+        "normalised": False, "layer_norm": False, "hidden": 4,
     }  # fmt: skip
     return Features(**(healthy | more))
 
@@ -99,13 +98,11 @@ def features(**more: Any) -> Features:
     [
         ({}, TRAINS),
         ({"finite": False}, NOT),
-        ({"dead": 1.0}, NOT),
-        ({"forward": -math.inf}, NOT),
-        ({"last_similarity": 1.0}, NOT),
-        ({"backward": -9.0}, NOT),
-        ({"backward": 9.0}, NOT),
-        ({"backward": math.nan}, UNKNOWN),
-        ({"backward": -math.inf}, NOT),
+        ({"reached": 0.2}, NOT),
+        ({"pull": -9.0}, NOT),
+        ({"pull": 9.0}, NOT),
+        ({"amplified": 4.0}, NOT),
+        ({"pull": math.nan}, UNKNOWN),
     ],
 )
 def test_what_no_optimizer_copes_with(more: dict[str, Any], word: str) -> None:
@@ -125,7 +122,7 @@ def test_a_healthy_network_trains_and_a_deep_plain_one_does_not() -> None:
     first_lost = found.dies.split(" at ")[-1]
     ratios = {layer.name: layer.gradient[0] for layer in found.measurement.weight_layers}
     behind = [name for name in ratios if list(ratios).index(name) > list(ratios).index(first_lost)][:-1]
-    assert ratios[first_lost] < found.limits[0] < min(ratios[name] for name in behind)
+    assert ratios[first_lost] < LOST["sgd"] < min(ratios[name] for name in behind)
 
 
 def test_it_says_what_it_measured_in_every_form(tmp_path: Path) -> None:
@@ -156,6 +153,17 @@ def test_a_head_that_begins_at_zero_is_no_dead_network() -> None:
     assert not net[6].weight.any()
 
 
+def test_branches_that_begin_at_zero_are_no_reason_to_say_no() -> None:
+    net = cnn(6, norm=True, residual=True)
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.zeros_(part.weight)
+    found = initlab.forecast(net, batch(), fix=False)
+    assert found.verdict.word == UNKNOWN
+    assert "1.norm.weight begins at 0" in found.verdict.why
+    assert not found.trains
+
+
 def test_the_learning_rate_is_judged_by_the_first_step() -> None:
     net = cnn(3, norm=True)
     found = initlab.forecast(net, batch(), lr=0.01)
@@ -168,7 +176,13 @@ def test_the_learning_rate_is_judged_by_the_first_step() -> None:
     large = initlab.forecast(net, batch(), lr=2 / shares[most], redraw=False, draws=1, fix=False)
     assert large.verdict.word == NOT
     assert f"the first step changes {most} by 2 of its size" in large.verdict.why
-    assert initlab.forecast(net, batch(), lr=1e-9, fix=False).verdict.word == NOT
+    for lr in (1e-9, 100.0):
+        other = initlab.forecast(net, batch(), lr=lr)
+        assert other.verdict.word == NOT
+        assert other.fix is not None
+        assert initlab.forecast(net, batch(), lr=float(other.fix.says.removeprefix("lr="))).trains
+    with pytest.raises(UserError, match="lr=-1"):
+        initlab.forecast(net, batch(), lr=-1)
 
 
 # a chain of dense layers has the theory's verdict
@@ -215,6 +229,9 @@ def test_what_only_looks_like_a_chain_is_judged_by_what_was_measured() -> None:
 
     found = initlab.forecast(Skipping(), batch(), fix=False)
     assert found.theory is None
+    frozen = chain(2, nn.ReLU)
+    frozen[1].requires_grad_(False)
+    assert initlab.forecast(frozen, batch(), fix=False).theory is None
     dropped = nn.Sequential(chain(2, nn.ReLU), nn.Dropout(0.5))
     assert initlab.forecast(dropped, batch(), fix=False).theory is None
 
@@ -240,15 +257,15 @@ def test_a_fix_is_proposed_only_if_it_helps_when_tried() -> None:
 
 
 def test_residual_branches_that_are_too_large_are_scaled() -> None:
-    net = cnn(16, residual=True, std=1.3)
+    net = cnn(32, residual=True, std=1.0)
     found = initlab.forecast(net, batch())
     assert found.verdict.word == NOT
     fixes = [found.fix.says if found.fix else ""]
-    assert fixes == ["the last layer of each of its 16 residual branches (1.conv, 2.conv, 3.conv, 4.conv and 12 more) "
-                     "times 1 / sqrt(16)"]  # fmt: skip
+    assert fixes == ["the last layer of each of its 32 residual branches (1.conv, 2.conv, 3.conv, 4.conv and 28 more) "
+                     "times 1 / sqrt(32)"]  # fmt: skip
     for part in net.modules():
         if isinstance(part, Block):
-            part.conv.weight.data /= 4
+            part.conv.weight.data /= 32**0.5
     assert initlab.forecast(net, batch()).trains
 
 

@@ -1,0 +1,63 @@
+"""The rule of any network is what its record says it is."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from initlab.forecasting.network_rule import AMPLIFIED, EDGE, HELD_OUT, PULL
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "scripts"))
+        import network_evidence
+
+        yield network_evidence
+    for name in [name for name in sys.modules if name.split(".")[0] in ("evidence", "network_evidence")]:
+        del sys.modules[name]
+
+
+def test_the_record_is_whole() -> None:
+    """At least 800 runs: every case with two seeds, tried at further rates until it trained or none was left."""
+    with open(ROOT / "docs" / "data" / "network_evidence.csv") as file:
+        rows = list(csv.DictReader(file))
+    tried: dict[tuple[str, ...], list[float]] = {}
+    for row in rows:
+        tried.setdefault(tuple(row[key] for key in ("family", "init", "depth", "optimizer", "seed")), []).append(
+            float(row["acc"])
+        )
+    assert len(rows) > 1500
+    assert len(tried) == 11 * 8 * 3 * 2 * 2
+    assert all(max(accs) >= 0.5 or len(accs) == 3 for accs in tried.values())
+
+
+def test_the_limits_and_the_hit_rates_are_those_of_the_record(scripts: Any) -> None:
+    from evidence.network_fit import LAYER_NORM, fitted, held_out, score
+
+    cells = scripts.cells(scripts.CSV)
+    for kind in ("sgd", "adam"):
+        here = [cell for cell in cells if cell.optimizer == kind]
+        assert fitted(here) == (*PULL[kind], AMPLIFIED[kind])
+        margins = held_out(here)
+        for layer_norm in (False, True):
+            it = score({c: m for c, m in margins.items() if (c.family in LAYER_NORM) == layer_norm})
+            assert HELD_OUT[kind, layer_norm] == (it.right, it.clear, it.count)
+        right = np.mean([(m > 0) == c.trains for c, m in margins.items()])  # by hand
+        assert score(margins).two_way == right
+        assert score(margins).clear == sum(abs(m) >= EDGE for m in margins.values())
+
+
+def test_the_numbers_of_the_record_can_be_measured_again(scripts: Any) -> None:
+    """Two decimals: the sums of another thread count or processor differ by less."""
+    X, y = scripts.images()
+    known = {(c.family, c.depth, c.init): (c.pull, c.amplified) for c in scripts.cells(scripts.CSV)}
+    for case in (("dense", 4, "kaiming"), ("cnn_norm", 4, "torch_default"), ("lstm", 1, "orthogonal")):
+        assert scripts.measured(*case, X, y) == pytest.approx(known[case], abs=0.01)
