@@ -162,6 +162,8 @@ def test_stopped_in_the_middle_it_says_what_is_known(trained: Trained, monkeypat
     record = json.loads((folder / "explanation.json").read_text())
     assert record["complete"] is False
     assert len(record["forks"]) == 2
+    assert record["cause"] == "init"
+    assert "(1 of 1 seeds train)" in record["says"][1]
     assert record["says"][-1] == "It was stopped after 2 changes; this is what was known by then."
     assert {name: digest for name, digest in content(folder).items() if name != "explanation.json"} == before
 
