@@ -65,7 +65,7 @@ BROKEN = (
     Planted("raw inputs", ("data",), f"{RAW} model.depth=3 optimizer=adam"),
     Planted("shuffled labels", ("labels",), f"{MLP} {CSV} data.path={{shuffled}}"),
     Planted("shuffled labels", ("labels",), f"{MLP} {CSV} data.path={{shuffled}} model.depth=3 optimizer=adam"),
-    Planted("shuffled labels", ("labels",), f"model=mlp_regression {CSV} data.path={{noise}}"),
+    Planted("shuffled labels", ("labels",), f"model=mlp_regression {CSV} data.path={{noise}} lr=0.01"),
     Planted("depth 40 sigmoid", ("depth", "activation"), f"{DEEP} init=xavier model.width=64"),
     Planted("depth 40 sigmoid", ("depth", "activation"), f"{DEEP} init=kaiming model.width=128"),
     Planted("depth 40 sigmoid", ("depth", "activation"), f"{DEEP} init=orthogonal model.width=64 optimizer=adam"),
@@ -83,5 +83,5 @@ HEALTHY = (
     "model=mlp init=lsuv model.depth=5",
     "model=mlp data.normalize=false",
     f"model=mlp {CSV} data.path={{blobs}}",
-    f"model=mlp_regression {CSV} data.path={{numbers}}",
+    f"model=mlp_regression {CSV} data.path={{numbers}} lr=0.01",
 )

@@ -4,6 +4,7 @@ the oracle."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -17,18 +18,19 @@ from initlab.proof.bugs import InMode, Look, _Mode
 
 DRAW = torch.Generator().manual_seed(0)
 Z, Y = torch.randn(16, 5, generator=DRAW), torch.randint(5, (16,), generator=DRAW)
+RIGHT = partial(F.cross_entropy, target=Y)
 B = (torch.rand(16, generator=DRAW) > 0.5).float()
 
 
 @pytest.mark.parametrize(
     ("name", "wrong", "right"),
     [
-        ("the cross-entropy of log(p)", lambda z: F.cross_entropy(z.softmax(1), Y), lambda z: F.cross_entropy(z, Y)),
-        ("the cross-entropy of log(p)", lambda z: nn.CrossEntropyLoss()(nn.Softmax(-1)(z), Y), lambda z: F.cross_entropy(z, Y)),
-        ("the cross-entropy of log(p)", lambda z: F.nll_loss(z.softmax(1), Y), lambda z: F.cross_entropy(z, Y)),
-        ("the softmax over the classes", lambda z: F.nll_loss(F.log_softmax(z, dim=0), Y), lambda z: F.cross_entropy(z, Y)),
-        ("the softmax over the classes", lambda z: F.nll_loss(z.softmax(0).log(), Y), lambda z: F.cross_entropy(z, Y)),
-        ("the softmax over the classes", lambda z: F.nll_loss(torch.log_softmax(z, -2), Y), lambda z: F.cross_entropy(z, Y)),
+        ("the cross-entropy of log(p)", lambda z: F.cross_entropy(z.softmax(1), Y), RIGHT),
+        ("the cross-entropy of log(p)", lambda z: nn.CrossEntropyLoss()(nn.Softmax(-1)(z), Y), RIGHT),
+        ("the cross-entropy of log(p)", lambda z: F.nll_loss(z.softmax(1), Y), RIGHT),
+        ("the softmax over the classes", lambda z: F.nll_loss(F.log_softmax(z, dim=0), Y), RIGHT),
+        ("the softmax over the classes", lambda z: F.nll_loss(z.softmax(0).log(), Y), RIGHT),
+        ("the softmax over the classes", lambda z: F.nll_loss(torch.log_softmax(z, -2), Y), RIGHT),
         ("logits before the loss", lambda z: F.binary_cross_entropy_with_logits(z[:, 0].sigmoid(), B),
          lambda z: F.binary_cross_entropy_with_logits(z[:, 0], B)),
         ("logits before the loss", lambda z: nn.BCEWithLogitsLoss()(torch.sigmoid(z[:, 0]), B),

@@ -78,6 +78,13 @@ def test_what_nothing_mends_is_not_explained_unless_the_labels_say_nothing_or_ot
     assert conclude(Evidence(100, forks, as_it_was=lucky, labels=Labels(9.0, ""))).cause == "seed"
 
 
+def test_what_trains_with_its_own_seed_only_is_no_cause() -> None:
+    once = fork(ADAM, GOOD, FLAT, FLAT, FLAT)
+    found = conclude(Evidence(100, [once], as_it_was=fork(AS_IT_WAS, FLAT, FLAT, FLAT, FLAT), labels=Labels(9.0, "")))
+    assert (found.verdict, found.change) == ("not explained", None)
+    assert "None of 1 changes of optimizer makes it train with three of four seeds" in found.says[2]
+
+
 def test_a_healthy_run_is_accused_of_nothing() -> None:
     found = conclude(Evidence(100, [], trained=True, end=0.26, metrics={"test/acc": 0.87}))
     assert (found.verdict, found.cause) == ("trains", "")

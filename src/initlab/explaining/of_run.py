@@ -123,7 +123,7 @@ class _Proof:
         self._line("")
         found = conclude(self.evidence)
         if found.change is not None and found.change.applies is None:
-            found = found.with_command(command_with(self.run, found.change.words))
+            found = found.with_command(command_with(self.run, self.config, found.change.words))
         try:
             write_json(self.run.path / FILE, found.record(), indent=None)
         except OSError as error:

@@ -147,6 +147,8 @@ def conclude(it: Evidence) -> Explanation:
     if it.as_it_was is None:
         return Explanation("not explained", "", ("It was stopped before anything was known.",), it)
     was = it.as_it_was
+    if not it.complete and it.mended is None:  # the smallest so far, of one seed
+        it.mended = min((f for f in it.forks if f.trains), key=lambda f: f.change.size, default=None)
     sentences = tuple(_sentences(it, was))
     if not it.complete:
         sentences = (*sentences, f"It was stopped after {len(it.forks)} changes; this is what was known by then.")
@@ -259,5 +261,7 @@ def _of_the_seed(was: Fork) -> bool:
 def _tried(it: Evidence) -> str:
     groups = list(dict.fromkeys(fork.change.group for fork in it.forks if " and " not in fork.change.group))
     pairs = sum(" and " in fork.change.group for fork in it.forks)
-    text = f"None of {len(it.forks) - pairs} changes of {', '.join(groups)} makes it train"
+    some = any(fork.trains for fork in it.forks)
+    with_seeds = f" with three of four {it.of}" if some else ""
+    text = f"None of {len(it.forks) - pairs} changes of {', '.join(groups)} makes it train{with_seeds}"
     return text + (f", and none of {pairs} pairs" if pairs else "")

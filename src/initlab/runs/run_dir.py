@@ -25,8 +25,8 @@ from initlab.runs.reading import check_folder, check_no_links, read_json
 log = logging.getLogger(__name__)
 FILES = (
     FILE, "environment.json", "uncommitted.diff", "metrics.csv", "signal.csv", "activations.csv", "histograms.csv",
-    "findings.json", "forecast.json", "pruned.json", "run.log", "summary.json", "failed.json", "checkpoints/best.ckpt",
-    "checkpoints/last.ckpt",
+    "findings.json", "forecast.json", "explanation.json", "pruned.json", "run.log", "summary.json", "failed.json",
+    "checkpoints/best.ckpt", "checkpoints/last.ckpt",
 )  # fmt: skip
 RUN_ID = "run_id"  # in environment.json and in each checkpoint, wherever the folder is moved
 FOLDERS = ("checkpoints", "checkpoints/before_the_end", "tensorboard")
@@ -42,6 +42,7 @@ class RunDir:
     signal.csv        rows of step, layer, quantity, value
     histograms.csv    of each layer's output: step, layer, low, high, counts
     findings.json     what the monitor found
+    explanation.json  why it did not train, where somebody has asked
     checkpoints/      best.ckpt, last.ckpt: tensors and plain values only
     tensorboard/      the event file
     run.log           what was logged, with times
@@ -96,7 +97,7 @@ class RunDir:
         if shorter:
             log.warning("%s: rows that were there at the checkpoint are missing", ", ".join(shorter))
         put_in_order(self.path / "tensorboard")
-        for name in ("summary.json", "failed.json"):  # it is not over
+        for name in ("summary.json", "failed.json", "explanation.json"):  # it is not over
             (self.path / name).unlink(missing_ok=True)
         for part in self.path.rglob("*.part"):  # a file whose writer was killed
             part.unlink()

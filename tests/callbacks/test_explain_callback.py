@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from initlab.callbacks import Explain
 from initlab.errors import UserError
+from initlab.proof import module_changes
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 DRAW = torch.Generator().manual_seed(0)
@@ -33,7 +34,8 @@ class Net(L.LightningModule):
         super().__init__()
         self.how = how
         self.net = nn.Sequential(
-            nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3)
+            nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 16), nn.ReLU(),
+            nn.Linear(16, 3),
         )  # fmt: skip
         if how == "zeros":
             for parameter in self.net.parameters():
@@ -159,6 +161,7 @@ def test_a_wrong_number_of_steps(steps: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _numbers() -> Iterator[None]:
+def _few_rates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(module_changes, "RATES", (0.001, 0.3))
     yield
     torch.manual_seed(0)
