@@ -18,7 +18,7 @@ from initlab.theory.correlation import correlation_depth
 
 SIGMA_W, SIGMA_B, DEPTH = "init.sigma_w", "init.sigma_b", "model.depth"
 AXES = ((SIGMA_W, DEPTH), (SIGMA_W, SIGMA_B))  # x and y of a map
-POINTS = 25  # on a side
+POINTS, PLANE = 25, 13  # on a side; of the plane, with a forecast at each
 XI = 6  # times which networks still train (Schoenholz et al. 2017, figure 5)
 
 
@@ -42,7 +42,8 @@ def levels(run: Run, across: str, up: str, x: tuple[float, float], y: tuple[floa
     settings = OmegaConf.to_container(run.config, resolve=True)
     assert isinstance(settings, dict)
     given = {key: float(settings["init"][key.rsplit(".", 1)[1]]) for key in (SIGMA_W, SIGMA_B)}
-    xs = np.linspace(*x, POINTS)
+    points = POINTS if up == DEPTH else PLANE
+    xs = np.linspace(max(x[0], 0.0), x[1], points)
     if up == DEPTH:
         ys = np.geomspace(*y, POINTS)
         found = [_forecast(run, given | {SIGMA_W: value}, round(y[1])) for value in xs]
@@ -51,7 +52,7 @@ def levels(run: Run, across: str, up: str, x: tuple[float, float], y: tuple[floa
         decades = np.stack([_decades_of_depth(one, ys) for one in found], axis=1)
         kind, six = found[0].kind, [Level(f"{XI} xi", xs, ys, ys[:, None] / (XI * np.array(xi))[None], 1.0)]
     else:
-        ys = np.linspace(*y, POINTS)
+        ys = np.linspace(max(y[0], 0.0), y[1], points)
         depth = int(settings["model"]["depth"])
         grid = [[_forecast(run, {SIGMA_W: a, SIGMA_B: b}, depth) for a in xs] for b in ys]
         chi, decades = (
