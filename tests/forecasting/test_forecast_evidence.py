@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from initlab.forecasting import forecast
 from initlab.forecasting.rule import HELD_OUT, NO_PART
 from initlab.shipped import CONFIGS
 
@@ -25,7 +24,7 @@ def evidence() -> Any:
 def test_every_printed_number_is_that_of_the_record(evidence: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the terminal and in the docs' table. The signal of a network is the same with both optimisers."""
     script, rates = evidence
-    of_module = sys.modules[forecast.__module__]
+    of_module = sys.modules["initlab.forecasting.forecast"]
     propagate, signals = of_module.propagate, {}  # type: ignore[attr-defined]
 
     def once(scheme: Any, phi: Any, widths: Any, *rest: Any, **more: Any) -> Any:

@@ -215,20 +215,22 @@ def test_a_dense_chain_has_the_verdict_of_theory(phi: Any, name: str, scratch: b
 
 
 def test_what_only_looks_like_a_chain_is_judged_by_what_was_measured() -> None:
-    class Skipping(nn.Module):
-        def __init__(self) -> None:
+    class Scaled(nn.Module):
+        def __init__(self, factor: float) -> None:
             super().__init__()
-            self.layers = nn.ModuleList(nn.Linear(36, 36) for _ in range(8))
-            self.phi, self.head = nn.ReLU(), nn.Linear(36, 4)
+            self.layers, self.factor = nn.ModuleList(chain(5, nn.ReLU)[1:]), factor
 
         def forward(self, X: Tensor) -> Tensor:
             X = X.flatten(1)
             for layer in self.layers:
-                X = X + 3 * self.phi(layer(X))
-            return self.head(X)
+                X = self.factor * layer(X)
+            return X
 
-    found = initlab.forecast(Skipping(), batch(), fix=False)
-    assert found.theory is None
+    assert initlab.forecast(Scaled(1.0), batch(), fix=False).theory is not None
+    for factor in (0.5, 2.0):
+        found = initlab.forecast(Scaled(factor), batch(), fix=False)
+        assert found.theory is None
+        assert any("a chain of dense layers, but layers.2 has a std of" in note for note in found.notes), found.notes
     frozen = chain(2, nn.ReLU)
     frozen[1].requires_grad_(False)
     assert initlab.forecast(frozen, batch(), fix=False).theory is None

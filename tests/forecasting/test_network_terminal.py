@@ -28,8 +28,11 @@ def plain_net(num_inputs: int, depth: int = 3, **more: Any) -> nn.Module:
 
 
 class Lit(L.LightningModule):
-    def __init__(self, num_inputs: int, num_outputs: int) -> None:
+    """With the arguments that a run gives."""
+
+    def __init__(self, num_inputs: int, num_outputs: int, optimizer: Any, scheduler: Any) -> None:
         super().__init__()
+        assert optimizer is not None
         self.net = nn.Sequential(nn.Linear(num_inputs, 30), nn.ReLU(), nn.Linear(30, 30), nn.ReLU())
         self.head = nn.Linear(30, num_outputs)
 

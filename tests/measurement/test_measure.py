@@ -159,6 +159,9 @@ def test_similarity_of_rows_wherever_they_are() -> None:
     assert similarity(z, 5) == pytest.approx(similarity(z.transpose(0, 1), 5))
     assert similarity(z.flatten(0, 1), 5) == pytest.approx(similarity(z, 5))
     assert similarity(z, 4) is None
+    square = torch.randn(4, 4, 2)  # as many positions as rows
+    assert similarity(square, 4, time_first=True) == pytest.approx(similarity(square.transpose(0, 1), 4))
+    assert similarity(square, 4, time_first=True) != pytest.approx(similarity(square, 4))
     tiny = torch.tensor([[1e-30, 0.0], [1e-30, 1e-30]])
     assert similarity(tiny, 2) == pytest.approx(2 / 3)
 

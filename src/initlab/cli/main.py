@@ -41,8 +41,8 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
     """
 
     def decorate(work: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        typed = sys.argv[1:]
-        given = os.environ.get(FULL_ERROR)  # by the person
+        typed: list[str] = []
+        given: str | None = None
         began = False  # the work; what fails before fails by the words
 
         def job(cfg: DictConfig) -> Any:
@@ -73,6 +73,8 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                 os.environ[FULL_ERROR] = "1"
 
         def run() -> None:
+            nonlocal typed, given, began
+            typed, given, began = sys.argv[1:], os.environ.get(FULL_ERROR), False  # the latter set by the person
             threading.excepthook = _in_a_thread
             os.environ[FULL_ERROR] = "1"  # else Hydra prints its own page and exits before we see the error
             try:

@@ -87,6 +87,7 @@ def build_module(cfg: DictConfig, data: Any) -> nn.Module:
     kept = {str(key): value for key, value in node.items() if key in names or key in typed or str(key)[0] == "_"}
     shared = names & {"num_inputs", "num_outputs"} - kept.keys()
     given = {key: getattr(data, key) for key in shared if hasattr(data, key)}
+    given |= {group: build(cfg, group) for group in names & {"optimizer", "scheduler"} - kept.keys()}
     module = build(OmegaConf.create({"model": kept}), "model", **given)
     if not isinstance(module, nn.Module):
         raise UserError(

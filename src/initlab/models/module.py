@@ -139,7 +139,7 @@ class Module(Updating):
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and self._by_hand:
-            check_by_hand(self.trainer.world_size, self.trainer.precision, self.hparams["layers"])
+            check_by_hand(self.trainer.world_size, self.trainer.precision, self.hparams.get("layers", "torch"))
             self._chain = nn.Chain(self.chain())
 
     def on_train_epoch_start(self) -> None:
