@@ -139,6 +139,23 @@ def _check(found: Explanation, folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_of_a_run_of_few_steps_they_are_all(trained: Trained) -> None:
+    folder = trained("init=zeros", "trainer.limit_train_batches=12", epochs=2)
+    found = explain(folder, steps=STEPS)
+    assert found.cause == "init"
+    assert "after 24 steps" in found.says[1]
+    assert found.evidence.repeats == "to the bit"
+
+
+def test_a_run_of_several_devices_is_refused(trained: Trained) -> None:
+    folder = trained()
+    file = folder / "config.yaml"
+    file.write_text(file.read_text().replace("devices: 1", "devices: 2"))
+    with pytest.raises(UserError, match=r"trainer.devices=2: a run is explained on one device"):
+        explain(folder)
+
+
+@pytest.mark.slow
 def test_a_run_that_failed_is_explained_too(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="non-finite"):
         trained("lr=1000.0", "callbacks.monitor.stop_on_nonfinite=true")

@@ -48,6 +48,11 @@ def explain(run: Run | str | Path = "latest", *, steps: int = STEPS, allow: Sequ
         raise UserError(f"steps={steps}: must be a whole number of updates from {LEAST} to {MOST}")
     run = run if isinstance(run, Run) else open_run(run, allow=allow)
     run.check()
+    devices = run.config.trainer.get("devices", 1)
+    if devices != 1:
+        raise UserError(
+            f"{run.path}: trainer.devices={devices}: a run is explained on one device, as it trained on one"
+        )
     with process_left_as_it_was():
         return _Proof(run, steps).explain()
 
@@ -93,8 +98,10 @@ class _Proof:
         if again.trains and (later := self._when_it_failed(recorded)):
             self.evidence.steps = later
             again = search.begin(recorded)
-        if again.error and not again.losses:
-            raise UserError(f"{self.run.path}: the run cannot be repeated here: {again.error}")
+        if not again.losses:
+            why = again.error or "its training step gives no loss"
+            raise UserError(f"{self.run.path}: the run cannot be repeated here: {why}")
+        self.evidence.steps = len(again.losses)  # fewer, where the run itself ends before
         if not again.trains:
             search.run([*self._mistakes(), *hypotheses.single_changes(self.case)], hypotheses.pairs(self.case))
 

@@ -1,0 +1,32 @@
+"""The record of explanations is of the runs that are listed, each judged by what was planted in it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from initlab.shipped import CONFIGS
+
+ROOT = CONFIGS.parent
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _scripts() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "scripts"))
+        yield
+
+
+def test_the_planted_cause_was_named_and_no_healthy_run_accused() -> None:
+    from evidence.planted import BROKEN, HEALTHY
+    from explain_evidence import CSV, SHOWN, read
+
+    table = read(CSV)
+    runs = [*((it.words, "|".join(it.planted)) for it in BROKEN), *((words, "") for words in HEALTHY)]
+    assert [(row["run"][:SHOWN], row["planted"]) for row in table] == [(words[:SHOWN], cause) for words, cause in runs]
+    for row in table:
+        right = row["cause"] in row["planted"].split("|") if row["planted"] else row["verdict"] == "trains"
+        assert row["right"] == str(right), row["run"]
+        assert row["cause"] != "" or row["verdict"] == "trains"
+    right = [row["right"] == "True" for row in table]
+    assert sum(right[: len(BROKEN)]) >= 0.9 * len(BROKEN)
+    assert all(right[len(BROKEN) :])
