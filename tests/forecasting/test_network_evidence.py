@@ -61,3 +61,25 @@ def test_the_numbers_of_the_record_can_be_measured_again(scripts: Any) -> None:
     known = {(c.family, c.depth, c.init): (c.pull, c.amplified) for c in scripts.cells(scripts.CSV)}
     for case in (("dense", 4, "kaiming"), ("cnn_norm", 4, "torch_default"), ("lstm", 1, "orthogonal")):
         assert scripts.measured(*case, X, y) == pytest.approx(known[case], abs=0.01)
+
+
+def test_the_docs_say_so(scripts: Any) -> None:
+    from evidence.fit import auc
+    from evidence.network_fit import held_out, score
+
+    right, clear, networks = (sum(numbers) for numbers in zip(*HELD_OUT.values(), strict=True))
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"Of {clear} clear verdicts" in readme
+    assert f"{right} were right" in readme
+    page = (ROOT / "docs" / "forecast.md").read_text()
+    cells = scripts.cells(scripts.CSV)
+    assert f"{networks} small networks" in page
+    rows: dict[str, list[str]] = {"two-way": [], "clear": [], "AUC": []}
+    for kind in ("sgd", "adam"):
+        margins = held_out([cell for cell in cells if cell.optimizer == kind])
+        it = score(margins)
+        rows["two-way"].append(f"{100 * it.two_way:.1f} %")
+        rows["clear"].append(f"{it.clear}; {it.right}")
+        rows["AUC"].append(f"{auc(margins.values(), [c.trains for c in margins]):.3f}"[1:])
+    for cells_of_row in rows.values():
+        assert f"| {' | '.join(cells_of_row)} |" in page
