@@ -148,6 +148,8 @@ def again(run: Run) -> str:
     if not isinstance(words, list) or not words:
         return ""
     words = [str(word) for word in words]
+    if words[0] in ("", "-c", "-m") or (words[0].endswith(".py") and Path(words[0]).name != "train.py"):
+        return ""  # a program or a notebook of the user's
     many = {"-m", "--multirun"} & set(words)
     if many:
         overrides = _overrides_in_sweep(run.path)

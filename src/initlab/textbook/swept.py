@@ -100,6 +100,8 @@ def _draw_theory(ax: Axes, run: Run, picture: Picture, x: np.ndarray, y: np.ndar
 
 def _ends(places: np.ndarray, logarithmic: bool) -> np.ndarray:
     """Borders of the cells around these places."""
+    if len(places) == 1:
+        return places[0] + np.array([-0.5, 0.5])
     at = np.log(places) if logarithmic else places
     middle = (at[1:] + at[:-1]) / 2
     ends = np.concatenate([[at[0] - (middle[0] - at[0])], middle, [at[-1] + (at[-1] - middle[-1])]])
