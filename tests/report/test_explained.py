@@ -10,7 +10,8 @@ import pytest
 from browser import BROWSER, Browser
 from run_folders import make_run
 
-from initlab.report import write_report
+from initlab.report import captions, write_report
+from initlab.runs import Run
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">\'"{{7*7}}<b>%{x}'
 OVERFLOW = """[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, pre, details:not([open])')
@@ -111,3 +112,15 @@ def test_a_file_that_was_cut_off_is_said(tmp_path: Path) -> None:
     file = tmp_path / "run/explanation.json"
     file.write_bytes(file.read_bytes()[:-9])
     assert "explanation.json: not whole JSON" in write_report(tmp_path / "run").read_text()
+
+
+def test_the_fix_of_the_page_is_the_change_that_was_proven(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", init="normal", fades=0.1)
+    predicted = {"command": "python scripts/train.py init=xavier", "forecast": "trains"}
+    (folder / "forecast.json").write_text(json.dumps({"verdict": "will not train", "fix": predicted}))
+    assert captions.fix(Run.lenient(folder))[0] == predicted["command"]
+    content = explanation()
+    (folder / "explanation.json").write_text(json.dumps(content))
+    assert captions.fix(Run.lenient(folder))[0] == content["command"]
+    (folder / "explanation.json").write_text(json.dumps(content | {"verdict": "not explained"}))
+    assert captions.fix(Run.lenient(folder))[0] == predicted["command"]

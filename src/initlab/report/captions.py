@@ -132,7 +132,11 @@ def environment_rows(run: Run | None) -> tuple[list[tuple[str, str]], list[tuple
 
 
 def fix(run: Run) -> tuple[str, str]:
-    """The command that is predicted to train, and what is predicted of it; where none is known what to try instead."""
+    """The command that was proven to train, else the one that is predicted to, and what is known of it; where there is
+    none what to try instead."""
+    proven = run.explanation.get("command")
+    if isinstance(proven, str) and proven and run.explanation.get("verdict") == "explained":
+        return proven, f"(tried: {run.explanation.get('steps')} steps of it train, see below)"
     found = run.forecast.get("fix")
     if isinstance(found, dict) and found.get("command"):
         return str(found["command"]), f"(forecast: {found.get('forecast', '')})"
