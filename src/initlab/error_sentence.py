@@ -99,7 +99,7 @@ def is_bug(error: BaseException) -> bool:
 def _several() -> str:
     """What several values of a key are for; the forecast is of one network, and ranks a group."""
     if Path(sys.argv[0]).stem.endswith("forecast"):
-        return "a key has one value here, init=all ranks every scheme, and train.py sweeps"
+        return "a key has one value here (init=all ranks every scheme, train.py -m sweeps)"
     return "several values need -m (a sweep)"
 
 

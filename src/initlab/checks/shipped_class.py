@@ -28,8 +28,8 @@ def shipped_class(target: str) -> str:
 
 
 def imported(target: str) -> Any:
-    """The class or function with this name. Hydra's own page about one that cannot be imported is left out: whoever
-    asks says it in a sentence."""
+    """The class or function with this name. Hydra's own page about one that cannot be imported is left out: the caller
+    says it in a sentence."""
     from hydra.utils import get_object
 
     before = logging.root.manager.disable

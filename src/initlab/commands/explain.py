@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from initlab.checks.rules import did_you_mean
+from initlab.cli.key_values import key_values
 from initlab.cli.main import one_line_errors
 from initlab.errors import UserError
 from initlab.process.quick_imports import quick_imports
@@ -44,13 +44,7 @@ def chosen(words: Sequence[str]) -> dict[str, Any]:
     from initlab.runs import open_run
     from initlab.runs.allowed import allowed_names
 
-    given = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if key not in KEYS or not equals:
-            hint = did_you_mean(key, KEYS)
-            raise UserError(f"{word}: must be key=value with a key of {', '.join(KEYS)}{hint}")
-        given[key] = value
+    given = key_values(words, KEYS)
     steps = given.pop("steps", "100")
     if not steps.isdecimal():
         raise UserError(f"steps={steps}: must be a whole number of updates, such as steps=100")
