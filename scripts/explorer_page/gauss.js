@@ -47,14 +47,14 @@ function normal(x) {
 // phi'(u), which share their work, into VALUE and SLOPE.
 let VALUE = 0, SLOPE = 0;
 const sigmoid = u => 1 / (1 + Math.exp(-u));
-const tanh = u => 1 - 2 / (Math.exp(2 * u) + 1);
+const tanh = u => Math.abs(u) < 0.05 ? Math.tanh(u) : 1 - 2 / (Math.exp(2 * u) + 1);     // half the time of Math.tanh
 const linear = kink => ({ kink, at: u => { SLOPE = u > 0 ? 1 : kink; VALUE = SLOPE * u; } });
 const PHI = {
   relu: linear(0),
   leaky_relu: linear(RULE.leaky_slope),
   tanh: { pole: Math.PI / 2, line: 0, part: tanh, at: u => { VALUE = tanh(u); SLOPE = 1 - VALUE * VALUE; } },
   sigmoid: { pole: Math.PI, line: 0, part: sigmoid, at: u => { VALUE = sigmoid(u); SLOPE = VALUE * (1 - VALUE); } },
-  gelu: { pole: 1.5, line: 0.5, part: u => u * (normal(u) - 0.5), at: u => { const below = normal(u); VALUE = u * below; SLOPE = below + u * density(u); } },
+  gelu: { pole: 2, line: 0.5, part: u => u * (normal(u) - 0.5), at: u => { const below = normal(u); VALUE = u * below; SLOPE = below + u * density(u); } },
   silu: { pole: Math.PI, line: 0.5, part: u => u * (sigmoid(u) - 0.5), at: u => { const s = sigmoid(u); VALUE = u * s; SLOPE = s + VALUE * (1 - s); } },
   identity: linear(1),
 };
@@ -134,7 +134,7 @@ function decorrelation(phi, q, d) {
   if (q * d < 1e-9) return q * d * moments(phi, q).slopeSquare;
   if (phi.line && q ** 1.5 * d > 1e9) return decorrelation(PHI.relu, q, d);
   const root = Math.sqrt(q), a = Math.sqrt(Math.max(1 - d / 2, 0)), b = Math.sqrt(d / 2), { part } = phi;
-  const count = wide => 4 * Math.ceil(NEAR * Math.max(1.4, 22 * wide / (2 * Math.PI * phi.pole)) / 4);
+  const count = wide => 4 * Math.ceil(NEAR * Math.max(1.4, 30 * wide / (2 * Math.PI * phi.pole)) / 4);
   const along = count(root * a), across = count(root * b), even = along * across < 6000 || !phi.line;
   const x = even ? spaced(along, NEAR) : panels(marksAround(root, a, b), EIGHT), y = even ? spaced(across, NEAR) : { z: PLACES, w: SHARES };
   let sum = 0, first = even ? across : 0, last = y.z.length;

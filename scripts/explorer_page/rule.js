@@ -6,6 +6,8 @@ const [TRAINS, NOT, UNSURE] = RULE.words;
 function g(x, digits = 6) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? 'nan' : x > 0 ? 'inf' : '-inf';
   if (x === 0) return '0';
+  const tie = new RegExp(`^-?\\d\\.?\\d{${digits - 1}}50*e`);              // half way: to the even digit, not up
+  if (tie.test(x.toExponential(60)) && Number(x.toExponential(60).replace(/[-.]/g, '')[digits - 1]) % 2 === 0) x *= 1 - 1e-15;
   const [number, power] = x.toExponential(digits - 1).split('e'), exponent = Number(power);
   if (exponent >= -4 && exponent < digits) return String(Number(x.toFixed(digits - 1 - exponent)));
   return `${Number(number)}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
