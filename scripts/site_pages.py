@@ -106,8 +106,8 @@ def where(thing: Any, public: str) -> str:
 
 REPORTS = """# Two report pages
 
-The same network of five hidden layers, three epochs on Fashion-MNIST, from two initialisations; each page is one file, as
-`initlab report` writes it.
+The same network of five hidden layers, three epochs on Fashion-MNIST, from two initialisations; each page is one file,
+as `initlab report` writes it.
 
 - [From `init=kaiming`: it trained](reports/trained.html)
 - [From `init=normal`, N(0, 0.01): it did not train](reports/not_trained.html), and where the signal was lost
