@@ -11,6 +11,7 @@
                                            # on the CPU TF32 is emulated, --accelerator gpu has it for real
     python scripts/benchmark.py jobs       # a job of a sweep, beyond its arithmetic; memory over --jobs 200 of them
     python scripts/benchmark.py csv        # 100,000 rows of 21 columns to tensors; pandas.read_csv alone
+    python scripts/benchmark.py many       # table and page of a sweep of --runs 10000 folders, made, not trained
     python scripts/benchmark.py resume     # not a time: a run killed and resumed on this device, is it the same bits?
     python scripts/benchmark.py gpu        # all that needs a GPU, in --minutes 8; --accelerator cpu rehearses it
 
@@ -30,7 +31,7 @@ from initlab.process.freed_memory import keep_freed_memory
 from initlab.process.quick_imports import quick_imports
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ["train", "monitor", "data", "startup", "scaling", "precision", "jobs", "csv", "resume", "gpu"]
+NAMES = ["train", "monitor", "data", "startup", "scaling", "precision", "jobs", "csv", "many", "resume", "gpu"]
 OUT = os.environ.get("BENCHMARK_OUT") or str(ROOT / "outputs" / "benchmarks")
 
 
@@ -46,12 +47,13 @@ def main() -> None:
     parser.add_argument("--backward", default="autograd", choices=["autograd", "manual"], help="scaling: which")
     parser.add_argument("--steps", type=int, default=200, help="monitor: steps of a turn")
     parser.add_argument("--jobs", type=int, default=200, help="jobs: in the sweep whose memory is measured")
+    parser.add_argument("--runs", type=int, default=10_000, help="many: folders that are made")
     parser.add_argument("--minutes", type=float, default=8, help="gpu: of all together")
     parser.add_argument("--accelerator", choices=["cpu", "gpu"], help="cpu unless set, but of gpu; not of all")
     parser.add_argument("--out", default=OUT, help="folder of what is written")
     args = parser.parse_args()
-    for name in ("rounds", "threads", "epochs", "steps", "jobs"):
-        if getattr(args, name) < (least := 2 if name == "jobs" else 1):
+    for name in ("rounds", "threads", "epochs", "steps", "jobs", "runs"):
+        if getattr(args, name) < (least := {"jobs": 2, "runs": 8}.get(name, 1)):
             parser.error(f"--{name} {getattr(args, name)}: must be a whole number of at least {least}")
     for name in ("seconds", "minutes"):
         if not 0 < getattr(args, name) < math.inf:
@@ -68,6 +70,11 @@ def main() -> None:
         from benchmarks.resumed_run import resumed_run
 
         print(resumed_run(args.accelerator, args.threads))
+        return
+    if args.name == "many":
+        from benchmarks.many_runs import report_of_many
+
+        print(report_of_many(args.runs))
         return
     if args.name == "startup":
         from benchmarks import startup_time

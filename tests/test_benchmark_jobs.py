@@ -66,3 +66,15 @@ def test_the_csv_benchmark_reads_both_files() -> None:
     times = csv_file.csv_file(rounds=1, rows=300)
     for kind in csv_file.KINDS:
         assert times.ratios[kind] == [times.seconds[kind][0] / times.seconds[f"{kind}: {csv_file.ALONE}"][0]]
+
+
+def test_very_many_runs_are_told_apart(tmp_path: Path) -> None:
+    from benchmarks.many_runs import many_runs, report_of_many
+
+    from initlab.sweeps.summary import summarize
+
+    summary = summarize(many_runs(20, tmp_path))
+    assert {(row.setting["init"], row.score.n, row.identical) for row in summary.rows} == {
+        (scheme, 5, 0) for scheme in ("normal", "xavier", "kaiming", "zeros")
+    }
+    assert report_of_many(8).startswith("8 runs: ")

@@ -12,7 +12,7 @@ from scipy import stats
 
 from initlab.run.lines import how_to_compare
 from initlab.runs import Run
-from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide, seeds_to_tell
+from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide, seeds_to_tell, wilson
 from initlab.sweeps.score import epoch_compared, score_of
 
 SLEEP = (  # extra hours under two drugs, ten patients (Student 1908)
@@ -71,6 +71,12 @@ def test_the_p_value_is_scipys() -> None:
         (one, two), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", vectorized=True, n_resamples=5000
     )
     assert found.pvalue == pytest.approx(chance(one - two))
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 32), (31, 32), (50, 100), (99, 100), (2500, 2500)])
+def test_the_interval_of_a_share_is_scipys(successes: int, n: int) -> None:
+    expected = stats.binomtest(successes, n).proportion_ci(0.95, method="wilson")
+    assert wilson(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-12)  # rounding
 
 
 def test_as_many_seeds_as_can_decide() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy import stats
 
 from initlab.errors import UserError
-from initlab.sweeps import Job, SweepFolder
+from initlab.sweeps import Job, SweepFolder, progress
 from initlab.sweeps.conclusions import conclusions
 from initlab.sweeps.summary import summarize
 from initlab.sweeps.table import show, write_csv
@@ -221,3 +222,53 @@ def test_runs_that_a_seed_does_not_change_count_once(made: Made, tmp_path: Path)
         assert [(row["n"], row["identical"]) for row in csv.DictReader(file)] == [("6", "0"), ("1", "5"), ("1", "5")]
     show(summary, console := Console(file=io.StringIO(), width=200))
     assert "1, 5 identical" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_hundred_seeds_are_a_distribution(made: Made, tmp_path: Path) -> None:
+    """Quantiles are NumPy's; of the runs whose loss fell, and of those whose did not, the share with its interval."""
+    scores = np.random.default_rng(0).normal(0.8, 0.01, 100)
+    folder = made({"kaiming": list(scores), "normal": list(scores - 0.1)})
+    for job in SweepFolder.read(folder).jobs:
+        last = 0.5 if job.overrides["init"] == "kaiming" or int(job.overrides["seed"]) < 70 else 2.3
+        rows = f"epoch,step,train/loss\n0,1,2.3\n1,2,{last}\n"
+        (folder / job.folder / "metrics.csv").write_text(rows)
+    summary = summarize(folder)
+    kaiming, normal = summary.rows
+    assert (kaiming.trained, normal.trained) == ((100, 100), (70, 100))
+    write_csv(summary, tmp_path / "sweep.csv")
+    with open(tmp_path / "sweep.csv", newline="") as file:
+        first, second = csv.DictReader(file)
+    for share in (5, 25, 50, 75, 95):
+        assert float(first[f"compared {share}%"]) == np.quantile(scores, share / 100)
+    low, high = stats.binomtest(70, 100).proportion_ci(0.95, method="wilson")
+    assert (float(second["trained low"]), float(second["trained high"])) == pytest.approx((low, high), abs=1e-12)
+    show(summary, console := Console(file=io.StringIO(), width=200))
+    shown = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "70 of 100 [60, 78 %]" in shown
+    assert f"{np.median(scores):.4g} [{np.quantile(scores, 0.05):.4g}, {np.quantile(scores, 0.95):.4g}]" in shown
+    assert "Trained with some seeds only: init=normal in 70 of 100 [60, 78 %]" in shown
+
+
+def test_of_very_many_jobs_a_line_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that failed are named, the others counted."""
+    monkeypatch.setattr(progress, "MANY", 50)
+    now, said = [0.0], []
+    monkeypatch.setattr(progress, "say", said.append)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    sweep = SweepFolder(tmp_path)
+    jobs = [Job(num, f"{num}_job", {"seed": str(num)}) for num in range(200)]
+    sweep.begin({"command": [], "overrides": [], "axes": {"seed": []}, "monitor": "val/acc", "mode": "max"}, jobs)
+    watch = progress.Progress(sweep, 200)
+    for job in jobs:
+        now[0] += 1.0
+        folder = tmp_path / job.folder
+        folder.mkdir()
+        (folder / "config.yaml").write_text("")
+        if job.num == 7:
+            (folder / "failed.json").write_text('{"error": "no room"}')
+        else:
+            (folder / "summary.json").write_text('{"score": 0.5, "monitor": "val/acc", "seconds": 1.0, "metrics": {}}')
+        watch.look()
+    ends = "59 unclear, 1 failed [1 failed, about 2 min left]"
+    assert said[:3] == ["200 jobs", "seed=7: FAILED: no room", f"60 of 200 jobs: {ends}"]
+    assert [line.split(" jobs")[0] for line in said[3:]] == ["120 of 200", "180 of 200", "200 of 200"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from initlab.numbers import shown
 from initlab.sweeps.compare import Difference
+from initlab.sweeps.conclusions import trained_words
 from initlab.sweeps.record import SEEDS
 from initlab.sweeps.summary import Row, Spread, Summary
 
@@ -125,7 +126,8 @@ def _outcomes(row: Row) -> dict[str, Any]:
     for word in [word for word in OUTCOMES if row.outcomes[word]]:
         parts += [("", ", ")] if parts else []
         parts.append((word.replace(" ", "-"), OUTCOMES[word] + (f" {row.outcomes[word]}" if several else "")))
-    return _cell("", kind="name outcome") | {"sort": parts[0][1] if parts else "", "parts": parts}
+    small = trained_words(row)[1] if several else ""
+    return _cell("", kind="name outcome") | {"sort": parts[0][1] if parts else "", "parts": parts, "small": small}
 
 
 def _findings(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Which of two settings is better, told from runs that share their seeds."""
+"""Which of two settings is better, told from runs that share their seeds; what a share of seeds says of all seeds."""
 
 from __future__ import annotations
 
@@ -84,6 +84,16 @@ def seeds_to_tell(difference: Difference, settings: int) -> int | None:
     ratio = (z + NormalDist().inv_cdf(POWER)) * difference.std / abs(difference.mean or math.nan)
     n = max(ratio**2 + z**2 / 2, seeds_to_decide(settings), difference.n + 1)
     return math.ceil(n) if n <= MOST_SEEDS else None
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The interval, with 95 % confidence, for the share of all seeds of which `successes` in `n` were drawn; never
+    outside 0 to 1, nor empty at 0 or n (Wilson 1927)."""
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    share, more = successes / n, z**2 / n
+    half = z * math.sqrt(share * (1 - share) / n + more / (4 * n))
+    low, high = ((share + more / 2 + sign * half) / (1 + more) for sign in (-1, 1))
+    return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
 
 
 def _share(settings: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide, seeds_to_tell
+from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide, seeds_to_tell, wilson
 from initlab.sweeps.summary import Row, Summary
 
 
@@ -17,6 +17,10 @@ def conclusions(summary: Summary) -> list[str]:
     if best.score.n > 1 or any(row.score.n > 1 for row in others):
         said.append("± is one standard deviation over the seeds.")
     said += _against_best(best, summary)
+    partly = [row for row in summary.rows if 0 < row.trained[0] < row.trained[1]]
+    if partly:
+        shares = _list(f"{row.name} in {' '.join(trained_words(row))}" for row in partly)
+        said.append(f"Trained with some seeds only: {shares}; in brackets the share of all seeds, 95 % (Wilson).")
     same = [row for row in summary.rows if row.identical]
     if same:
         said.append(
@@ -32,6 +36,15 @@ def conclusions(summary: Summary) -> list[str]:
     if diverged:
         said.append(f"Not a number in some runs, which no mean includes: {_list(row.name for row in diverged)}.")
     return said
+
+
+def trained_words(row: Row) -> tuple[str, str]:
+    """`31 of 32` and, for several runs, `[84, 99 %]`: where the share of all seeds lies with 95 % confidence."""
+    trained, of = row.trained
+    if of < 2:
+        return (f"{trained} of {of}" if of else ""), ""
+    low, high = wilson(trained, of)
+    return f"{trained} of {of}", f"[{100 * low:.0f}, {100 * high:.0f} %]"
 
 
 def _against_best(best: Row, summary: Summary) -> list[str]:

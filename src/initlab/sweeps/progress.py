@@ -1,9 +1,11 @@
-"""A line for each job that ends, while the sweep runs."""
+"""A line for each job that ends, while the sweep runs; of very many jobs a line a minute."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,7 +17,11 @@ from initlab.runs.reader import number
 from initlab.sweeps.folder import Job, SweepFolder
 
 WORDS = {"trained": "trained, ", "flat": "DID NOT TRAIN, ", "diverged": "DIVERGED, "}
+COUNTED = {"flat": "did not train", "unknown": "unclear"}
 EVERY = 0.5  # seconds between two looks at the folder
+MANY = 500  # jobs, from which on single ones are not told, but those that failed
+MINUTE = 60.0  # seconds between two lines about so many
+MOST_FAILURES = 20  # told one by one
 _current: Progress | None = None  # of the sweep that this process runs
 
 
@@ -33,7 +39,8 @@ class Progress:
         self._said = {job.num for job in sweep.jobs if sweep.state(job) == "done"}  # in an earlier part of the sweep
         self._before = len(self._said)
         self._failed = 0
-        self._started = time.monotonic()
+        self._ends: Counter[str] = Counter()  # of very many jobs: trained, flat, diverged, ...
+        self._started = self._told = time.monotonic()
         self._look = threading.Lock()
 
         done = f", {self._before} of them done before" if self._before else ""
@@ -42,30 +49,48 @@ class Progress:
     def look(self) -> None:
         """Say which jobs have ended since the last look."""
         with self._look:
-            states = {job.num: (job, self.sweep.state(job)) for job in list(self.sweep.jobs)}
-            running = sum(state == "begun" for _, state in states.values())
-            for num, (job, state) in states.items():
-                if num not in self._said and state in ("done", "failed"):
-                    self._said.add(num)
-                    self._failed += state == "failed"
-                    say(self._line(job, state, running))
+            there = set(os.listdir(self.sweep.path))
+            begun = [job for job in list(self.sweep.jobs) if job.num not in self._said and job.folder in there]
+            states = [(job, self.sweep.state(job)) for job in begun]
+            running = sum(state == "begun" for _, state in states)
+            for job, state in states:
+                if state in ("done", "failed"):
+                    self._said.add(job.num)
+                    self._tell(job, state, running)
 
-    def _line(self, job: Job, state: str, running: int) -> str:
-        ended = len(self._said)
+    def _tell(self, job: Job, state: str, running: int) -> None:
+        self._failed += state == "failed"
         run = Run.lenient(self.sweep.path / job.folder)
-        if state == "done":
-            summary = run.summary or {}
-            word = WORDS.get(outcome(run).word, "")
-            score = f"{summary.get('monitor')} {shown(number(summary.get('score')))}"
-            how = f"{word}{score}, {number(summary.get('seconds')):.1f} s"
-        else:
-            how = f"FAILED: {run.error}"
+        if self.total < MANY:
+            say(self._line(job, self._how(run, state), running))
+            return
+        self._ends[outcome(run).word] += 1
+        if state == "failed" and self._failed <= MOST_FAILURES:
+            say(f"{job}: {self._how(run, state)}")
+        if (now := time.monotonic()) - self._told >= MINUTE or len(self._said) == self.total:
+            self._told = now
+            ends = ", ".join(f"{count} {COUNTED.get(word, word)}" for word, count in self._ends.most_common())
+            say(f"{len(self._said)} of {self.total} jobs: {ends}{self._tail(running)}")
+
+    def _line(self, job: Job, how: str, running: int) -> str:
+        return f"job {len(self._said)} of {self.total}: {job}: {how}{self._tail(running)}"
+
+    def _how(self, run: Run, state: str) -> str:
+        if state == "failed":
+            return f"FAILED: {run.error}"
+        summary = run.summary or {}
+        word = WORDS.get(outcome(run).word, "")
+        score = f"{summary.get('monitor')} {shown(number(summary.get('score')))}"
+        return f"{word}{score}, {number(summary.get('seconds')):.1f} s"
+
+    def _tail(self, running: int) -> str:
+        """` [2 running, 1 failed, about 40 s left]`"""
+        ended = len(self._said)
         left = (time.monotonic() - self._started) / (ended - self._before) * (self.total - ended)
         more = [f"{running} running"] if running else []
         more += [f"{self._failed} failed"] if self._failed else []
         more += [f"about {duration(left)} left"] if ended < self.total else []
-        tail = f" [{', '.join(more)}]" if more else ""
-        return f"job {ended} of {self.total}: {job}: {how}{tail}"
+        return f" [{', '.join(more)}]" if more else ""
 
 
 @contextmanager

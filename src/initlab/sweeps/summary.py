@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from initlab.errors import UserError
 from initlab.runs import Run
 from initlab.runs.outcome import outcome
@@ -47,6 +49,10 @@ class Spread:
         """Of the sample, with n - 1; nan for one value."""
         return statistics.stdev(self.values.values()) if self.n > 1 else math.nan
 
+    def quantile(self, share: float) -> float:
+        """Interpolated between the two values next to it; nan where there is none."""
+        return float(np.quantile(list(self.values.values()), share)) if self.n else math.nan
+
     def add(self, seed: str, value: float) -> None:
         if math.isfinite(value):
             self.values[seed] = value
@@ -66,7 +72,7 @@ class Member(NamedTuple):
 class Row:
     """A setting: all its runs, which differ in their seeds only.
 
-    score: the number that is compared; best: of the run's best epoch; identical: runs whose seed changed nothing, which
+    score: the number that is compared; best: of the run's best epoch; repeats: runs whose seed changed nothing, which
     are the same run again and not counted in any number.
     """
 
@@ -81,13 +87,17 @@ class Row:
     failed: int = 0
     pruned: int = 0
     unfinished: int = 0
-    identical: int = 0
+    repeats: list[Member] = field(default_factory=list)
     to_best: Difference | None = None
     _courses: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
         return " ".join(f"{key}={value}" for key, value in self.setting.items()) or "this setting"
+
+    @property
+    def identical(self) -> int:
+        return len(self.repeats)
 
     @property
     def lost(self) -> int:
@@ -106,6 +116,12 @@ class Row:
         """How many runs trained, were flat, diverged, ...: words of `initlab.runs.outcome.Outcome`."""
         return Counter(outcome(member.run).word for member in self.members)
 
+    @cached_property
+    def trained(self) -> tuple[int, int]:
+        """How many runs trained, of how many of which it can be told; runs that are the same run are one."""
+        ends = self.outcomes - Counter(outcome(member.run).word for member in self.repeats)
+        return ends["trained"], sum(ends[word] for word in ("trained", "flat", "diverged"))
+
     def add(self, member: Member, score: float) -> None:
         """`score`: of a run that ended well."""
         _, run, seed = member
@@ -116,7 +132,7 @@ class Row:
         if run.summary is None:
             return
         if (course := course_of(run)) in self._courses:
-            self.identical += 1
+            self.repeats.append(member)
             return
         self._courses |= {course} - {""}
         self.score.add(seed, score)

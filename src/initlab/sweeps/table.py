@@ -14,11 +14,13 @@ from rich.console import Console
 
 from initlab.console import CONSOLE, Column, say, show_table
 from initlab.runs.atomic import whole_file
-from initlab.sweeps.compare import Difference
-from initlab.sweeps.conclusions import conclusions
+from initlab.sweeps.compare import Difference, wilson
+from initlab.sweeps.conclusions import conclusions, trained_words
 from initlab.sweeps.summary import Spread, Summary
 
 ROWS = 40  # shown in the terminal
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # in sweep.csv
+ENDS_FROM = 20  # runs of a row, from which on the terminal shows the quantiles 5 % and 95 %
 FIRST = ("test/acc", "val/acc", "test/loss", "val/loss")  # shown in the terminal while there is room
 
 
@@ -31,6 +33,8 @@ def write_csv(summary: Summary, path: Path) -> None:
     table.writerow(
         [*summary.swept, "n", "failed", "unfinished", "pruned", "not_a_number", "identical"]
         + [f"{name} {what}" for name in ("compared", "best epoch", *metrics, "seconds") for what in ("mean", "std")]
+        + [f"compared {share:.0%}" for share in QUANTILES]
+        + ["trained", "trained of", "trained low", "trained high"]
         + ["findings", "kinds", *forecast, "to the best row", "low", "high", "pairs", "higher in", "lower in"]
     )
     for row in summary.rows:
@@ -38,6 +42,9 @@ def write_csv(summary: Summary, path: Path) -> None:
         cells.append(row.identical)
         for spread in (row.score, row.best, *(row.metrics.get(name, Spread()) for name in metrics), row.seconds):
             cells += ["" if math.isnan(number) else repr(number) for number in (spread.mean, spread.std)]
+        cells += ["" if math.isnan(q) else repr(q) for q in map(row.score.quantile, QUANTILES)]
+        trained, of = row.trained
+        cells += [trained, of, *(map(repr, wilson(trained, of)) if of else ("", ""))]
         cells += [row.findings.total(), _kinds(row.findings), *([_kinds(row.forecasts)] if forecast else [])]
         d = row.to_best
         cells += [repr(d.mean), repr(d.low), repr(d.high), d.n, d.higher, d.lower] if d else [""] * 6
@@ -52,6 +59,10 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
     columns = [Column(key, [_word(r.setting[key]) for r in rows], right=False) for key in summary.swept]
     columns.append(Column(summary.score_words, [_shown(r.score) for r in rows]))
     columns.append(Column("n", [r.counted for r in rows], rank=1))
+    if any(trained < of for trained, of in (row.trained for row in rows)):
+        columns.append(Column("trained [95%]", [" ".join(trained_words(r)) for r in rows], rank=1))
+    if any(row.score.n >= ENDS_FROM for row in rows):
+        columns.append(Column("median [5%, 95%]", [_ends(r.score) for r in rows], rank=2))
     if any(row.to_best for row in rows):
         interval = any(row.to_best and math.isfinite(row.to_best.low) for row in rows)
         columns.append(Column("to the best row" + " [95%]" * interval, [_interval(r.to_best) for r in rows], rank=2))
@@ -72,6 +83,11 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
     more = [f"finding  ... {len(found) - 8} more rows, in sweep.csv"] if len(found) > 8 else []
     for sentence in (*found[:8], *more, *conclusions(summary)):
         say(sentence, console=console)
+
+
+def _ends(spread: Spread) -> str:
+    low, middle, high = (spread.quantile(share) for share in (QUANTILES[0], 0.5, QUANTILES[-1]))
+    return f"{middle:.4g} [{low:.4g}, {high:.4g}]" if spread.n >= ENDS_FROM else ""
 
 
 def _word(value: str) -> str:

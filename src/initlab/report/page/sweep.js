@@ -30,6 +30,19 @@ function looks(data) {
     of: c => ({ color: first ? colour(first, c.axes[first]) : palette(0), dash: second ? dash(second, c.axes[second]) : again(c.axes[first]) }) };
 }
 
+// Every run a dot, those of nearly the same height side by side: the distribution is seen, not only its middle.
+function swarm(x, values, { type, range: [low, high] }) {
+  const heights = new Map(), height = v => Math.round(60 * ((type === 'log' ? Math.log10(v) : v) - low) / (high - low));
+  for (const v of values) heights.set(height(v), [...(heights.get(height(v)) ?? []), v]);
+  const gap = 0.7 / Math.max(14, ...[...heights.values()].map(row => row.length));
+  return [...heights.values()].flatMap(row => row.map((v, i) => [x + gap * (i - (row.length - 1) / 2), v]));
+}
+
+function widened(values) {
+  const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
+  return [low - 0.06 * (high - low), high + 0.06 * (high - low)];
+}
+
 function paintTable(data, look) {
   const paint = () => document.querySelectorAll('[data-combination] .swatch, .chip .swatch').forEach(swatch => {
     const { color, dash } = look.of(data.combinations[swatch.closest('[data-combination]').dataset.combination]);
@@ -81,8 +94,8 @@ function axisPictures(room, data, look) {
       const key = rest.map(a => `${lastWord(a)} ${c.axes[a]}`).join(', ');
       groups.set(key, [...(groups.get(key) ?? []), c]);
     }
-    const ends = data.combinations.filter(known).flatMap(c => [figure(c).mean - (figure(c).std ?? 0), figure(c).mean + (figure(c).std ?? 0)]);
-    const scale = lossAxis(ends, !/loss|distance/.test(title())), span = scale.range ?? [Math.min(...ends) - 0.06 * (Math.max(...ends) - Math.min(...ends)), Math.max(...ends) + 0.06 * (Math.max(...ends) - Math.min(...ends))];
+    const ends = data.combinations.filter(known).flatMap(c => [...figure(c).values, figure(c).mean - (figure(c).std ?? 0), figure(c).mean + (figure(c).std ?? 0)]);
+    const scale = lossAxis(ends, !/loss|distance/.test(title())), span = scale.range ?? widened(ends);
     const made = [...groups].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })).flatMap(([words, members]) => {
       const lines = make('div', { className: 'chart' }), map = make('div', { className: 'chart' });
       lines.style.height = rest.length ? '300px' : '360px';
@@ -114,7 +127,7 @@ function axisPictures(room, data, look) {
         if (numeric && x.length > 1 && std.some(s => s > 0)) traces.push(band(x, y.map((v, i) => v - std[i]), y.map((v, i) => v + std[i]), colour, { showlegend: false }));
         traces.push({ x, y, type: 'scatter', mode: numeric || axes.length > 1 ? 'lines+markers' : 'markers', name: plain(clipped(String(value), width < NARROW ? 22 : 40)), showlegend: Boolean(down), marker: { size: 9, color: each, symbol }, ...error,
           line: { color: colour, width: numeric ? 2.2 : 0.8 }, hoverinfo: 'text', text: there.map(c => `${plain(c.label)}<br><b>${brief(figure(c).mean)}</b>${spread(c)} (n = ${figure(c).n})`) });
-        const dots = there.flatMap(c => figure(c).values.length > 1 ? figure(c).values.map(v => [at(c.axes[across]), v]) : []);
+        const dots = there.flatMap(c => figure(c).values.length > 1 ? (numeric ? figure(c).values.map(v => [at(c.axes[across]), v]) : swarm(at(c.axes[across]), figure(c).values, scale)) : []);
         if (dots.length) traces.push({ x: dots.map(d => d[0]), y: dots.map(d => d[1]), type: 'scatter', mode: 'markers', showlegend: false, marker: { size: 4, color: faint(css('--ink'), 0.45) }, hoverinfo: 'skip' });
       });
       return { traces, says: told(words, members), layout: { showlegend: Boolean(down), legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', title: { text: down ? `${plain(lastWord(down))}: ` : '' } }, hovermode: 'closest',
