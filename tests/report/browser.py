@@ -22,6 +22,34 @@ WIRES = """if True:  # the browser listens on file 3 and answers on file 4
     os.execv(sys.argv[3], sys.argv[3:])
 """
 
+# Relative luminance and contrast as in WCAG 2.1, of every text against the first opaque ground behind it.
+CONTRASTS = """(() => {
+  const rgba = text => (text.match(/[0-9.]+/g) ?? []).map(Number);
+  const light = c => c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = ([r, g, b]) => 0.2126 * light(r) + 0.7152 * light(g) + 0.0722 * light(b);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const [r, g, b, alpha = 1] = rgba(getComputedStyle(e).backgroundColor);
+      if (alpha === 1 && r !== undefined) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const e of document.querySelectorAll('main *')) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!own || e.closest('svg .heatmaplayer, noscript, script, [hidden], option')) continue;
+    if (!e.getClientRects().length) continue;
+    const style = getComputedStyle(e), colour = rgba(e instanceof SVGElement ? style.fill : style.color);
+    const pair = [luminance(colour), luminance(ground(e))].sort((a, b) => b - a);
+    found.push([(pair[0] + 0.05) / (pair[1] + 0.05), e.outerHTML.slice(0, 90)]);
+  }
+  return found;
+})()"""
+# What reaches beyond the right edge of the screen.
+OVERFLOW = """[...document.querySelectorAll('main *')]
+  .filter(e => !e.closest('.scroll, [clip-path], pre, details:not([open])')
+    && e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.outerHTML.slice(0, 80))"""
+
 
 class Browser:
     """`with Browser(profile) as browser:` one page; `errors` and `requests` are what it did since `open`."""
@@ -102,11 +130,13 @@ class Browser:
     def theme(self, name: str) -> None:
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
-    def open(self, page: Path) -> None:
-        """Open a file as a double click does, and wait until its pictures are drawn."""
+    def open(self, page: Path, at: str = "") -> None:
+        """Open a file as a double click does, at `#...` of it, and wait until its pictures are drawn."""
         self.errors.clear()
         self.requests.clear()
-        self.call("Page.navigate", url=page.as_uri())
+        if at:  # a change of that part alone loads nothing
+            self.call("Page.navigate", url="about:blank")
+        self.call("Page.navigate", url=page.as_uri() + at)
         self.js(
             """new Promise((done, failed) => {
               const sorry = () => document.getElementById('sorry');

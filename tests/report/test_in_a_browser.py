@@ -7,15 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from browser import BROWSER, Browser
+from browser import BROWSER, OVERFLOW, Browser
 from run_folders import make_run, make_sweep
 
 from initlab.report import write_report
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 HOSTILE = '</script><img src=x onerror="window.hacked=1">\'"{{7*7}}<b>%{x}'
-OVERFLOW = """[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, pre, details:not([open])')
-  && e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.outerHTML.slice(0, 80))"""
 
 
 @pytest.fixture(scope="module")

@@ -6,37 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import BROWSER, Browser
+from browser import BROWSER, CONTRASTS, Browser
 from run_folders import make_run, make_sweep
 
 from initlab.plots.style import COLOURS
 from initlab.report import write_report
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
-
-# Relative luminance and contrast as in WCAG 2.1, of every text against the first opaque ground behind it.
-CONTRASTS = """(() => {
-  const rgba = text => (text.match(/[0-9.]+/g) ?? []).map(Number);
-  const light = c => c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
-  const luminance = ([r, g, b]) => 0.2126 * light(r) + 0.7152 * light(g) + 0.0722 * light(b);
-  const ground = e => {
-    for (; e; e = e.parentElement) {
-      const [r, g, b, alpha = 1] = rgba(getComputedStyle(e).backgroundColor);
-      if (alpha === 1 && r !== undefined) return [r, g, b];
-    }
-    return [255, 255, 255];
-  };
-  const found = [];
-  for (const e of document.querySelectorAll('main *')) {
-    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    if (!own || e.closest('svg .heatmaplayer, noscript, script, [hidden], option')) continue;
-    if (!e.getClientRects().length) continue;
-    const style = getComputedStyle(e), colour = rgba(e instanceof SVGElement ? style.fill : style.color);
-    const pair = [luminance(colour), luminance(ground(e))].sort((a, b) => b - a);
-    found.push([(pair[0] + 0.05) / (pair[1] + 0.05), e.outerHTML.slice(0, 90)]);
-  }
-  return found;
-})()"""
 
 
 @pytest.fixture(scope="module")

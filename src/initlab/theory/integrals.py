@@ -22,6 +22,7 @@ INNER = np.array([0.0, 1.5, 3.0, 5.0, REACH])
 AGREED, MOST_OF_PAIRS = 1e-5, 100_000  # of two levels of panels, for a function that is not a named one
 LARGE = 3.0  # q from which the bends of phi are narrow against these panels
 BENDS = np.array([1.0, 3.0, 9.0])  # panel ends at +- these, in units of phi's argument, from 0 and each kink
+FADED = 27.0  # and the last of E[.]: SiLU's bend fades as exp(-|u|)
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ def _panels(phi: Elementwise, q: Array) -> tuple[Array, Array]:
     with np.errstate(divide="ignore"):
         scale = 1 / np.sqrt(q)[:, None]
     kinks = np.array(phi.kinks)
-    marks = np.concatenate([np.zeros(1), *(c + np.concatenate([BENDS, -BENDS]) for c in (0.0, *phi.kinks)), kinks])
+    bends = np.append(BENDS, FADED)
+    marks = np.concatenate([np.zeros(1), *(c + np.concatenate([bends, -bends]) for c in (0.0, *phi.kinks)), kinks])
     with np.errstate(invalid="ignore"):
         own = np.nan_to_num(marks * scale, nan=0.0)
     ends = np.sort(
