@@ -66,7 +66,7 @@ class RecordedSweeper(Sweeper):
     @property
     def elsewhere(self) -> bool:
         """Whether the jobs run in other processes."""
-        return bool(self.config.hydra.runtime.choices["hydra/launcher"] != "basic")
+        return self.config.hydra.runtime.choices["hydra/launcher"] not in ("basic", "population")
 
     def _parse(self, arguments: list[str]) -> list[Override]:
         """The overrides, the last of each key."""

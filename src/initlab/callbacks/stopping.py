@@ -98,7 +98,8 @@ class Stopping(Checkpoint):
             self.now(trainer)
 
     def _wanted(self, trainer: L.Trainer) -> bool:
-        """In any process: they stop together or not at all."""
+        """In any process: they stop together or not at all. A job of a population hears of it from its main thread."""
+        self.number = self.number if self.number is not None else came_before()
         wanted = self.number is not None
         if trainer.world_size > 1:
             wanted = trainer.strategy.reduce_boolean_decision(wanted, all=False)

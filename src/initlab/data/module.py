@@ -1,6 +1,7 @@
 """What the data modules share: a few tensors on the training device, and three loaders over them."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 from lightning import LightningDataModule
@@ -8,9 +9,13 @@ from torch import Tensor
 
 from initlab.data.batches import Batches
 from initlab.errors import UserError
-from initlab.training import Stretch, Stretches, in_stretches
+from initlab.training import Stretch, Stretches, current_meeting, in_one_stretch, in_stretches
+from initlab.training.overrides import overrides
 
 EVAL_BATCH_SIZE = 1024  # rows; metrics are exact sums over rows, so only speed and memory depend on it
+
+
+Made = TypeVar("Made")
 
 
 class Splits(NamedTuple):
@@ -45,6 +50,11 @@ class TensorDataModule(LightningDataModule):
         """Read or draw the data, on the CPU; called once."""
         raise NotImplementedError
 
+    def same_rows(self) -> Hashable:
+        """Equal for two data modules of one class where `make_splits` and `transform` give equal rows, so that models
+        that train at the same time hold them once; None: it is not known."""
+        return None
+
     def transform(self, X: Tensor) -> Tensor:
         """From the rows as stored to float32 inputs; it may write to `X`."""
         return X
@@ -53,8 +63,18 @@ class TensorDataModule(LightningDataModule):
     def splits(self) -> Splits:
         """The data as stored; read on first use, so that a notebook needs no trainer."""
         if self._splits is None:
-            self._splits = self.make_splits()
+            self._splits = self.made_once("rows", self.make_splits)
         return self._splits
+
+    def made_once(self, what: str, make: Callable[[], Made]) -> Made:
+        """What `make` gives of the rows; of models that train at the same time once for all with the same rows."""
+        meeting, same = current_meeting(), self.same_rows()
+        if meeting is None:
+            return make()
+        if same is not None:
+            return meeting.rows((type(self), what, same), make)
+        made = make()
+        return made if overrides(self, TensorDataModule, "transform") else meeting.equal(made)
 
     def prepare_data(self) -> None:
         _ = self.splits
@@ -62,8 +82,8 @@ class TensorDataModule(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.trainer is None:
             return
-        device = self.trainer.strategy.root_device
-        self._splits = Splits(*((X.to(device), y.to(device)) for X, y in self.splits))
+        device, splits = self.trainer.strategy.root_device, self.splits
+        self._splits = self.made_once(str(device), lambda: Splits(*((X.to(device), y.to(device)) for X, y in splits)))
 
     def train_batches(self) -> Batches:
         """Of an epoch, those of this process."""
@@ -73,8 +93,8 @@ class TensorDataModule(LightningDataModule):
     def train_dataloader(self) -> Batches | Stretches:
         return in_stretches(self.train_batches(), self.trainer)
 
-    def val_dataloader(self) -> Batches:
-        return self._evaluated(*self.splits.val)
+    def val_dataloader(self) -> Any:
+        return in_one_stretch(self._evaluated(*self.splits.val), self.trainer)
 
     def test_dataloader(self) -> Batches:
         return self._evaluated(*self.splits.test)

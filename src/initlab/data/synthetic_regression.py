@@ -1,6 +1,6 @@
 """Linear data with known weights, as in section 3.3 of Dive into Deep Learning (d2l.ai)."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -46,6 +46,9 @@ class SyntheticRegression(TensorDataModule):
     def truth(self) -> tuple[Tensor, float]:
         """The weights [num_inputs] and the bias that a model should find."""
         return self._w, self._b
+
+    def same_rows(self) -> Hashable:
+        return tuple(self._w.tolist()), self._b, self.noise, self._sizes, self.seed
 
     def make_splits(self) -> Splits:
         rng = generator("synthetic", self.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -51,9 +51,15 @@ class TruthTable(TensorDataModule):
     def make_splits(self) -> Splits:
         return Splits(*[(self._X, self._y)] * 3)
 
+    def same_rows(self) -> Hashable:
+        return repr((self._X.tolist(), self._y.tolist(), self.steps_per_epoch))
+
     def train_batches(self) -> Batches:
         process, num_processes = self._process
-        X, y = (part.repeat(self.steps_per_epoch, 1) for part in self.splits.train)
+        train = self.splits.train
+        X, y = self.made_once(
+            f"of an epoch, {train[0].device}", lambda: tuple(part.repeat(self.steps_per_epoch, 1) for part in train)
+        )
         return Batches(X, y, self.batch_size, None, self.transform, process, num_processes)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import Module, ModuleList
 
 from initlab.models.parts import PARTS
+from initlab.nn import flat
 
 
 def dense_chain(widths: Sequence[int], activation: str, *, bias: bool, layers: str) -> tuple[ModuleList, ModuleList]:
@@ -20,7 +21,7 @@ def dense_chain(widths: Sequence[int], activation: str, *, bias: bool, layers: s
 
 def through(X: Tensor, layers: ModuleList, phis: ModuleList) -> Tensor:
     """The output of the last layer for inputs [batch, ...]: [batch, outputs]."""
-    H = X.flatten(1)
+    H = flat(X, layers[0])
     for layer, phi in zip(layers, phis, strict=False):
         H = phi(layer(H))
     return layers[-1](H)

@@ -20,7 +20,7 @@ from initlab.init import Scheme, with_step_sizes
 from initlab.models.parts import PARTS
 from initlab.models.sums import Sums
 from initlab.runs.checkpoint_io import load_model
-from initlab.training import Output, Stretches, Updating
+from initlab.training import Output, Stretch, Stretches, Updating
 
 Batch = tuple[Tensor, Tensor]
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -83,8 +83,15 @@ class Module(Updating):
         """Names of what is reported each epoch for train, val and test."""
         return ("loss",)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate("val", batch)
+    def validation_step(self, batch: Batch | Stretch, batch_idx: int) -> None:
+        """Of a stretch, whose batches are those of the whole split, at a meeting."""
+        if not isinstance(batch, Stretch):
+            self._evaluate("val", batch)
+            return
+        several: Any = self.trainer.precision_plugin
+        if not several.meeting.evaluate(self, "val", batch):
+            for rows in batch.rows:
+                self._evaluate("val", several.ready(batch.take(rows)))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate("test", batch)
@@ -104,7 +111,7 @@ class Module(Updating):
         if self._chain is None:
             return self.predict(batch)
         X, y = batch
-        y_hat = self._chain.forward(X.flatten(1))
+        y_hat = self._chain.forward(nn.flat(X, self._chain.modules[0]))
         with torch.no_grad():
             loss, self._gradient = self.loss_and_gradient(y_hat, y)
         return y_hat, loss
@@ -114,8 +121,13 @@ class Module(Updating):
         if self._chain is None:
             super().backward(loss, *args, **kwargs)
         else:
-            parts = self.trainer.accumulate_grad_batches
+            parts = self.trainer.accumulate_grad_batches if self._trainer else 1
             self._chain.backward(self._gradient if parts == 1 else self._gradient / parts)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the backward pass is."""
+        return self._by_hand
 
     @property
     def hooks_of_backward_by_hand(self) -> list[Callable[[torch.nn.Module, Tensor], None]] | None:
@@ -140,6 +152,11 @@ class Module(Updating):
     def setup(self, stage: str) -> None:
         if stage == "fit" and self._by_hand:
             check_by_hand(self.trainer.world_size, self.trainer.precision, self.hparams.get("layers", "torch"))
+            self.begin_by_hand()
+
+    def begin_by_hand(self) -> None:
+        """From now on backward is by the chain of these very layers, where it is by hand."""
+        if self._by_hand:
             self._chain = nn.Chain(self.chain())
 
     def on_train_epoch_start(self) -> None:

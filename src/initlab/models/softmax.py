@@ -10,6 +10,7 @@ from torch.nn import Module
 from initlab.checks.rules import check
 from initlab.models.module import Classifier
 from initlab.models.parts import PARTS
+from initlab.nn import flat
 
 
 class SoftmaxRegression(Classifier):
@@ -29,7 +30,7 @@ class SoftmaxRegression(Classifier):
 
     def forward(self, X: Tensor) -> Tensor:
         """[batch, ...inputs] to logits [batch, outputs]."""
-        return self.net(X.flatten(1))
+        return self.net(flat(X, self.net))
 
     def chain(self) -> list[Module]:
         return [self.net]

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from initlab.nn.activations import Activation
-from initlab.nn.layers import Linear
+from initlab.nn.layers import Linear, products
 
 
 class Chain:
     """Dense layers and activations one after the other, with their gradients written out.
 
-    For a layer Y = X W^T + b, with dY for d loss / d Y:
+    For a layer Y = X W^T + b, with dY for d loss / d Y (and of several models at once each its own, see `Linear`):
 
         dW = dY^T X,    db = sum of dY over the batch,    dX = dY W,
 
@@ -43,7 +43,7 @@ class Chain:
         self._room: dict[tuple[str, int], Tensor] = {}  # by what it is for
 
     @torch.no_grad()
-    def forward(self, X: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch outputs"]:
+    def forward(self, X: Float[Tensor, "*some batch inputs"]) -> Float[Tensor, "*models batch outputs"]:
         """The output of the last module; what lies between is kept for `backward`."""
         self._kept = [X]
         for i, module in enumerate(self.modules):
@@ -57,18 +57,25 @@ class Chain:
         if type(module) is Activation and module.function.in_place and X is self._room.get(("signal", i - 1)):
             return module.function.in_place(X)
         if type(module) is Linear and module.bias is not None:
-            return torch.addmm(module.bias, X, module.weight.T, out=self._place("signal", i, X, module.num_outputs))
+            W, b = module.weight, module.bias
+            if W.dim() == 2:
+                return torch.addmm(b, X, W.T, out=self._place("signal", i, X, len(X), module.num_outputs))
+            if len(X) == len(W):
+                return products(X, W, b, self._place("signal", i, X, *X.shape[:2], module.num_outputs))
+            room = self._place("product", i, X, X.shape[1], len(W) * module.num_outputs)
+            signal = self._room["signal", i] = products(X, W, b, room)
+            return signal
         return module(X)
 
-    def _place(self, what: str, i: int, X: Tensor, width: int) -> Tensor:
-        """[len(X), width] like X, the same memory at each call with as many rows."""
+    def _place(self, what: str, i: int, X: Tensor, *shape: int) -> Tensor:
+        """Of this shape, like X, the same memory at each call with as many rows."""
         found = self._room.get((what, i))
-        if found is None or found.shape != (len(X), width) or (found.device, found.dtype) != (X.device, X.dtype):
-            found = self._room[what, i] = X.new_empty(len(X), width)
+        if found is None or found.shape != shape or (found.device, found.dtype) != (X.device, X.dtype):
+            found = self._room[what, i] = X.new_empty(shape)
         return found
 
     @torch.no_grad()
-    def backward(self, gradient: Float[Tensor, "batch outputs"]) -> None:
+    def backward(self, gradient: Float[Tensor, "*models batch outputs"]) -> None:
         """`gradient`: d loss / d output of the forward pass just made. It may be called once for each."""
         output = self._kept.pop()
         for i, module in reversed(list(enumerate(self.modules))):
@@ -80,12 +87,12 @@ class Chain:
                 gradient = gradient.mul_(slope) if i + 1 < len(self.modules) else gradient * slope
             else:
                 assert isinstance(module, Linear)
-                self._add(module.weight, partial(torch.mm, gradient.T, inputs))
+                self._add(module.weight, partial(_of_weights, gradient, inputs))
                 if module.bias is not None:
-                    self._add(module.bias, partial(torch.sum, gradient, dim=0))
+                    self._add(module.bias, partial(torch.sum, gradient, dim=-2))
                 if i > 0:
-                    room = self._place("gradient", i, gradient, module.num_inputs)
-                    gradient = torch.mm(gradient, module.weight, out=room)
+                    room = self._place("gradient", i, gradient, *gradient.shape[:-1], module.num_inputs)
+                    gradient = torch.matmul(gradient, module.weight, out=room)
             output = inputs
 
     def _add(self, parameter: nn.Parameter, compute: Callable[..., Tensor]) -> None:
@@ -99,6 +106,15 @@ class Chain:
             parameter.grad = compute(out=buffer)
         else:
             parameter.grad.add_(compute())
+
+
+def _of_weights(gradient: Tensor, inputs: Tensor, out: Tensor | None = None) -> Tensor:
+    """dY^T X; of several models each its own, for shared inputs as one product."""
+    if gradient.dim() == 2 or len(inputs) == len(gradient):
+        return torch.matmul(gradient.mT, inputs, out=out)
+    dY = gradient.transpose(0, 1).flatten(1)
+    of_all = torch.mm(dY.T, inputs[0], out=None if out is None else out.flatten(0, 1))
+    return of_all.unflatten(0, (len(gradient), -1))
 
 
 def _is_hooked(module: nn.Module) -> bool:

@@ -36,6 +36,16 @@ def came_before() -> int | None:
     return _came[-1] if _came else None
 
 
+def came(number: int) -> None:
+    """To be called by a handler whose caller is to be told at its next look."""
+    _came.append(number)
+
+
+def forget() -> None:
+    """All that came: the one who was to be told has been."""
+    _came.clear()
+
+
 def _leave(number: int, frame: FrameType | None) -> None:
     _came.append(number)
     raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)

@@ -31,6 +31,7 @@ from initlab.run.result import Result
 from initlab.run.starting import Starting
 from initlab.run.trainer import build_callbacks, build_trainer
 from initlab.runs.ending import Ending, ending_of
+from initlab.training import current_meeting
 from initlab.training.overrides import overrides
 
 
@@ -51,7 +52,8 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
         SystemExit: status 143, SIGTERM stopped it.
     """
     try:
-        with process_left_as_it_was(), contextlib.ExitStack() as at_the_end:
+        kept = process_left_as_it_was() if current_meeting() is None else contextlib.nullcontext()
+        with kept, contextlib.ExitStack() as at_the_end:
             return _train(cfg, callbacks, Stopping(kill_at_second=command_line), at_the_end, command_line)
     except Stopped as stopped:
         if command_line or stopped.number != signal.SIGINT:

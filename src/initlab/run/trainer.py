@@ -25,7 +25,7 @@ from initlab.process.no_profile import NoProfile
 from initlab.run.claim import Claim
 from initlab.runs.checkpoint_io import WholeCheckpointIO
 from initlab.runs.ending import StopAgain
-from initlab.training import SeveralUpdates, can_make_several, several_updates
+from initlab.training import SeveralUpdates, can_make_several, current_meeting, several_updates
 
 SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
 
@@ -102,7 +102,7 @@ def _several_updates(cfg: DictConfig, model: L.LightningModule, data: L.Lightnin
     settings = cast("dict[str, Any]", OmegaConf.to_container(cfg.trainer, resolve=True))
     if not can_make_several(settings, model, data, (Module, TensorDataModule)):
         return None
-    return several_updates(settings.get("precision"), longest, cfg.seed)
+    return several_updates(settings.get("precision"), longest, cfg.seed, current_meeting())
 
 
 def _check_monitors(cfg: DictConfig, model: L.LightningModule, callbacks: Sequence[L.Callback]) -> None:

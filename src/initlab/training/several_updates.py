@@ -7,14 +7,17 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.plugins import MixedPrecision, Precision
+from lightning.pytorch.plugins import DoublePrecision, MixedPrecision, Precision
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim import optimizer as torch_optimizer
 
 from initlab.nn import SGD
+from initlab.training.meeting import LONGEST, Meeting
 from initlab.training.overrides import overrides
 
-FULL, MIXED = (None, 32, "32", "32-true"), ("bf16", "bf16-mixed")  # Lightning's names
+# Lightning's names
+FULL, DOUBLE, MIXED = (None, 32, "32", "32-true"), (64, "64", "64-true"), ("bf16", "bf16-mixed")
 TRANSFER = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
 STEP = (
     "training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step", "configure_optimizers",
@@ -33,27 +36,47 @@ class SeveralUpdates(Precision):
     Args:
         longest: stretch, in updates.
         seed: of the random numbers of each batch.
+        meeting: where the updates of a stretch are made together with those of other models.
     """
 
-    def __init__(self, longest: int, seed: int) -> None:
-        self.longest, self.seed = longest, seed
+    def __init__(self, longest: int, seed: int, meeting: Meeting | None = None) -> None:
+        self.longest, self.seed, self.meeting = longest, seed, meeting
 
     def train_step_context(self) -> AbstractContextManager[None]:
         return nullcontext()  # each forward pass is in `forward_context`, as with automatic optimisation
 
+    def ready(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """A batch of a stretch in this precision."""
+        return batch
+
     def optimizer_step(
-        self, optimizer: Any, model: Any, closure: Callable[[], Any], unwatched: bool = False, **more: Any
+        self,
+        optimizer: Any,
+        model: Any,
+        closure: Callable[[], Any],
+        unwatched: bool = False,
+        made: bool = False,
+        **more: Any,
     ) -> Any:
+        if made:  # at a meeting; Lightning only counts it
+            return None
         if unwatched:
             return shortest_step(optimizer)()
         return super().optimizer_step(optimizer, model=model, closure=closure, **more)
 
 
+class SeveralDoubleUpdates(SeveralUpdates, DoublePrecision):
+    """The same in float64, as `trainer.precision=64-true`."""
+
+    def ready(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return self.convert_input(batch)
+
+
 class SeveralMixedUpdates(SeveralUpdates, MixedPrecision):
     """The same in bfloat16, as `trainer.precision=bf16-mixed`."""
 
-    def __init__(self, longest: int, seed: int) -> None:
-        SeveralUpdates.__init__(self, longest, seed)
+    def __init__(self, longest: int, seed: int, meeting: Meeting | None = None) -> None:
+        SeveralUpdates.__init__(self, longest, seed, meeting)
         MixedPrecision.__init__(self, "bf16-mixed", "cpu")
 
     def connect(self, model: Any, optimizers: Any, lr_schedulers: Any) -> Any:
@@ -61,10 +84,15 @@ class SeveralMixedUpdates(SeveralUpdates, MixedPrecision):
         return super().connect(model, optimizers, lr_schedulers)
 
 
-def several_updates(precision: Any, longest: int, seed: int) -> SeveralUpdates:
+def several_updates(precision: Any, longest: int, seed: int, meeting: Meeting | None = None) -> SeveralUpdates:
     """The plugin for `trainer.precision`."""
-    kind = SeveralMixedUpdates if precision in MIXED else SeveralUpdates
-    return kind(longest, seed)
+    if meeting is not None and precision in MIXED:
+        meeting.train_alone(f"trainer.precision={precision}")
+        meeting = None
+    kind = (
+        SeveralMixedUpdates if precision in MIXED else SeveralDoubleUpdates if precision in DOUBLE else SeveralUpdates
+    )
+    return kind(longest if meeting is None else max(longest, LONGEST), seed, meeting)
 
 
 def can_make_several(settings: Mapping[str, Any], model: L.LightningModule, data: Any, ours: tuple[type, type]) -> bool:
@@ -72,7 +100,7 @@ def can_make_several(settings: Mapping[str, Any], model: L.LightningModule, data
     bases, do not have, ask for nothing that Lightning does for one update a call only."""
     fits: dict[str, Callable[[Any], bool]] = {
         "devices": lambda value: value in (None, 1),
-        "precision": lambda value: value in (*FULL, *MIXED),
+        "precision": lambda value: value in (*FULL, *DOUBLE, *MIXED),
         "accumulate_grad_batches": lambda value: value in (None, 1),
         "gradient_clip_val": lambda value: not value,
         "limit_train_batches": _all_of_them,

@@ -45,7 +45,7 @@ class Stretch:
     def __init__(self, batches: Batches, seed: int) -> None:
         self.numbers: list[int] = []
         self.rows: list[Tensor] = []
-        self.take = batches.take
+        self.batches, self.take = batches, batches.take
         self._seed = seed
 
     def __len__(self) -> int:
@@ -87,6 +87,37 @@ class Stretches:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.batches.load_state_dict(state)
+
+
+class OneStretch:
+    """The loader of these batches for a trainer, which gets all of them at once when it validates; whoever else asks
+    gets one after the other."""
+
+    def __init__(self, batches: Batches, trainer: L.Trainer, several: SeveralUpdates) -> None:
+        self.batches = batches
+        self._trainer, self._several = trainer, several
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self._trainer.validating:
+            yield from map(self.batches.take, self.batches.rows())
+            return
+        stretch = Stretch(self.batches, self._several.seed)
+        stretch.rows = list(self.batches.rows())
+        stretch.numbers = list(range(len(stretch)))
+        yield stretch
+
+
+def in_one_stretch(batches: Any, trainer: L.Trainer | None) -> Any:
+    """The loader of these batches, to be validated on: of a model at a meeting `OneStretch`."""
+    several = trainer.precision_plugin if trainer else None
+    if trainer is None or not isinstance(several, SeveralUpdates) or several.meeting is None:
+        return batches
+    if trainer.limit_val_batches != 1.0 or len(batches) == 1:
+        return batches
+    return OneStretch(batches, trainer, several)
 
 
 def in_stretches(batches: Any, trainer: L.Trainer | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import lightning as L
 from torch import Tensor
@@ -40,7 +41,7 @@ class Updating(L.LightningModule):
             return self._several_updates(batch)
         if self.automatic_optimization:
             return self._loss(batch)
-        return self._one_update(batch)
+        return self._one_update(self._ready(batch))
 
     def _loss(self, batch: Batch) -> Tensor:
         y_hat, loss = self.forward_and_loss(batch)
@@ -63,10 +64,17 @@ class Updating(L.LightningModule):
 
     def _several_updates(self, stretch: Stretch) -> Tensor:
         """No callback looks at these, so none is called."""
-        optimizer, forward_context = self.optimizers(), self.trainer.precision_plugin.forward_context
+        several: Any = self.trainer.precision_plugin
+        optimizer, forward_context = self.optimizers(), several.forward_context
+        together = several.meeting.train(self, stretch) if several.meeting else None
+        if together is not None:
+            for _ in stretch.rows:
+                optimizer.step(made=True)
+            return together
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         outputs = []
         for batch in stretch:
+            batch = self._ready(batch)
             with forward_context():
                 y_hat, loss = self.forward_and_loss(batch)
             for parameter in parameters:  # as zero_grad, which takes 30 us
@@ -77,6 +85,11 @@ class Updating(L.LightningModule):
             outputs.append((loss.detach(), y_hat.detach(), batch[1]))
         self.count_outputs(outputs)
         return outputs[-1][0]
+
+    def _ready(self, batch: Batch) -> Batch:
+        """In the run's precision: of a stretch Lightning has not seen the batches."""
+        plugin = self.trainer.precision_plugin
+        return plugin.ready(batch) if isinstance(plugin, SeveralUpdates) else batch
 
     def _step_schedulers(self) -> None:
         for config in self.trainer.lr_scheduler_configs:

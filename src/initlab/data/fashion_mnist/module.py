@@ -1,6 +1,6 @@
 """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747): 70,000 images of ten kinds of clothes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,9 @@ class FashionMNIST(TensorDataModule):
         mean, std = (PIXEL_MEAN, PIXEL_STD) if normalize else (0.0, 1.0)
         self._scale = 1 / (255 * std)
         self._shift = torch.tensor(-mean / std, dtype=torch.float32)
+
+    def same_rows(self) -> Hashable:
+        return str(self.root), self.resize, self.num_val, self.split_seed, self._scale
 
     def make_splits(self) -> Splits:
         arrays = load_fashion_mnist(self.root)

@@ -1,0 +1,48 @@
+"""Where models that train at the same time, each in a thread of its own, meet to make their updates together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from torch import Tensor
+
+LONGEST = 64  # updates of a stretch, at which all of them meet
+
+
+class Meeting(Protocol):
+    """As `initlab.population.Seat`, one model's place at it."""
+
+    def train(self, model: Any, stretch: Any) -> Tensor | None:
+        """Make the updates of this stretch; the loss of the last. None: the model is to make them itself."""
+
+    def evaluate(self, model: Any, split: str, stretch: Any) -> bool:
+        """Add these batches to the model's sums of `split`; False: the model is to do so itself."""
+
+    def rows(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for all that ask with an equal key."""
+
+    def equal(self, rows: Any) -> Any:
+        """These pairs of tensors, or those that are equal to them and were here before."""
+
+    def train_alone(self, reason: str) -> None:
+        """Never meet the others."""
+
+
+_here = threading.local()
+
+
+def current_meeting() -> Meeting | None:
+    """That of the run in this thread; None: it trains by itself."""
+    return getattr(_here, "meeting", None)
+
+
+@contextmanager
+def at(meeting: Meeting) -> Iterator[None]:
+    _here.meeting = meeting
+    try:
+        yield
+    finally:
+        _here.meeting = None
