@@ -130,7 +130,9 @@ function begin() {
   copied('link', () => location.href.replace(/#.*/, '') + toLink());
   addEventListener('hashchange', () => { if (location.hash !== toLink()) { setting = fromLink(location.hash); draw(); } });
   addEventListener('resize', () => { widths.clear(); draw(); });
-  addEventListener('beforeprint', () => { widths.clear(); show(); });
+  let before = '';                        // paper is light
+  addEventListener('beforeprint', () => { before = root.dataset.theme; root.dataset.theme = 'light'; show(); });
+  addEventListener('afterprint', () => { root.dataset.theme = before; show(); });
   setting = fromLink(location.hash);
   show();
   root.dataset.ready = 'yes';
