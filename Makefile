@@ -4,6 +4,7 @@
 # make check                          format, lint, types
 # make pages [PAGES="he_2015"]        set up, then run the textbook's pages, check what they claim, write docs/gallery.md;
 #                                     without PAGES all of them, and docs/foundations.md
+# make docs                           set up, then the site: outputs/site/index.html
 # make lock                           resolve the dependencies again (needs uv)
 
 PYTHON  ?= python3
@@ -13,7 +14,7 @@ WORKERS ?= 3
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 
-.PHONY: train test quick pages check format lock clean
+.PHONY: train test quick pages docs check format lock clean
 
 train: $(READY)
 	$(BIN)/python scripts/train.py $(ARGS)
@@ -31,6 +32,9 @@ quick: $(READY)
 pages: $(READY)
 	$(BIN)/python scripts/pages.py $(PAGES)
 	$(if $(PAGES),,$(BIN)/python scripts/foundations.py --docs)
+
+docs: $(READY)
+	$(BIN)/python scripts/site_pages.py
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -33,7 +33,7 @@ SHORTER = {  # than the page: its claims are about the first steps, or hold as e
     "glorot_2010_tanh": ["trainer.limit_train_batches=450"],
     "glorot_2010_sigmoid": ["trainer.limit_train_batches=400"],
     "he_2015": ["trainer.limit_train_batches=50"],
-    "lsuv": ["trainer.limit_train_batches=60"],
+    "lsuv": ["trainer.limit_train_batches=100"],
     "makemore_tanh": ["trainer.limit_train_batches=60"],
     "neuron": ["callbacks.monitor.every_n_steps=100", "callbacks.monitor.dense_steps=20"],  # all its 10,000 steps
 }
