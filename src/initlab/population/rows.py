@@ -17,7 +17,7 @@ class Rows:
     """`batch(i)`: the i-th of each of these stretches, whose batches are as long, as X [models, batch, ...] and
     y [models, batch, ...]; [1, batch, ...] both where all models have the same rows.
 
-    same: whether they have.
+    same: whether they have; same_order: whether they would at the same place of an epoch.
     """
 
     def __init__(self, stretches: Sequence[Stretch], start: Sequence[int], number: int) -> None:
@@ -25,11 +25,8 @@ class Rows:
         self._data: list[Any] = [stretch.batches for stretch in stretches]
         numbers = [stretch.numbers[i : i + number] for stretch, i in zip(stretches, start, strict=True)]
         self._one_set = all(_place(data.X) == _place(self._data[0].X) for data in self._data)
-        self.same = (
-            self._one_set
-            and all(data.seed == self._data[0].seed for data in self._data)
-            and all(of == numbers[0] for of in numbers)
-        )
+        self.same_order = self._one_set and all(data.seed == self._data[0].seed for data in self._data)
+        self.same = self.same_order and all(of == numbers[0] for of in numbers)
         chosen = [first] if self.same else stretches
         self._rows = [s.rows[i : i + number] for s, i in zip(chosen, start, strict=False)]
 

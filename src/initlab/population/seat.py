@@ -65,12 +65,17 @@ class Seat:
     def __init__(self, shared: Shared, work: Callable[[], Any]) -> None:
         self._shared = shared
         self.request: Request | None = None
-        self.alone = False
+        self.alone = self._asked = False
         self.thread = Thread(shared.turns, lambda: self._work(work))
 
     def _work(self, work: Callable[[], Any]) -> Any:
         with at(self):
-            return work()
+            result = work()
+        if not self._asked:
+            self.train_alone(
+                "no two updates in a row that no callback looks at (callbacks, steps_per_execution, trainer)"
+            )
+        return result
 
     def train(self, model: Any, stretch: Stretch) -> Tensor | None:
         request = self._ask(model, "train", stretch)
@@ -81,6 +86,7 @@ class Seat:
         return request is not None and not request.refused
 
     def _ask(self, model: Any, split: str, stretch: Stretch) -> Request | None:
+        self._asked = True
         reason = None if self.alone else why_alone(model)
         if reason is not None:
             self.train_alone(reason)

@@ -31,6 +31,10 @@ class Updates:
         torch.set_num_threads(requests[0].threads)
         started = any(request.done for request in requests)  # together with others, which are done
         rows = _next_rows(requests, 1)
+        if rows.same_order and not rows.same:  # as jobs that resume: those behind catch up first
+            places = [request.stretch.numbers[request.done] for request in requests]
+            requests = [request for request, place in zip(requests, places, strict=True) if place == min(places)]
+            rows = _next_rows(requests, 1)
         weights, batch_size = requests[0].shapes
         faster = work_of(weights, batch_size).gain(len(requests), rows.same) >= GAIN
         if requests[0].split != "train":
