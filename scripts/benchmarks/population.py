@@ -7,17 +7,17 @@ import runpy
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from benchmarks.table import quartiles
+from benchmarks.turns import Times, Turn, alternate
 from initlab.population.updates import Updates
 from initlab.training import Updating
-
-from benchmarks.table import quartiles
-from benchmarks.turns import Times, alternate
 
 SCRIPT = Path(__file__).resolve().parents[1] / "train.py"
 IMAGES, ONE_ORDER = "data=fashion_mnist", "data.seed=0"
@@ -36,9 +36,8 @@ ALONE, TOGETHER, JOBLIB = "basic launcher", "population", "joblib"
 
 
 def population(rounds: int, models: int, epochs: int, threads: int, chosen: str) -> Times:
-    """CPU seconds a job, everything counted, in this process; noted: of the updates alone that no callback looks at, and
-    the time on the clock next to joblib's. `chosen`: part of the names of the cases to be run."""
-    together: dict[str, list[list[float]]] = {}
+    """CPU seconds a job, everything counted, in this process; noted: of the updates alone that no callback looks at,
+    and the time on the clock next to joblib's. `chosen`: part of the names of the cases to be run."""
     times = Times({}, {})
     for name, words in CASES.items():
         if chosen not in name:
@@ -58,9 +57,7 @@ def population(rounds: int, models: int, epochs: int, threads: int, chosen: str)
                 updates[launcher].append(spent[0] / models)
             return (time.process_time() - used) / models
 
-        turns: dict[str, Callable[[], float]] = {
-            f"{name}: {launcher}": (lambda launcher=launcher: turn(launcher)) for launcher in (ALONE, TOGETHER)
-        }
+        turns: dict[str, Turn] = {f"{name}: {launcher}": partial(turn, launcher) for launcher in (ALONE, TOGETHER)}
         base = f"{name}: {ALONE}"
         found = alternate(turns, rounds, base)
         turn(JOBLIB)
@@ -72,7 +69,6 @@ def population(rounds: int, models: int, epochs: int, threads: int, chosen: str)
             f"{name}, {models} models: sooner by {_shown(whole)}, the updates alone by {_shown(gains)}; on the clock "
             f"{clock[TOGETHER][-1]:.0f} s, basic {clock[ALONE][-1]:.0f} s, joblib {clock[JOBLIB][-1]:.0f} s"
         )
-        together[name] = [whole, gains]
     return times
 
 
