@@ -1,19 +1,20 @@
 # make train [ARGS="model=softmax"]   set up, then scripts/train.py
-# make test [WORKERS=2]               set up, then the tests, in so many processes
+# make test [WORKERS=3]               set up, then the tests, in so many processes
 # make quick                          set up, then the tests that are not slow (tests/slow.txt)
 # make check                          format, lint, types
 # make pages [PAGES="he_2015"]        set up, then run the textbook's pages, check what they claim, write docs/gallery.md;
 #                                     without PAGES all of them, and docs/foundations.md
+# make docs                           set up, then the site: outputs/site/index.html
 # make lock                           resolve the dependencies again (needs uv)
 
 PYTHON  ?= python3
 VENV    ?= .venv
 ARGS    ?= model=mlp init=kaiming
-WORKERS ?= 2
+WORKERS ?= 3
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 
-.PHONY: train test quick pages check format lock clean
+.PHONY: train test quick pages docs check format lock clean
 
 train: $(READY)
 	$(BIN)/python scripts/train.py $(ARGS)
@@ -31,6 +32,9 @@ quick: $(READY)
 pages: $(READY)
 	$(BIN)/python scripts/pages.py $(PAGES)
 	$(if $(PAGES),,$(BIN)/python scripts/foundations.py --docs)
+
+docs: $(READY)
+	$(BIN)/python scripts/site_pages.py
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -3,10 +3,15 @@
 import os
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+import initlab
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,7 +71,35 @@ def test_the_wheel_has_every_config_and_no_more_than_its_packages(installed: Pat
         for folder in (ROOT, installed / "initlab")
     )
     assert here == there
+    assert (installed / "initlab" / "py.typed").is_file()  # tests/users_types.py is a user's file for mypy
     tops = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
     assert tops == {"initlab", "hydra_plugins"}
     (entry,) = installed.glob("*.dist-info/entry_points.txt")
     assert "initlab = initlab.__main__:main" in entry.read_text()
+
+
+@pytest.mark.slow
+def test_the_sdist_builds_the_same_wheel(installed: Path, tmp_path: Path) -> None:
+    """Which a packager unpacks and builds, without git."""
+    build = [sys.executable, "-m", "hatchling", "build"]
+    subprocess.run([*build, "-t", "sdist", "-d", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    assert sdist.stat().st_size < 20e6
+    with tarfile.open(sdist) as file:
+        file.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert {"README.md", "CHANGELOG.md", "LICENSE", "configs", "src", "tests"} <= {p.name for p in source.iterdir()}
+    subprocess.run([*build, "-t", "wheel", "-d", str(tmp_path)], cwd=source, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        names = {name for name in file.namelist() if not name.endswith("RECORD")}
+    there = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
+    assert names == {name for name in there if not name.endswith((".pyc", "RECORD"))}
+
+
+def test_version_changelog_and_citation_agree() -> None:
+    version = initlab.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == version
+    assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text()
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version

@@ -28,7 +28,7 @@ function wholes(last) {
 
 // {x, y: {low, high, ticks, title}, body: (sx, sy, box) => svg, says}
 function chart(id, height, { x, y, body, says, bare = false }) {
-  const svg = document.querySelector(`#${id} svg`), width = widthOf(id), box = { left: 46, top: 8, right: width - 8, bottom: height - 40 };
+  const svg = document.querySelector(`#${id} svg`), width = widthOf(id), box = { left: 46, top: 8, right: width - 8, bottom: height - 40, width, height };
   const sx = v => box.left + (v - x.low) / (x.high - x.low) * (box.right - box.left);
   const sy = v => box.bottom - (v - y.low) / (y.high - y.low) * (box.bottom - box.top);
   const parts = [`<clipPath id="in-${id}"><rect x="${box.left}" y="${box.top - 4}" width="${box.right - box.left + 4}" height="${box.bottom - box.top + 8}"/></clipPath>`];
@@ -36,7 +36,6 @@ function chart(id, height, { x, y, body, says, bare = false }) {
   for (const [v, text] of x.ticks) parts.push(`<text class="tick" text-anchor="middle" x="${f1(sx(v))}" y="${box.bottom + 18}">${text}</text>`);
   parts.push(`<text class="tick" text-anchor="middle" x="${(box.left + box.right) / 2}" y="${box.bottom + 35}">${x.title}</text>`);
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
-  svg.setAttribute('height', height);
   svg.setAttribute('aria-label', says);
   svg.innerHTML = `${parts.join('')}<path class="axis" d="M${box.left} ${box.bottom}H${box.right}"/>${body(sx, sy, box)}`;
   return { sx, sy, box };
@@ -77,7 +76,7 @@ function drawLayers(found, setting) {
   overLayers('std', stds, { log: true, low, high, reference: 0, colour: palette(0), says: `std by layer, from ${brief(layers[0].std)} in the first to ${brief(end.std)} in the last` });
   document.getElementById('of-std').textContent = banded
     ? `${brief(layers[0].std)} in the first, ${brief(end.std)} at the outputs. The band holds 95 % of the draws at width ${setting.width}.`
-    : `${brief(layers[0].std)} in the first, ${brief(end.std)} at the outputs. Without a band where one draw cannot be predicted.`;
+    : `${brief(layers[0].std)} in the first, ${brief(end.std)} at the outputs. No band where one draw cannot be predicted.`;
   const grads = hidden.map(l => ({ value: l.grad })), [down, up] = span([...grads.map(r => r.value), 10 ** zone[0], 10 ** zone[1]], 2);
   overLayers('grad', grads, { log: true, low: down, high: up, zone, colour: palette(1), says: `gradient by layer, ${brief(hidden[0].grad)} of the last hidden layer's in the first` });
   document.getElementById('of-grad').textContent = `${brief(hidden[0].grad)} in the first layer. Within the green the first layer still learns, with a suitable learning rate (${kind === 'adam' ? 'Adam' : 'SGD'}).`;

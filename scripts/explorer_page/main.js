@@ -130,10 +130,24 @@ function begin() {
   copied('link', () => location.href.replace(/#.*/, '') + toLink());
   addEventListener('hashchange', () => { if (location.hash !== toLink()) { setting = fromLink(location.hash); draw(); } });
   addEventListener('resize', () => { widths.clear(); draw(); });
-  addEventListener('beforeprint', () => { widths.clear(); show(); });
+  let before = '';                        // paper is light
+  addEventListener('beforeprint', () => { before = root.dataset.theme; root.dataset.theme = 'light'; show(); });
+  addEventListener('afterprint', () => { root.dataset.theme = before; show(); });
   setting = fromLink(location.hash);
   show();
   root.dataset.ready = 'yes';
 }
+// The integrals of the other activations, while nothing else happens, so that choosing one takes a frame too.
+function prepare() {
+  const smooth = Object.values(PHI).filter(phi => phi.kink === undefined), work = [];
+  for (const phi of smooth) for (let k = (LOW - 1) * EACH; k <= (HIGHEST + 1) * EACH; k++) work.push(() => row(phi, k));
+  for (const phi of smooth) work.push(() => coarse(phi), () => critical(phi, extent(phi.name)));
+  const later = window.requestIdleCallback ?? (go => setTimeout(() => { const end = performance.now() + 5; go({ timeRemaining: () => end - performance.now() }); }, 30));
+  later(function go(time) {
+    while (work.length && time.timeRemaining() > 1) work.shift()();
+    if (work.length) later(go);
+  });
+}
 window.explorer = { forecast, steps: RULE.run_steps, fromLink, commandFor, criticalAt: (act, q) => criticalAt(PHI[act], q), setting: () => setting, change, show };
 begin();
+prepare();

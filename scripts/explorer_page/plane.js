@@ -95,6 +95,9 @@ function drawPlane(setting, point) {
     },
   });
   const canvas = document.getElementById('ground'), { box } = at;
-  Object.assign(canvas.style, { left: `${box.left}px`, top: `${box.top}px`, width: `${box.right - box.left}px`, height: `${box.bottom - box.top}px` });
+  const share = (part, whole) => `${100 * part / whole}%`;              // so that it follows the chart onto paper
+  Object.assign(canvas.style, {
+    left: share(box.left, box.width), top: share(box.top, box.height), width: share(box.right - box.left, box.width), height: share(box.bottom - box.top, box.height),
+  });
   return { box, size };
 }

@@ -38,16 +38,15 @@ def assert_one_sentence_and_nothing_left(words: list[str], said: Answer, before:
 
 
 @pytest.mark.slow(seconds=50)
-@pytest.mark.parametrize("half", [0, 1])
-def test_two_hundred_command_lines(half: int, there: Path) -> None:
-    """In two halves, for two processes; each has every kind of line once. Which lines hypothesis draws depends on the
-    modules that are loaded, whatever the seed, so how many are accepted is not held."""
+def test_a_hundred_command_lines(there: Path) -> None:
+    """Every kind of line once. Which lines hypothesis draws depends on the modules that are loaded, whatever the seed,
+    so how many are accepted is not held."""
     before = here()
     counts: Counter[str] = Counter()
     kinds: set[tuple[str, int]] = set()
     keys = {base: keys_of(*base) for base in BASES}
 
-    @hypothesis.seed(half)
+    @hypothesis.seed(0)
     @hypothesis.settings(
         max_examples=KINDS, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
     )

@@ -5,7 +5,19 @@ import torch
 from torch import nn
 
 from initlab.errors import UserError
-from initlab.init import Kaiming, Normal, Orthogonal, Scheme, TorchDefault, dense_layers, gain_of, initialize
+from initlab.init import (
+    Kaiming,
+    Normal,
+    Orthogonal,
+    Scheme,
+    TorchDefault,
+    TruncatedNormal,
+    Uniform,
+    Xavier,
+    dense_layers,
+    gain_of,
+    initialize,
+)
 from initlab.nn import ACTIVATIONS, Linear
 from initlab.seeds import generator
 
@@ -45,14 +57,41 @@ def test_a_model_that_names_no_activation_is_linear() -> None:
     assert gain_of(Net()) == 1.0
 
 
-def test_layers_are_drawn_one_after_the_other_from_one_generator() -> None:
+@pytest.mark.parametrize("model", ["mlp", "conv"])
+def test_schemes_of_one_seed_share_their_numbers(model: str) -> None:
+    """In every layer: normal weights are multiples of each other, of uniform ones the normal quantile is such a
+    multiple, an orthogonal matrix is the Q of it; biases, where they are drawn, come last and move nothing."""
+
+    def drawn(scheme: Scheme) -> list[torch.Tensor]:
+        net = Net("relu") if model == "mlp" else nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 6, 3))
+        initialize(net, scheme, generator=generator("init", 4))
+        return [part.detach().double() for part in net.parameters() if part.dim() > 1]
+
+    numbers = drawn(Normal(sigma=1.0))
+    for one, two, z in zip(drawn(Xavier()), drawn(Kaiming(gain=1.0)), numbers, strict=True):
+        for weight in (one, two):
+            torch.testing.assert_close(weight / z, (weight / z).mean().expand_as(z), rtol=1e-5, atol=0)
+    for scheme in (TorchDefault(), Xavier(distribution="uniform"), Uniform(bound=0.2), TruncatedNormal(sigma=1.0)):
+        for weight, z in zip(drawn(scheme), numbers, strict=True):
+            assert (weight.flatten()[z.flatten().argsort()].diff() >= 0).all()
+    for weight, z in zip(drawn(Orthogonal(gain=1.0)), numbers, strict=True):
+        tall = z.flatten(1).T if z.flatten(1).shape[0] < z.flatten(1).shape[1] else z.flatten(1)
+        Q, R = torch.linalg.qr(tall)
+        Q = Q * R.diagonal().sign()
+        expected = Q.T if tall.shape != z.flatten(1).shape else Q
+        torch.testing.assert_close(weight.flatten(1), expected, rtol=0, atol=1e-5)
+
+
+def test_weights_are_drawn_one_after_the_other_then_the_biases() -> None:
     net, source = Net("relu"), generator("init", 4)
     initialize(net, TorchDefault(), generator=generator("init", 4))
-    for _, layer in dense_layers(net):
-        bound = layer.weight.shape[1] ** -0.5
-        assert torch.equal(layer.weight, torch.empty_like(layer.weight).uniform_(-bound, bound, generator=source))
-        if layer.bias is not None:
-            assert torch.equal(layer.bias, torch.empty_like(layer.bias).uniform_(-bound, bound, generator=source))
+    layers = [layer for _, layer in dense_layers(net)]
+    for name in ("weight", "bias"):
+        for layer in layers:
+            if (drawn := getattr(layer, name)) is not None:
+                z = torch.empty_like(drawn).normal_(generator=source).double()
+                expected = layer.weight.shape[1] ** -0.5 * (2 * torch.special.ndtr(z) - 1)
+                torch.testing.assert_close(drawn.detach().double(), expected, rtol=1e-5, atol=1e-9)
 
 
 def test_only_dense_layers_change_and_they_still_train() -> None:

@@ -66,6 +66,18 @@ def test_two_changes_are_said_to_be_two() -> None:
     assert found.says[1].startswith("With init=kaiming lr=1 and nothing else changed the loss is 0.5000")
 
 
+def test_what_did_not_do_with_other_seeds_is_never_said_to_do_it() -> None:
+    """Kaiming trains with its own seed and one more: not enough, so it is told with its share, beside a pair and not as
+    a change that does it too."""
+    partly, pair = fork(KAIMING, GOOD, GOOD, FLAT, FLAT), fork(KAIMING + RATES[1], GOOD, GOOD, GOOD, GOOD)
+    for mended in (pair, fork(ADAM, GOOD, GOOD, GOOD, GOOD)):
+        forks = [partly, fork(RATES[0], FLAT), mended]
+        found = conclude(Evidence(100, forks, as_it_was=fork(AS_IT_WAS, FLAT), mended=mended))
+        assert "does it too" not in str(found)
+        assert "No other scheme helps" not in str(found)
+        assert "init=kaiming with 2 of 4 seeds" in str(found)
+
+
 def test_what_nothing_mends_is_not_explained_unless_the_labels_say_nothing_or_other_seeds_train() -> None:
     forks = [fork(KAIMING, FLAT), fork(ADAM, [2.3] * 90 + [2.0] * 10)]
     was = fork(AS_IT_WAS, FLAT, FLAT, FLAT, FLAT)

@@ -184,5 +184,9 @@ def test_it_is_legible_and_fits(browser: Browser, theme: str, width: int) -> Non
         len(label) > 20
         for label in browser.js("[...document.querySelectorAll('.chart svg')].map(s => s.getAttribute('aria-label'))")
     )
+    browser.js("dispatchEvent(new Event('beforeprint'))")  # paper is light
+    assert browser.js("document.documentElement.dataset.theme") == "light"
+    browser.js("dispatchEvent(new Event('afterprint'))")
+    assert browser.js("document.documentElement.dataset.theme") == theme
     browser.size(1200)
     browser.theme("light")

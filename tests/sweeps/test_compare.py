@@ -42,6 +42,7 @@ def test_students_own_example_is_decided_as_fishers_test_decides_it() -> None:
     one, two = map(np.array, SLEEP)
     found = compared(one, two)
     assert (found.mean, found.n, found.higher, found.lower) == (pytest.approx(-1.58), 10, 0, 9)  # one pair is equal
+    assert found.narrower == pytest.approx(np.std(one - two) / math.sqrt(np.var(one) + np.var(two)), rel=1e-12)
     assert found.decided
     assert chance(one - two) == 4 / 1024  # 9 of one sign, 0 of none: 2 of 512, whatever the sign of the 0
     assert found.low < found.mean < found.high < 0

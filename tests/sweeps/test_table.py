@@ -79,12 +79,13 @@ def test_three_seeds_that_all_say_so_are_told_so_and_what_would_decide(made: Mad
 
 def test_seven_seeds_decide_between_three_rows(made: Made) -> None:
     scores = {"zeros": [0.1] * 7, "kaiming": [0.85] * 7, "xavier": [0.86, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]}
-    _, beats, open_ = conclusions(summarize(made(scores)))
+    _, beats, open_, width = conclusions(summarize(made(scores)))
     assert beats.startswith(
         "init=kaiming beats init=zeros: val/acc at the end, paired over seeds, 95% confidence for all"
     )
     assert "3 pairs of rows together (exact sign-flip test, Bonferroni)" in beats
     assert "init=xavier (higher in 6 of 7 seeds): not decided with 95% confidence" in open_
+    assert "1 as wide for init=xavier" in width  # the best row does not vary; of init=zeros there is no spread at all
 
 
 def test_the_best_of_many_epochs_is_not_what_is_compared(made: Made, tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_runs_that_were_stopped_early_are_compared_at_the_same_epoch(made: Made,
 
 
 def test_a_difference_that_may_be_luck_is_not_called_one(made: Made) -> None:
-    _, sentence = conclusions(summarize(made({"a": [0.80, 0.86, 0.83] * 2, "b": [0.83, 0.82, 0.82] * 2})))
+    _, sentence, _ = conclusions(summarize(made({"a": [0.80, 0.86, 0.83] * 2, "b": [0.83, 0.82, 0.82] * 2})))
     assert "not decided" in sentence
     assert "beats" not in sentence
 

@@ -21,7 +21,7 @@ from initlab.textbook.page import Page, page_names, read_page, same
 from initlab.textbook.running import run_one, run_page
 
 SLOW = {  # over three seconds on a quiet core
-    "d2l_lr_study", "d2l_mlp", "d2l_mlp_torch", "d2l_softmax", "d2l_softmax_torch", "d2l_variance_1000_mlp",
+    "d2l_lr_study", "d2l_mlp", "d2l_softmax", "d2l_softmax_torch", "d2l_variance_1000_mlp",
     "d2l_zero_init", "fastai_init", "fastai_std", "fifty_layers", "glorot_2010_sigmoid", "glorot_2010_tanh", "he_2015",
     "lsuv", "makemore_tanh", "neuron", "batch_norm_and_init", "phase_diagram", "phase_plane", "plain_cnn_depth",
     "pre_and_post_ln", "residual_scaling", "width_transfer",
@@ -30,7 +30,7 @@ SHORTER = {  # than the page: its claims are about the first steps, or hold as e
     "d2l_variance_1000_mlp": ["trainer.limit_train_batches=60"],
     "d2l_zero_init": ["trainer.limit_train_batches=60"],
     "fastai_std": ["trainer.limit_train_batches=60"],
-    "glorot_2010_tanh": ["trainer.limit_train_batches=600"],
+    "glorot_2010_tanh": ["trainer.limit_train_batches=450"],
     "glorot_2010_sigmoid": ["trainer.limit_train_batches=400"],
     "he_2015": ["trainer.limit_train_batches=50"],
     "lsuv": ["trainer.limit_train_batches=100"],
@@ -39,6 +39,8 @@ SHORTER = {  # than the page: its claims are about the first steps, or hold as e
 }
 FEWER = {  # settings of what is a map or a large network: the values that the test takes
     "batch_norm_and_init": {"init.sigma": ("0.01",)},
+    "fifty_layers": {"init.sigma": ("1.0", "0.141421")},
+    "neuron": {"model.derivative": ("published",)},  # tests/models/test_neuron.py has both
     "phase_diagram": {"model.activation": ("tanh",), "init.sigma_w": ("0.6", "1.2"), "model.depth": ("2", "25")},
     "phase_plane": {"model.activation": ("tanh",), "init.sigma_w": ("0.6", "1.4"), "init.sigma_b": ("0.2",)},
     "plain_cnn_depth": {"model.depth": ("2", "8")},
@@ -46,7 +48,12 @@ FEWER = {  # settings of what is a map or a large network: the values that the t
     "residual_scaling": {"model.branch_scale": ("0.25",)},
     "width_transfer": {"model.width": ("64",), "lr": ("0.0003", "0.003", "0.01")},
 }
-ALL = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in page_names()]
+ANOTHERS = {"d2l_mlp_torch"}  # ten epochs of the MLP again, by torch's layers: of the model tests
+ALL = [
+    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+    for name in page_names()
+    if name not in ANOTHERS
+]
 
 
 @pytest.mark.parametrize("name", page_names())

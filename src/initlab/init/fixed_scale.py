@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from initlab.checks.rules import check
+from initlab.init.common_numbers import uniform_
 from initlab.init.scheme import Scheme
 
 
@@ -42,7 +43,7 @@ class Uniform(Scheme):
         check("init.bound", self.bound)
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
-        weight.uniform_(-self.bound, self.bound, generator=generator)
+        uniform_(weight, self.bound, generator)
 
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         return self.bound / math.sqrt(3)
@@ -68,7 +69,7 @@ class TruncatedNormal(Scheme):
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
         inside = math.erf(math.sqrt(2))  # P(|z| <= 2)
-        weight.uniform_(-inside, inside, generator=generator).erfinv_().mul_(self.sigma * math.sqrt(2))
+        uniform_(weight, inside, generator).erfinv_().mul_(self.sigma * math.sqrt(2))
 
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         """sigma sqrt(1 - 4 phi(2) / P(|z| <= 2)), phi the normal density."""

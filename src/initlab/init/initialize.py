@@ -27,7 +27,8 @@ def initialize(
     generator: torch.Generator | None = None,
     batch: Any = None,
 ) -> Report:
-    """Draw every layer of the model again that `initlab.init.layers` knows, each tensor once, weight then bias.
+    """Draw every layer of the model again that `initlab.init.layers` knows, each tensor once: the weights, then the
+    biases, so that two schemes of one seed share the numbers of their weights, whether or not they draw biases.
 
     Norms keep their scale and shift, frozen parameters their values, and so does whatever has no rule; all of it is in
     the report.
@@ -69,7 +70,7 @@ def initialize(
     for target in targets:
         target.check(schemes[target.layer])
     other: set[Target] = set()  # whose weight is not what was drawn
-    for target in targets:
+    for target in sorted(targets, key=lambda target: target.slot.blocks is None):
         if not target.draw(schemes[target.layer], gains[target.layer][0], generator):
             notes.append(f"{target.name}: its parametrization makes another weight of what was drawn")
             other.add(target)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from initlab.init.common_numbers import uniform_
 from initlab.init.scheme import Scheme
 
 
@@ -18,7 +19,7 @@ class TorchDefault(Scheme):
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
         bound = 1 / math.sqrt(weight.shape[1])
-        weight.uniform_(-bound, bound, generator=generator)
+        uniform_(weight, bound, generator)
 
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         return 1 / math.sqrt(3 * fan_in)
@@ -28,7 +29,7 @@ class TorchDefault(Scheme):
 
     def bias_(self, bias: Float[Tensor, "outputs"], fan_in: int, generator: torch.Generator | None) -> None:
         bound = 1 / math.sqrt(fan_in)
-        bias.uniform_(-bound, bound, generator=generator)
+        uniform_(bias, bound, generator)
 
     def bias_std(self, fan_in: int) -> float:
         return 1 / math.sqrt(3 * fan_in)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from initlab.checks.rules import check
+from initlab.init.common_numbers import uniform_
 from initlab.init.scheme import Scheme, chosen_gain, gain_label
 
 
@@ -26,7 +27,7 @@ class VarianceScaling(Scheme):
         if self.distribution == "normal":
             weight.normal_(0, std, generator=generator)
         else:
-            weight.uniform_(-math.sqrt(3) * std, math.sqrt(3) * std, generator=generator)
+            uniform_(weight, math.sqrt(3) * std, generator)
 
     def excess_kurtosis(self, fan_in: int, fan_out: int) -> float:
         return 0.0 if self.distribution == "normal" else -1.2

@@ -208,6 +208,11 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
     also = _also(it, mended)
     if also:
         yield f"A larger change does it too: {', '.join(f'{f.change.name} ({shown(f.loss)})' for f in also)}."
+    partly = [
+        f"{f.change.name} with {_votes(f)} {it.of}" for f in it.forks if f.trains and f.further and not f.confirmed
+    ]
+    if partly:
+        yield f"Not enough: {', '.join(partly)}."
     failed = list(_none_helps(it, {fork.change.group for fork in also} | set(groups)))
     if failed:
         first, count = failed[0].split(" (")
@@ -236,10 +241,14 @@ def _loss(fork: Fork) -> str:
 
 
 def _also(it: Evidence, mended: Fork) -> list[Fork]:
-    """The smallest of each other group that suffices; pairs aside."""
+    """The smallest of each other group that suffices, as far as it was tried; pairs aside."""
     found: dict[str, Fork] = {}
     for fork in sorted(it.forks, key=lambda f: f.change.size):
-        if fork.trains and fork.change.group != mended.change.group and " and " not in fork.change.group:
+        if (
+            (fork.confirmed if fork.further else fork.trains)
+            and fork.change.group != mended.change.group
+            and " and " not in fork.change.group
+        ):
             found.setdefault(fork.change.group, fork)
     return list(found.values())
 

@@ -20,7 +20,7 @@ ROUNDING = 1e-12  # of the larger number: two scores that differ by less are equ
 class Difference:
     """The differences of two settings over the n seeds they share: their mean, and the interval [low, high] for what
     they are symmetric about, without ends where n seeds cannot decide. higher, lower: in how many seeds. std: of the
-    differences, with n - 1."""
+    differences, with n - 1; apart: what it would be had each setting seeds of its own, from the two stds."""
 
     mean: float
     low: float
@@ -29,11 +29,17 @@ class Difference:
     higher: int
     lower: int
     std: float = math.nan
+    apart: float = math.nan
 
     @property
     def decided(self) -> bool:
         """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def narrower(self) -> float:
+        """How wide the interval is, as a share of what it would be with seeds of their own; nan without spread."""
+        return self.std / self.apart if self.apart > 0 else math.nan
 
 
 def paired_difference(a: Mapping[str, float], b: Mapping[str, float], settings: int) -> Difference | None:
@@ -64,6 +70,7 @@ def paired_difference(a: Mapping[str, float], b: Mapping[str, float], settings: 
         int((differences > zero).sum()),
         int((differences < -zero).sum()),
         float(differences.std(ddof=1)),
+        math.hypot(one.std(ddof=1), two.std(ddof=1)),
     )
 
 

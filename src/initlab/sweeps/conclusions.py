@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide, seeds_to_tell, wilson
 from initlab.sweeps.summary import Row, Summary
+
+SHARED_FROM = 6  # seeds, from which on it is said what sharing them gained
 
 
 def conclusions(summary: Summary) -> list[str]:
@@ -17,6 +20,10 @@ def conclusions(summary: Summary) -> list[str]:
     if best.score.n > 1 or any(row.score.n > 1 for row in others):
         said.append("± is one standard deviation over the seeds.")
     said += _against_best(best, summary)
+    shared = [(row, d) for row in others if (d := row.to_best) and d.n >= SHARED_FROM and math.isfinite(d.narrower)]
+    if shared:
+        shares = _list(f"{d.narrower:.2g} as wide for {row.name}" for row, d in shared)
+        said.append(f"By the shared seeds the interval to the best row is {shares} as with seeds of its own.")
     partly = [row for row in summary.rows if 0 < row.trained[0] < row.trained[1]]
     if partly:
         shares = _list(f"{row.name} in {' '.join(trained_words(row))}" for row in partly)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from initlab.shipped import CONFIGS
 from initlab.textbook.claim import words_of
 from initlab.textbook.page import Page, page_names, read_page
 
+CHAPTER = re.compile(r"\(d2l ([\d.]+)")  # of a question; pages of the book stand in its order
 DOCS = CONFIGS.parent / "docs"
 PAGES = DOCS / "pages"
 SOURCES = {  # the parts of the gallery: what the names of a part's pages begin with; the rest come last
@@ -33,12 +35,19 @@ is the spread of one run: four standard errors of a mean over n. *Published* is 
 def render() -> str:
     """The gallery of all pages that were run."""
     pages = {name: read_page(name) for name in page_names() if (PAGES / f"{name}.json").is_file()}
+    pages = dict(sorted(pages.items(), key=lambda item: chapter(item[1].header.question)))
     records = {name: json.loads((PAGES / f"{name}.json").read_text()) for name in pages}
     parts = [HEAD, _contents(pages, records)]
     for part, names in _parts(list(pages)).items():
         parts.append(f"## {part}\n")
         parts += [_page(pages[name], records[name]) for name in names]
     return "\n".join(parts)
+
+
+def chapter(question: str) -> list[int]:
+    """[3, 4] of "... (d2l 3.4)"; [] of another book's."""
+    found = CHAPTER.search(question)
+    return [int(number) for number in found[1].split(".") if number] if found else []
 
 
 def _parts(names: Sequence[str]) -> dict[str, list[str]]:
