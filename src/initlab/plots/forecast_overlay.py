@@ -49,7 +49,7 @@ class ForecastOverlay(Observer):
         if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
             return
         optimizer = type(trainer.optimizers[0]).__name__ if trainer.optimizers else "SGD"
-        bounded = bool(monitor.folder) and predicted_as_bounded(monitor.folder)
+        bounded = monitor.folder is not None and predicted_as_bounded(monitor.folder)
         picture = pixels(lambda: forecast_figure(monitor.history, self._predicted, optimizer, bounded))
         for writer in writers:
             writer.add_image(TAG, picture, 0, dataformats="HWC")
