@@ -48,12 +48,12 @@ WRITERS = ("model", "init", "optimizer", "scheduler", "trainer", "callbacks", "l
 
 
 def allowed_names(text: str) -> tuple[str, ...]:
-    """`allow=my_package`, `allow=[my_package,/data/logs]`: packages, and folders that may be written to."""
+    """`allow=my_package`, `allow=[my_package,/data/logs]`: packages; folders and addresses that may be written to."""
     names = tuple(name.strip(" '\"") for name in text.strip("[]").split(","))
     for name in names:
-        if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[/~.].*", name):
-            raise UserError(f"allow={text}: must be a package, such as allow=my_package, or a folder")
-        if re.match(r"\w", name) and not _can_be_allowed(name):
+        if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[/~.].*|\w+://.*", name):
+            raise UserError(f"allow={text}: must be a package, such as allow=my_package, a folder or an address")
+        if re.match(r"\w", name) and "://" not in name and not _can_be_allowed(name):
             raise UserError(f"allow={text}: must be a package of yours; of {name} a run gets what it needs without")
     return names
 
@@ -90,7 +90,8 @@ def _refused(config: Mapping[str, Any], allow: Sequence[str], folder: Path) -> I
             )
         if path and path[-1] == "_args_":
             yield f"{key}: a run writes arguments by their names", ""
-        if path and path[0] in WRITERS and isinstance(value, str) and _leaves_folder(path[-1], value, places):
+        writes = path and path[0] in WRITERS and isinstance(value, str) and not ("://" in value and value in allow)
+        if writes and _leaves_folder(path[-1], value, places):
             yield f"{key}={value}: a run writes to its own folder only", value
 
 
