@@ -11,7 +11,7 @@ from torch import Tensor
 
 from initlab.models import MLP, LinearRegression, MLPRegression, Module, Neuron, SoftmaxRegression
 from initlab.nn import SGD
-from initlab.population.stack import kind_of
+from initlab.population.stack import kind_of, settings
 from initlab.population.turns import Thread, Turns
 from initlab.training import Stretch, at
 
@@ -23,7 +23,8 @@ OPTIMIZERS = (SGD, torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 class Request:
     """What a model waits for: that these batches are trained on or, of another split, evaluated.
 
-    done: how many are; loss: of the last; refused: it is to do so itself; kind: equal for those of one stack.
+    done: how many are; loss: of the last; refused: it is to do so itself; kind: equal for those of one stack;
+    settings: equal for those whose optimisers do the same.
     """
 
     seat: Seat
@@ -34,10 +35,11 @@ class Request:
     loss: Tensor | None = None
     refused: bool = False
     kind: Hashable = None
+    settings: str = ""
     threads: int = field(default_factory=torch.get_num_threads)  # a setting of each thread
 
     def __post_init__(self) -> None:
-        self.kind = (self.split, *kind_of(self.model))
+        self.kind, self.settings = (self.split, *kind_of(self.model)), settings(self.model)
 
     @property
     def fulfilled(self) -> bool:
@@ -65,12 +67,17 @@ class Seat:
     def __init__(self, shared: Shared, work: Callable[[], Any]) -> None:
         self._shared = shared
         self.request: Request | None = None
-        self.alone = False
+        self.alone = self._asked = False
         self.thread = Thread(shared.turns, lambda: self._work(work))
 
     def _work(self, work: Callable[[], Any]) -> Any:
         with at(self):
-            return work()
+            result = work()
+        if not self._asked:
+            self.train_alone(
+                "no two updates in a row that no callback looks at (callbacks, steps_per_execution, trainer)"
+            )
+        return result
 
     def train(self, model: Any, stretch: Stretch) -> Tensor | None:
         request = self._ask(model, "train", stretch)
@@ -81,6 +88,7 @@ class Seat:
         return request is not None and not request.refused
 
     def _ask(self, model: Any, split: str, stretch: Stretch) -> Request | None:
+        self._asked = True
         reason = None if self.alone else why_alone(model)
         if reason is not None:
             self.train_alone(reason)
