@@ -165,21 +165,21 @@ def test_wandb_offline(tmp_path: Path) -> None:
     wandb = pytest.importorskip("wandb", reason="wandb is not installed")
 
     def file_of(name: str) -> Path:
-        (file,) = (tmp_path / name / "wandb").glob("offline-run-*/*.wandb")
+        wandb.teardown()  # what is written then is all
+        (file, *_) = (tmp_path / name / "wandb").glob("offline-run-*/*.wandb")
         return file
 
     for name in ("a", "b"):
         words = ("logger=[csv,wandb]", "logger.wandb.offline=true")
         train(compose(*WORDS, *words, run_dir=tmp_path / name))
         content = file_of(name).read_bytes()
-        assert all(
-            word in content for word in (b"activations/net/std", b"batch/loss")
-        )  # many times, as a block may end within one
+        assert b"activations/net/std" in content  # many times, as a block may end within one
+        assert b"batch/loss" in content
+    (tmp_path / "b" / "wandb" / "latest").symlink_to("there")  # as some versions leave them
     train(compose(f"resume={tmp_path / 'b'}", "trainer.max_epochs=3"))  # the same run there
     (name,) = {file.name for file in (tmp_path / "b" / "wandb").glob("offline-run-*/*.wandb")}
     assert name != file_of("a").name
     assert wandb.run is None
-    wandb.teardown()
 
 
 @pytest.mark.slow(seconds=10)
