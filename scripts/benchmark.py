@@ -10,6 +10,7 @@
     python scripts/benchmark.py precision  # validation accuracy in float32, TF32 and bf16 from the same seeds;
                                            # on the CPU TF32 is emulated, --accelerator gpu has it for real
     python scripts/benchmark.py jobs       # a job of a sweep, beyond its arithmetic; memory over --jobs 200 of them
+    python scripts/benchmark.py population # sweeps of --models 32 networks: one by one, as one stack, by joblib
     python scripts/benchmark.py csv        # 100,000 rows of 21 columns to tensors; pandas.read_csv alone
     python scripts/benchmark.py many       # table and page of a sweep of --runs 10000 folders, made, not trained
     python scripts/benchmark.py resume     # not a time: a run killed and resumed on this device, is it the same bits?
@@ -31,7 +32,20 @@ from initlab.process.freed_memory import keep_freed_memory
 from initlab.process.quick_imports import quick_imports
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ["train", "monitor", "data", "startup", "scaling", "precision", "jobs", "csv", "many", "resume", "gpu"]
+NAMES = [
+    "train",
+    "monitor",
+    "data",
+    "startup",
+    "scaling",
+    "precision",
+    "jobs",
+    "population",
+    "csv",
+    "many",
+    "resume",
+    "gpu",
+]
 OUT = os.environ.get("BENCHMARK_OUT") or str(ROOT / "outputs" / "benchmarks")
 
 
@@ -48,6 +62,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="monitor: steps of a turn")
     parser.add_argument("--jobs", type=int, default=200, help="jobs: in the sweep whose memory is measured")
     parser.add_argument("--runs", type=int, default=10_000, help="many: folders that are made")
+    parser.add_argument("--models", type=int, default=32, help="population: networks of a sweep")
+    parser.add_argument("--case", default="", help="population: the cases whose name has this in it")
     parser.add_argument("--minutes", type=float, default=8, help="gpu: of all together")
     parser.add_argument("--accelerator", choices=["cpu", "gpu"], help="cpu unless set, but of gpu; not of all")
     parser.add_argument("--out", default=OUT, help="folder of what is written")
@@ -102,6 +118,11 @@ def main() -> None:
         elif args.name == "jobs":
             times = jobs.jobs(args.rounds, args.threads, args.accelerator, args.jobs)
             report(vars(args), times, jobs.ALONE, "s", target)
+        elif args.name == "population":
+            from benchmarks import population
+
+            times = population.population(args.rounds, args.models, args.epochs, args.threads, args.case)
+            report(vars(args), times, population.ALONE, "CPU s a job", target)
         elif args.name == "csv":
             report(vars(args), csv_file.csv_file(args.rounds), csv_file.ALONE, "s", target)
         elif args.name == "scaling":

@@ -1,8 +1,10 @@
 """Histories written by hand, and a small recorder to compare with."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from initlab.diagnosis.outline import Outline
 from initlab.monitor.history import Histogram, History
 
 Value = float | Callable[[int], float]  # the same at every step, or by step
@@ -38,3 +40,27 @@ def mlp(
         if i < depth - 1:
             values |= {(f"phi.{i}", quantity): value for quantity, value in of_phi.items()}
     return values
+
+
+def outline_from_names(history: History) -> Outline:
+    """From the rows alone, as they stand in signal.csv: layers are alike when their names differ in numbers only,
+    and the largest such family that is no activation function is the chain. tanh and sigmoid are told by values that
+    stay within -1 and 1, and from a ReLU with values so small by what is flat: a ReLU wherever its output is 0."""
+    activations = history.layers("saturated")
+    families: dict[str, list[str]] = {}
+    for name in history.layers("std"):
+        if name not in activations:
+            families.setdefault(re.sub(r"\d+", "#", name), []).append(name)
+    chain = max(families.values(), key=len, default=[])
+    last = history.layers("std")[-1:]
+    bounded = [name for name in activations if _within_one(history, name)]
+    matrices = [name for name in history.layers("weight_norm") if not name.endswith("bias")]
+    return Outline(tuple(n for n in chain if n not in last), tuple(activations), tuple(bounded), tuple(matrices))
+
+
+def _within_one(history: History, layer: str) -> bool:
+    lowest, highest, flat, active = (history.series(layer, q)[1] for q in ("min", "max", "saturated", "active"))
+    if not len(highest) or max(highest) > 1 or min(lowest) < -1:
+        return False
+    off_is_flat = all(abs(f + a - 1) < 1e-6 for f, a in zip(flat, active, strict=False))  # as in ReLU
+    return not off_is_flat

@@ -1,9 +1,9 @@
 """Many networks of one shape, trained as one stack.
 
-Weights of M networks are one tensor [M, out, in], a layer is one batched product, and the loss is the sum of the M
-losses, so each gets exactly the gradient that it would get alone. They share the batches; their draws differ. Against a
-run of Lightning's each: the same mathematics without its 0.5 ms a step, and rounding that differs. Numbers below 1e-38
-are flushed to zero, for speed.
+Weights of M networks are one tensor [M, out, in], as `hydra/launcher=population` has them: the layers and losses are
+those of `initlab.nn`, and the M losses are added up, so each network gets exactly the gradient that it would get alone.
+They share the batches; their draws differ. Against a run of Lightning's each: the same mathematics without its 0.5 ms a
+step, and rounding that differs. Numbers below 1e-38 are flushed to zero, for speed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from initlab.forecasting.measure import DenseNetwork
 from initlab.init import Scheme, initialize
-from initlab.nn import activation_function
+from initlab.nn import activation_function, cross_entropy, products
 from initlab.seeds import generator
 
 BATCH = 64
@@ -46,12 +46,12 @@ def train_population(
         return [torch.stack([of[f"layers.{i}.{name}"].detach() for of in drawn]) for i in range(len(widths) - 1)]
 
     weights = [weight.requires_grad_() for weight in stacked("weight")]
-    biases = [bias.unsqueeze(1).requires_grad_() for bias in stacked("bias")]
+    biases = [bias.requires_grad_() for bias in stacked("bias")]
 
     def logits(rows: Tensor) -> Tensor:
-        H = rows.expand(len(nets), *rows.shape)
+        H = rows[None]  # shared by all
         for i, (W, b) in enumerate(zip(weights, biases, strict=True)):
-            H = torch.baddbmm(b, phi(H) if i else H, W.mT)
+            H = products(phi(H) if i else H, W, b)
         return H
 
     stepper = optimizer([*weights, *biases])
@@ -59,8 +59,7 @@ def train_population(
     order = torch.randperm(len(X), generator=generator("order", 0)).split(BATCH)
     for step in range(steps):
         rows = order[step % (len(X) // BATCH)]
-        target = y[rows].expand(len(nets), -1)
-        loss = torch.nn.functional.cross_entropy(logits(X[rows]).mT, target, reduction="none").mean(1)
+        loss = cross_entropy(logits(X[rows]), y[rows].expand(len(nets), -1))
         stepper.zero_grad()
         loss.sum().backward()
         stepper.step()

@@ -30,7 +30,7 @@ from initlab.errors import UserError
 from initlab.sweeps.job import record_failure
 from initlab.sweeps.lock import end_with_holder, is_held
 
-Task = Callable[[], JobReturn]
+Task = Callable[[], list[JobReturn]]  # of the jobs that a process runs in one go
 MAY_DIFFER = (
     "seed",
     "init_seed",
@@ -97,14 +97,17 @@ class ParallelLauncher(Launcher):
 
     Each gets `threads` CPU threads unless the config sets `threads`; it is written into the job's config, as other
     counts round differently. A job that takes its process down is recorded like any that fails.
+
+    population: at most so many jobs in a process at a time, whose networks train together as `PopulationLauncher`'s.
     """
 
     package: ClassVar[str]  # what must be installed
     extra: ClassVar[str]
     here = True  # the processes are this machine's, and end with this one
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, population: int | None = None) -> None:
+        check_value("hydra.launcher.population", population, optional(MANY, "each job by itself"))
+        self.threads, self.population = threads, population
         if find_spec(self.package) is None:
             raise UserError(
                 f"hydra/launcher={self.extra}: needs {self.package}, which is not installed; "
@@ -116,26 +119,46 @@ class ParallelLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         setup_globals()
-        tasks: list[Task] = []
-        folders: list[Path] = []
+        configs: list[DictConfig] = []
         for num, overrides in enumerate(job_overrides, start=initial_job_idx):
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             with open_dict(config):
                 config.hydra.job.id = config.hydra.job.num = num
             if config.threads is None:
                 config.threads = self.threads
-            sweep = Path(os.path.abspath(config.hydra.sweep.dir))
-            folders.append(sweep / config.hydra.sweep.subdir)
-            held = sweep if self.here and is_held(sweep) else None  # by the sweeper
-            tasks.append(partial(_run, self.hydra_context, self.task_function, config, Singleton.get_state(), held))
-        ended = self.run(tasks)
-        for num, (how, folder) in enumerate(zip(ended, folders, strict=True)):
+            configs.append(config)
+        sweep = Path(os.path.abspath(self.config.hydra.sweep.dir))
+        held = sweep if self.here and is_held(sweep) else None  # by the sweeper
+        units = [[num] for num in range(len(configs))] if self.population is None else self._units(configs)
+        tasks: list[Task] = [
+            partial(
+                _run,
+                self.hydra_context,
+                self.task_function,
+                [configs[num] for num in unit],
+                Singleton.get_state(),
+                held,
+            )
+            for unit in units
+        ]
+        ended: dict[int, JobReturn] = {}
+        for unit, how in zip(units, self.run(tasks), strict=True):
             if isinstance(how, Exception):
-                record_failure(folder, "the job's process died: killed by a signal, or for want of memory", str(how))
-                ended[num] = JobReturn(_return_value=None, status=JobStatus.COMPLETED)
-        return ended
+                for folder in (sweep / configs[num].hydra.sweep.subdir for num in unit):
+                    if not (folder / "summary.json").exists():  # it had ended before
+                        record_failure(
+                            folder, "the job's process died: killed by a signal, or for want of memory", str(how)
+                        )
+                how = [JobReturn(_return_value=None, status=JobStatus.COMPLETED)] * len(unit)
+            ended |= zip(unit, how, strict=True)
+        return [ended[num] for num in range(len(configs))]
 
-    def run(self, tasks: list[Task]) -> list[JobReturn | Exception]:
+    def _units(self, configs: Sequence[DictConfig]) -> list[list[int]]:
+        """At most `population` jobs each that may train together."""
+        most = self.population or 1
+        return [nums[i : i + most] for nums in _populations(configs) for i in range(0, len(nums), most)]
+
+    def run(self, tasks: list[Task]) -> list[list[JobReturn] | Exception]:
         """Run them all; an exception in place of what a task gives says that its process died."""
         raise NotImplementedError
 
@@ -143,11 +166,11 @@ class ParallelLauncher(Launcher):
 def _run(
     hydra_context: HydraContext,
     task_function: TaskFunction,
-    config: DictConfig,
+    configs: Sequence[DictConfig],
     singletons: dict[Any, Any],
     held: Path | None,
-) -> JobReturn:
-    """In the job's process: what Hydra's own launcher does, without a word in the terminal, which others share.
+) -> list[JobReturn]:
+    """In the jobs' process: what Hydra's own launcher does, without a word in the terminal, which others share.
 
     held: the folder that the sweep's process holds, when this one is to end with it.
     """
@@ -158,15 +181,20 @@ def _run(
     CONSOLE.quiet = True
     setup_globals()
     Singleton.set_state(singletons)
-    HydraConfig.instance().set_config(config)
-    return _job(hydra_context, task_function, config)
+    HydraConfig.instance().set_config(configs[0])
+    works = [partial(_job, hydra_context, task_function, config) for config in configs]
+    if len(works) == 1:
+        return [works[0]()]
+    from initlab.population import run_together
+
+    return run_together(works)
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _numbered(number: int, task: Task) -> tuple[int, JobReturn]:
+def _numbered(number: int, task: Task) -> tuple[int, list[JobReturn]]:
     return number, task()
 
 
@@ -178,12 +206,12 @@ class JoblibLauncher(ParallelLauncher):
 
     package = extra = "joblib"
 
-    def __init__(self, n_jobs: int | None = None) -> None:
+    def __init__(self, n_jobs: int | None = None, population: int | None = None) -> None:
         check_value("hydra.launcher.n_jobs", n_jobs, optional(MANY, "as many as cores"))
         self.n_jobs = n_jobs or _cores()
-        super().__init__(threads=max(1, _cores() // self.n_jobs))
+        super().__init__(max(1, _cores() // self.n_jobs), population)
 
-    def run(self, tasks: list[Task]) -> list[JobReturn | Exception]:
+    def run(self, tasks: list[Task]) -> list[list[JobReturn] | Exception]:
         from joblib import Parallel, delayed
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -195,7 +223,7 @@ class JoblibLauncher(ParallelLauncher):
             for number, how in pool(delayed(_numbered)(number, tasks[number]) for number in numbers):
                 ended[number] = how
 
-        ended: dict[int, JobReturn | Exception] = {}
+        ended: dict[int, list[JobReturn] | Exception] = {}
         try:
             in_pool(list(range(len(tasks))))
         except TerminatedWorkerError:
@@ -216,17 +244,19 @@ class RayLauncher(ParallelLauncher):
 
     package = extra = "ray"
 
-    def __init__(self, address: str | None = None, num_cpus: int = 1, num_gpus: float = 0) -> None:
+    def __init__(
+        self, address: str | None = None, num_cpus: int = 1, num_gpus: float = 0, population: int | None = None
+    ) -> None:
         check_value("hydra.launcher.num_cpus", num_cpus, MANY)
         if address is None and num_cpus > _cores():  # else it waits for ever
             raise UserError(f"hydra.launcher.num_cpus={num_cpus}: this machine has {_cores()}")
         check_value("hydra.launcher.num_gpus", num_gpus, number(0, words="a number of at least 0"))
         check_value("hydra.launcher.address", address, optional(ADDRESS, "Ray starts here"))
-        super().__init__(threads=num_cpus)
+        super().__init__(num_cpus, population)
         self.here = address is None
         self.address, self.resources = address, {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_retries": 0}
 
-    def run(self, tasks: list[Task]) -> list[JobReturn | Exception]:
+    def run(self, tasks: list[Task]) -> list[list[JobReturn] | Exception]:
         import ray
 
         here = {} if self.address else {"include_dashboard": False}
@@ -254,13 +284,19 @@ class SubmititLauncher(ParallelLauncher):
     package, extra = "submitit", "slurm"
 
     def __init__(
-        self, cluster: str, at_once: int, cpus_per_task: int, timeout_min: int, parameters: Mapping[str, Any]
+        self,
+        cluster: str,
+        at_once: int,
+        cpus_per_task: int,
+        timeout_min: int,
+        parameters: Mapping[str, Any],
+        population: int | None = None,
     ) -> None:
         check_value("hydra.launcher.cluster", cluster, choice("slurm", "local"))
         for key, value in (("at_once", at_once), ("cpus_per_task", cpus_per_task), ("timeout_min", timeout_min)):
             check_value(f"hydra.launcher.{key}", value, MANY if key != "timeout_min" else whole(1))
         check_value("hydra.launcher.parameters", parameters, Rule(lambda v: isinstance(v, Mapping), "a mapping"))
-        super().__init__(threads=cpus_per_task)
+        super().__init__(cpus_per_task, population)
         if cluster == "slurm" and shutil.which("sbatch") is None:
             raise UserError(
                 "hydra/launcher=slurm: needs a machine that hands jobs to Slurm (there is no sbatch here); "
@@ -272,7 +308,7 @@ class SubmititLauncher(ParallelLauncher):
         if cluster == "slurm":
             self.parameters["slurm_array_parallelism"] = at_once
 
-    def run(self, tasks: list[Task]) -> list[JobReturn | Exception]:
+    def run(self, tasks: list[Task]) -> list[list[JobReturn] | Exception]:
         import submitit
 
         executor = submitit.AutoExecutor(folder=Path(self.config.hydra.sweep.dir) / "submitit", cluster=self.cluster)
@@ -280,7 +316,7 @@ class SubmititLauncher(ParallelLauncher):
             executor.update_parameters(name="initlab", **self.parameters)
         except (TypeError, NameError, ValueError, AssertionError) as error:  # submitit's, for what it does not know
             raise UserError(f"hydra.launcher.parameters={self.parameters}: {' '.join(str(error).split())}") from None
-        jobs: list[submitit.Job[JobReturn]] = []
+        jobs: list[submitit.Job[list[JobReturn]]] = []
         with nullcontext() if self.here else _cancelled_if_stopped(jobs):
             if self.cluster == "slurm":
                 with executor.batch():  # one job array, which Slurm itself keeps to `at_once`
@@ -305,7 +341,7 @@ def _cancelled_if_stopped(jobs: list[Any]) -> Iterator[None]:
         raise
 
 
-def _outcome(result: Callable[[], JobReturn]) -> JobReturn | Exception:
+def _outcome(result: Callable[[], list[JobReturn]]) -> list[JobReturn] | Exception:
     try:
         return result()
     except Exception as died:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from initlab.init import initialize
     from initlab.run.train import train
     from initlab.runs import open_run
+    from initlab.sweeps.opened import open_sweep
 
 __version__ = "0.1.0"
-__all__ = ["SignalMonitor", "compose", "explain", "forecast", "initialize", "open_run", "train"]
+__all__ = ["SignalMonitor", "compose", "explain", "forecast", "initialize", "open_run", "open_sweep", "train"]
 _HOME = {
     "SignalMonitor": "callbacks",
     "compose": "composition",
@@ -23,6 +24,7 @@ _HOME = {
     "forecast": "forecasting",
     "initialize": "init",
     "open_run": "runs",
+    "open_sweep": "sweeps.opened",
     "train": "run",
 }
 

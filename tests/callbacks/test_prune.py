@@ -20,7 +20,7 @@ def test_a_hopeless_trial_ends_after_its_first_epoch(
     tmp_path: Path, fit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, upper: float, epochs: int
 ) -> None:
     study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=upper))
-    monkeypatch.setattr(trial, "_current", study.ask())
+    monkeypatch.setattr(trial._here, "trial", study.ask(), raising=False)
     trainer = fit(_model(), SyntheticRegression(), callbacks=[PruneTrial("val/loss", str(tmp_path))], max_epochs=4)
     assert trainer.current_epoch == epochs
     (asked,) = study.trials

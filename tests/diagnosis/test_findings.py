@@ -13,7 +13,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
-from made_up import history, mlp
+from made_up import history, mlp, outline_from_names
 
 from initlab import nn
 from initlab.callbacks import SignalMonitor
@@ -21,7 +21,7 @@ from initlab.data.batches import Batches
 from initlab.diagnosis.finding import Finding, first_to_last
 from initlab.diagnosis.findings import find
 from initlab.diagnosis.findings_report import FindingsReport
-from initlab.diagnosis.outline import Outline, outline_from_names, outline_of
+from initlab.diagnosis.outline import Outline, outline_of
 from initlab.diagnosis.symmetry import alike_layers
 from initlab.init import Constant, Kaiming, Normal, TorchDefault, Xavier, Zeros, initialize
 from initlab.models import MLP, LinearRegression, SoftmaxRegression

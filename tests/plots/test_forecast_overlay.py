@@ -12,9 +12,10 @@ from made_up import history, mlp
 
 from initlab.diagnosis.findings import find
 from initlab.diagnosis.outline import Outline
-from initlab.diagnosis.prediction import PredictedLayer, read_prediction
+from initlab.diagnosis.prediction import PredictedLayer, predicted_as_bounded, read_prediction
 from initlab.forecasting import forecast
 from initlab.init import Kaiming
+from initlab.limits import limits_of
 from initlab.plots.forecast_overlay import forecast_figure
 from initlab.plots.style import pixels
 
@@ -105,3 +106,20 @@ def test_the_picture_shows_line_band_and_dots() -> None:
     for predicted in (PREDICTED, dead, [layer("layers.0", None), *PREDICTED[1:]]):
         assert pixels(partial(forecast_figure, made, predicted)).std() > 0
     assert math.isfinite(float(dots[forward][0]))
+
+
+@pytest.mark.parametrize(("optimizer", "bounded"), [("SGD", True), ("Adam", False), ("Adam", True)])
+def test_the_green_zone_is_what_the_rule_lets_train(optimizer: str, bounded: bool) -> None:
+    made = history(mlp(3, std=lambda i: 1.1, grad_std=lambda i: 10.0**i))
+    backward = forecast_figure(made, PREDICTED, optimizer, bounded).axes[1]
+    (zone,) = (patch for patch in backward.patches if patch.get_alpha() == 0.1)
+    low, high = limits_of(optimizer.lower(), bounded)
+    assert (zone.get_y(), zone.get_y() + zone.get_height()) == pytest.approx((10**low, 10**high), rel=1e-12)
+
+
+def test_what_is_bounded_is_read_back(tmp_path: Path) -> None:
+    for activation, bounded in (("tanh", True), ("relu", False)):
+        (tmp_path / "forecast.json").write_text(json.dumps({"activation": activation}))
+        assert predicted_as_bounded(tmp_path) is bounded
+    (tmp_path / "forecast.json").write_text("[]")
+    assert predicted_as_bounded(tmp_path) is False

@@ -137,6 +137,13 @@ def test_a_chip_hides_its_curve_and_shows_it_again(browser: Browser, sweep_page:
     assert browser.js(seen) < before
     browser.js(f"{chip}.click()")
     assert browser.js(seen) == before
+    for words, left in (("Hide all", 0), ("Show all", before)):
+        browser.js(f"[...document.querySelectorAll('button')].find(b => b.textContent === '{words}').click()")
+        assert browser.js(seen) == left
+        ends = browser.js(
+            "document.querySelector('#combination-curves .chart').layout.yaxis.range.every(Number.isFinite)"
+        )
+        assert ends  # an axis of nothing has ends too
 
 
 def test_any_runs_side_by_side_under_one_scale(browser: Browser, sweep_page: Path) -> None:

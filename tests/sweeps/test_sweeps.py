@@ -116,7 +116,11 @@ def test_a_wrong_word_gets_one_line_and_leaves_nothing(tmp_path: Path, words: li
     ("launcher", "package", "options"),
     [
         ("joblib", "joblib", ["hydra.launcher.n_jobs=2"]),
-        ("ray", "ray", []),
+        (
+            "ray",
+            "ray",
+            ["hydra.launcher.population=2"],
+        ),  # two workers: the jobs of one die with it, but those that had ended
         ("slurm_local", "submitit", ["hydra.launcher.cpus_per_task=3"]),
     ],
 )

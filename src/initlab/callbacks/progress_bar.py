@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import ProgressBar as LightningProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from initlab.console import CONSOLE
-from initlab.training import batches_of
+from initlab.training import batches_of, current_meeting
 
 REFRESH_EVERY = 16  # batches; a refresh takes about a millisecond
 
@@ -27,7 +27,7 @@ class ProgressBar(LightningProgressBar):
         self._shown = 0  # batches of this epoch
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not CONSOLE.is_terminal or not trainer.is_global_zero:
+        if not CONSOLE.is_terminal or not trainer.is_global_zero or current_meeting():  # a population has one for all
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=CONSOLE, transient=True)

@@ -12,6 +12,7 @@ import lightning as L
 import torch
 
 from initlab.callbacks.default_observers import default_observers
+from initlab.callbacks.rows_to_loggers import RowsToLoggers, loggers_for_rows
 from initlab.checks.rules import QUANTITIES, check
 from initlab.console import say
 from initlab.errors import UserError
@@ -44,8 +45,9 @@ class SignalMonitor(L.Callback):
     """Record every layer's output, the gradients that come back, and how far the weights move.
 
     `Trainer(callbacks=[SignalMonitor()])` on any LightningModule. Rows (step, layer, quantity, value) go to
-    `signal.csv` and histograms to `histograms.csv`, rows to TensorBoard too; `history` has them in memory. The files
-    are in the folder of the trainer's first logger (`trainer.log_dir`), without a logger in its root folder; none with
+    `signal.csv` and histograms to `histograms.csv`, rows to TensorBoard too, and to any other logger of the trainer
+    (`activations/<layer>/std`) at a bounded rate, see `RowsToLoggers`; `history` has them in memory. The files are
+    in the folder of the trainer's first logger (`trainer.log_dir`), without a logger in its root folder; none with
     `fast_dev_run`. A file that is there already is left as it is: the names get a number then, `signal-2.csv`. Only a
     fit that continues from a checkpoint continues its files, and what they hold of later steps is removed. Step s is
     the network after s updates; its figures are of the batch that it trains on next.
@@ -142,6 +144,8 @@ class SignalMonitor(L.Callback):
             if before and before.out.files.folder == folder:
                 out.resume(before.out.files.state_dict())
             self._recorder = Recorder(self.quantities, out)
+            loggers = loggers_for_rows(trainer)
+            observers = [*([RowsToLoggers(loggers)] if loggers else []), *self.observers]
             self._fit = WatchedFit(
                 trainer,
                 pl_module,
@@ -150,8 +154,8 @@ class SignalMonitor(L.Callback):
                 cadence=Cadence(self.every_n_steps, self.dense_steps, self.max_overhead),
                 layers=self.layers,
                 quantities=self.quantities,
-                observers=self.observers,
-                wants=lambda step: any(o.wants(self, step) for o in self.observers),
+                observers=observers,
+                wants=lambda step: any(o.wants(self, step) for o in observers),
                 stop_on_nonfinite=self.stop_on_nonfinite,
             )
             for observer in list(self._fit.observers):

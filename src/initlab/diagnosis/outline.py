@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -61,22 +60,6 @@ def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] 
     return Outline(tuple(weighted[:-1]), tuple(activations), tuple(bounded), tuple(matrices), scale_free, outputs)
 
 
-def outline_from_names(history: Rows) -> Outline:
-    """From the rows alone, as they stand in signal.csv: layers are alike when their names differ in numbers only,
-    and the largest such family that is no activation function is the chain. tanh and sigmoid are told by values that
-    stay within -1 and 1, and from a ReLU with values so small by what is flat: a ReLU wherever its output is 0."""
-    activations = history.layers("saturated")
-    families: dict[str, list[str]] = {}
-    for name in history.layers("std"):
-        if name not in activations:
-            families.setdefault(re.sub(r"\d+", "#", name), []).append(name)
-    chain = max(families.values(), key=len, default=[])
-    last = history.layers("std")[-1:]
-    bounded = [name for name in activations if _within_one(history, name)]
-    matrices = [name for name in history.layers("weight_norm") if not name.endswith("bias")]
-    return Outline(tuple(n for n in chain if n not in last), tuple(activations), tuple(bounded), tuple(matrices))
-
-
 def has_kernel(module: Any) -> bool:
     """Whether it multiplies by a matrix or a kernel, as dense and convolution layers do; a look-up does not."""
     return any(tensor.ndim >= 2 for tensor in weights_of(module)) and "Embedding" not in type(module).__name__
@@ -95,11 +78,3 @@ def weights_of(module: Any) -> list[torch.Tensor]:
 def function_name(module: Any) -> str:
     """Lower case: of torch's modules the class, of ours the function that it applies."""
     return str(getattr(getattr(module, "function", None), "name", type(module).__name__)).lower()
-
-
-def _within_one(history: Rows, layer: str) -> bool:
-    lowest, highest, flat, active = (history.series(layer, q)[1] for q in ("min", "max", "saturated", "active"))
-    if not len(highest) or max(highest) > 1 or min(lowest) < -1:
-        return False
-    off_is_flat = all(abs(f + a - 1) < 1e-6 for f, a in zip(flat, active, strict=False))  # as in ReLU
-    return not off_is_flat

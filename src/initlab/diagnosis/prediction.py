@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from initlab.diagnosis.outline import BOUNDED
 from initlab.runs import Run
 
 
@@ -31,3 +32,8 @@ def read_prediction(folder: str | Path) -> list[PredictedLayer]:
         ]
     except (KeyError, TypeError):
         return []
+
+
+def predicted_as_bounded(folder: str | Path) -> bool:
+    """Whether the forecast there is of a bounded activation, whose gradients may change less over the layers."""
+    return str(Run.lenient(Path(folder)).forecast.get("activation")) in BOUNDED

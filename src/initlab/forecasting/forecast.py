@@ -15,6 +15,7 @@ from initlab.forecasting.rates import Effects, Rate, Scheme, effects, is_bounded
 from initlab.forecasting.rule import NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge, judge_rate
 from initlab.limits import GAINED, LOST, UNSTABLE_GAIN
 from initlab.nn import ActivationFunction
+from initlab.notebook import Displays
 from initlab.theory.elementwise import Elementwise, elementwise
 from initlab.theory.inputs import FASHION_MNIST, Inputs
 from initlab.theory.recursion import BATCH, Signal, propagate
@@ -61,7 +62,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Displays):
     """The answer, and the question it was an answer to.
 
     layers:     in order, the output layer last; () where nothing can be computed.
@@ -100,6 +101,16 @@ class Forecast:
     @property
     def depth(self) -> int:
         return len(self.widths) - 2
+
+    def as_text(self) -> str:
+        from initlab.forecasting.shown import forecast_text
+
+        return forecast_text(self)
+
+    def as_html(self) -> str:
+        from initlab.forecasting.shown import forecast_html
+
+        return forecast_html(self)
 
     def record(self) -> dict[str, Any]:
         """Plain values, as they stand in forecast.json."""

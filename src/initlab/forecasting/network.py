@@ -20,9 +20,10 @@ from initlab.forecasting.network_rule import (
     judge_network,
     where_it_dies,
 )
-from initlab.forecasting.network_table import as_html, as_text
+from initlab.forecasting.network_table import as_text, columns
 from initlab.forecasting.rates import is_bounded
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE, Verdict
+from initlab.forecasting.shown import verdict_html
 from initlab.limits import limits_of
 from initlab.measurement import (
     Batch,
@@ -38,6 +39,7 @@ from initlab.measurement import (
     spread,
     unwrapped,
 )
+from initlab.notebook import Displays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +52,7 @@ ZERO_HEAD = (
 
 
 @dataclass(frozen=True)
-class NetworkForecast:
+class NetworkForecast(Displays):
     """The answer, and what it rests on.
 
     dies:   where the signal or the gradient is lost or grows; "" if neither does.
@@ -103,10 +105,13 @@ class NetworkForecast:
         return measured_figure(self.measurement, self.limits)
 
     def __str__(self) -> str:
+        return self.as_text()
+
+    def as_text(self) -> str:
         return "\n".join([*self.sentences(), "", self.table()])
 
-    def _repr_html_(self) -> str:
-        return as_html(self.sentences(), self.measurement)
+    def as_html(self) -> str:
+        return verdict_html(self.verdict.word, self.sentences(), columns(self.measurement), self.measurement.module)
 
     def record(self) -> dict[str, Any]:
         """Plain values, as they stand in forecast.json."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -43,16 +41,6 @@ def as_text(found: Measurement) -> str:
     page = io.StringIO()
     show_table(columns(found), box=SIMPLE_HEAD, narrow=True, console=Console(file=page, width=WIDTH))
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).strip("\n")
-
-
-def as_html(sentences: Sequence[str], found: Measurement) -> str:
-    table = columns(found)
-    head = "".join(f"<th>{escape(column.heading)}</th>" for column in table)
-    rows = zip(*(column.cells for column in table), strict=True)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
-    verdict, *rest = map(escape, sentences)
-    paragraphs = "".join(f"<p>{sentence}</p>" for sentence in rest)
-    return f"<p><b>{verdict}</b></p>{paragraphs}<table><tr>{head}</tr>{body}</table>"
 
 
 def _number(x: float, form: str) -> str:

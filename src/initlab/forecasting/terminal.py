@@ -49,14 +49,13 @@ def _report(cfg: DictConfig) -> None:
         _show_ranks(cfg)
         return
     found = forecast_run(cfg)
-    shape = f"{found.widths[0]}, {_shape(found.widths[1:-1])}{found.widths[-1]}"
-    say(f"{shape}, {found.phi.name}, init {found.scheme}, {found.kind.upper()}", style="bold")
+    say(f"{shape_of(found)}, {found.phi.name}, init {found.scheme}, {found.kind.upper()}", style="bold")
     say(f"inputs: {found.inputs.source}")
     for note in found.scheme.notes(found.widths, found.kind, ()):  # type: ignore[attr-defined]
         say(note)
     measured = _measured(found, cfg.forecast.measure, cfg.seed) if cfg.forecast.measure else None
     if found.layers or measured:
-        _show_table(found, measured)
+        show_table(columns(found, measured), box=SIMPLE_HEAD, narrow=True)
         say(f"{LEGEND}{LEGEND_MEASURED if measured else ''}", style="dim")
     for sentence in sentences(found):
         say(sentence)
@@ -92,6 +91,11 @@ def show_fix(fix: Remedy | None, found: Forecast) -> None:
         say(NO_FIX, "fix")
 
 
+def shape_of(found: Forecast) -> str:
+    """`784, 20 x 256, 10`"""
+    return f"{found.widths[0]}, {_shape(found.widths[1:-1])}{found.widths[-1]}"
+
+
 def _shape(hidden: tuple[int, ...]) -> str:
     if not hidden:
         return ""
@@ -114,12 +118,13 @@ def _measured(found: Forecast, draws: int, seed: int) -> Medians:
     return medians
 
 
-def _show_table(found: Forecast, measured: Medians | None) -> None:
+def columns(found: Forecast, measured: Medians | None = None) -> list[Column]:
+    """A line a layer."""
     names = [layer.name for layer in found.layers] or [f"layers.{i}" for i in range(found.depth + 1)]
-    columns = [Column("layer", names, right=False)]
+    made = [Column("layer", names, right=False)]
     if found.layers:
         layers = found.layers
-        columns += [
+        made += [
             Column("std", [f"{layer.std:.3g}" for layer in layers]),
             Column("low", ["no band" if layer.low is None else f"{layer.low:.2g}" for layer in layers], rank=1),
             Column("high", ["" if layer.high is None else f"{layer.high:.2g}" for layer in layers], rank=1),
@@ -127,11 +132,11 @@ def _show_table(found: Forecast, measured: Medians | None) -> None:
             Column("gradient", [_short_number(layer.grad) for layer in layers]),
         ]
     if measured:
-        columns.append(Column("drawn", [f"{std:.3g}" for std in measured["std"]]))
+        made.append(Column("drawn", [f"{std:.3g}" for std in measured["std"]]))
         if "inside" in measured:
-            columns.append(Column("inside", [f"{share:.0%}" for share in measured["inside"]], rank=2))
-        columns.append(Column("its gradient", [_short_number(share) for share in measured["backward"]], rank=3))
-    show_table(columns, box=SIMPLE_HEAD, narrow=True)
+            made.append(Column("inside", [f"{share:.0%}" for share in measured["inside"]], rank=2))
+        made.append(Column("its gradient", [_short_number(share) for share in measured["backward"]], rank=3))
+    return made
 
 
 def _short_number(x: float | None) -> str:

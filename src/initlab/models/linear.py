@@ -56,5 +56,5 @@ class LinearRegression(Regressor):
         learned = {name: p.detach().cpu().flatten() for name, p in self.net.named_parameters()}
         errors = {f"error/w{i}": e for i, e in enumerate((w - learned["weight"]).tolist())}
         errors["error/b"] = b - (learned["bias"].item() if "bias" in learned else 0.0)
-        distance = {"error/distance": sum(e**2 for e in errors.values()) ** 0.5}
+        distance = {"error/distance": sum(e * e for e in errors.values()) ** 0.5}
         return (errors if len(errors) <= MOST_ERRORS + 1 else {"error/b": errors["error/b"]}) | distance

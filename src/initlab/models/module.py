@@ -150,6 +150,7 @@ class Module(Updating):
         self._sums[split].add(num_examples, **sums)
 
     def setup(self, stage: str) -> None:
+        self.trainer.precision_plugin.convert_module(self)  # Lightning does so after it has loaded a checkpoint
         if stage == "fit" and self._by_hand:
             check_by_hand(self.trainer.world_size, self.trainer.precision, self.hparams.get("layers", "torch"))
             self.begin_by_hand()

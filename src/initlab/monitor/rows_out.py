@@ -53,10 +53,14 @@ def _summary(tags: tuple[str, ...]) -> Summary:
     return Summary(value=[Summary.Value(tag=name) for name in tags])
 
 
-def tensorboard_writers(trainer: L.Trainer) -> list[Any]:
-    """The writers of the trainer's TensorBoard loggers, also of those of the package `pytorch_lightning`."""
+def tensorboard_kinds() -> tuple[Any, ...]:
+    """The class of TensorBoard loggers, and that of the package `pytorch_lightning` where it is imported."""
     packages = (sys.modules.get(f"{name}.loggers") for name in ("lightning.pytorch", "pytorch_lightning"))
-    kinds = tuple(package.TensorBoardLogger for package in packages if package is not None)
+    return tuple(package.TensorBoardLogger for package in packages if package is not None)
+
+
+def tensorboard_writers(trainer: L.Trainer) -> list[Any]:
+    kinds = tensorboard_kinds()
     return [logger.experiment for logger in trainer.loggers if isinstance(logger, kinds)]
 
 

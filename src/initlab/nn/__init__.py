@@ -3,7 +3,7 @@
 from initlab.nn import schedule
 from initlab.nn.activations import ACTIVATIONS, Activation, ActivationFunction, activation_function
 from initlab.nn.backward import Chain
-from initlab.nn.layers import Linear, flat
+from initlab.nn.layers import Linear, flat, products
 from initlab.nn.losses import (
     cross_entropy,
     cross_entropy_and_gradient,
@@ -28,6 +28,7 @@ __all__ = [
     "flat",
     "half_squared_error",
     "log_softmax",
+    "products",
     "schedule",
     "softmax",
     "squared_error",

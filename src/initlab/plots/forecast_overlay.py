@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initlab.diagnosis.outline import Rows
-from initlab.diagnosis.prediction import PredictedLayer, read_prediction
+from initlab.diagnosis.prediction import PredictedLayer, predicted_as_bounded, read_prediction
 from initlab.diagnosis.trend import values_of
 from initlab.limits import kind_of, limits_of
 from initlab.monitor.observer import Observer, Recording, Row
@@ -49,13 +49,16 @@ class ForecastOverlay(Observer):
         if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
             return
         optimizer = type(trainer.optimizers[0]).__name__ if trainer.optimizers else "SGD"
-        picture = pixels(lambda: forecast_figure(monitor.history, self._predicted, optimizer))
+        bounded = monitor.folder is not None and predicted_as_bounded(monitor.folder)
+        picture = pixels(lambda: forecast_figure(monitor.history, self._predicted, optimizer, bounded))
         for writer in writers:
             writer.add_image(TAG, picture, 0, dataformats="HWC")
 
 
-def forecast_figure(history: Rows, predicted: Sequence[PredictedLayer], optimizer: str = "SGD") -> Figure:
-    """Forwards and backwards, one below the other: depth on x, log scale on y."""
+def forecast_figure(
+    history: Rows, predicted: Sequence[PredictedLayer], optimizer: str = "SGD", bounded: bool = False
+) -> Figure:
+    """Forwards and backwards, one below the other: depth on x, log scale on y. `bounded`: its activation is."""
     figure = new_figure(6.6, 5.4, layout=None, dpi=110)
     figure.subplots_adjust(left=0.11, right=0.98, bottom=0.09, top=0.94, hspace=0.45)
     forward, backward = figure.subplots(2, 1)
@@ -69,7 +72,7 @@ def forecast_figure(history: Rows, predicted: Sequence[PredictedLayer], optimize
     _panel(backward, hidden, ("grad", "grad_low", "grad_high"), shares)
     backward.set(title="std of the gradient there, over that of the last hidden layer", xlabel="dense layer")
     kind = kind_of(optimizer)
-    low, high = (10**decades for decades in limits_of(kind, bounded=False))
+    low, high = (10**decades for decades in limits_of(kind, bounded))
     if backward.get_yscale() == "log":
         ends = backward.get_ylim()
         backward.axhspan(low, high, color=GREEN, alpha=0.1, lw=0, zorder=0)

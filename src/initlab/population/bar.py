@@ -32,8 +32,9 @@ class Bar:
             self._progress.stop()
 
     def show(self, requests: Sequence[Any]) -> None:
-        """Of those that wait; the slowest counts."""
-        if self._task is None:
+        """Of those that wait to train; the slowest counts."""
+        requests = [request for request in requests if request.split == "train"]
+        if self._task is None or not requests:
             return
         trainers = [request.model.trainer for request in requests]
         done = min(trainer.global_step for trainer in trainers)

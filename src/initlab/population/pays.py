@@ -24,7 +24,7 @@ GAIN = 1.1  # less is not worth another rounding
 SHARE = 0.01  # more networks in a stack would save less than this share of a step
 CACHE = 2**25  # bytes, where the system does not say
 JOB = 2**23  # bytes of a run besides its weights
-FILES = 8  # that a run holds open
+FILES = 4  # that a run holds open
 
 
 @dataclass(frozen=True)

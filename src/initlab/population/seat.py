@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from initlab.models import MLP, LinearRegression, MLPRegression, Module, Neuron, SoftmaxRegression
 from initlab.nn import SGD
-from initlab.population.stack import kind_of
+from initlab.population.stack import kind_of, settings
 from initlab.population.turns import Thread, Turns
 from initlab.training import Stretch, at
 
@@ -23,7 +24,8 @@ OPTIMIZERS = (SGD, torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 class Request:
     """What a model waits for: that these batches are trained on or, of another split, evaluated.
 
-    done: how many are; loss: of the last; refused: it is to do so itself; kind: equal for those of one stack.
+    done: how many are; loss: of the last; refused: it is to do so itself; kind: equal for those of one stack;
+    settings: equal for those whose optimisers do the same.
     """
 
     seat: Seat
@@ -34,10 +36,12 @@ class Request:
     loss: Tensor | None = None
     refused: bool = False
     kind: Hashable = None
+    settings: str = ""
+    seconds: float = 0.0  # its share of the time that was spent on them
     threads: int = field(default_factory=torch.get_num_threads)  # a setting of each thread
 
     def __post_init__(self) -> None:
-        self.kind = (self.split, *kind_of(self.model))
+        self.kind, self.settings = (self.split, *kind_of(self.model)), settings(self.model)
 
     @property
     def fulfilled(self) -> bool:
@@ -65,12 +69,18 @@ class Seat:
     def __init__(self, shared: Shared, work: Callable[[], Any]) -> None:
         self._shared = shared
         self.request: Request | None = None
-        self.alone = False
+        self.alone = self._asked = False
+        self.away = 0.0
         self.thread = Thread(shared.turns, lambda: self._work(work))
 
     def _work(self, work: Callable[[], Any]) -> Any:
         with at(self):
-            return work()
+            result = work()
+        if not self._asked:
+            self.train_alone(
+                "no two updates in a row that no callback looks at (callbacks, steps_per_execution, trainer)"
+            )
+        return result
 
     def train(self, model: Any, stretch: Stretch) -> Tensor | None:
         request = self._ask(model, "train", stretch)
@@ -81,16 +91,19 @@ class Seat:
         return request is not None and not request.refused
 
     def _ask(self, model: Any, split: str, stretch: Stretch) -> Request | None:
+        self._asked = True
         reason = None if self.alone else why_alone(model)
         if reason is not None:
             self.train_alone(reason)
         if self.alone:
             return None
         self.request = request = Request(self, model, split, stretch)
+        began = time.perf_counter()
         try:
             self.thread.wait()
         finally:
             self.request = None
+            self.away += time.perf_counter() - began - request.seconds
         return request
 
     def rows(self, key: Hashable, make: Callable[[], Any]) -> Any:

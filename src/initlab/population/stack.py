@@ -41,12 +41,12 @@ class Stack:
         for parameter, of_models in zip(self.parameters, zip(*self._own, strict=True), strict=True):
             torch.stack(of_models, out=parameter.data)
 
-    def begin(self, models: Sequence[Module]) -> None:
-        """Load them with their optimisers. Models with equal settings of these should stand together."""
+    def begin(self, models: Sequence[Module], settings: Sequence[str]) -> None:
+        """Load them with their optimisers. Models with equal `settings` should stand together."""
         self.load(models)
         self._optimizers: list[Optimizer] = [model.trainer.optimizers[0] for model in models]
         self._schedulers = [schedulers(model) for model in models]
-        runs = [list(run) for _, run in groupby(range(len(models)), lambda i: settings(models[i]))]
+        runs = [list(run) for _, run in groupby(range(len(models)), lambda i: settings[i])]
         self._slices = [slice(run[0], run[-1] + 1) for run in runs]
         groups: list[dict[str, Any]] = []
         self._views: list[tuple[int, slice, Tensor]] = []  # number of the parameter, its models, their part of it

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from initlab.models import Module
 from initlab.population.pays import GAIN, work_of
-from initlab.population.rows import Rows
+from initlab.population.rows import Joined, Rows
 from initlab.population.seat import Request
-from initlab.population.stack import Stack, settings
+from initlab.population.stack import Stack
 from initlab.training.several_updates import SeveralUpdates
 
 PIECE = 16  # updates whose outputs are kept until they are counted
@@ -23,14 +23,19 @@ class Updates:
 
     def __init__(self) -> None:
         self._stack: tuple[Hashable, Stack] | None = None
+        self._joined = Joined()
 
     def serve(self, requests: Sequence[Request]) -> None:
         """Do for them what they wait for, at least one batch of each, or refuse it. One whose model is never to be
         stacked gets told so."""
-        requests = sorted(requests, key=lambda request: settings(request.model))
+        requests = sorted(requests, key=lambda request: request.settings)
         torch.set_num_threads(requests[0].threads)
         started = any(request.done for request in requests)  # together with others, which are done
         rows = _next_rows(requests, 1)
+        if rows.same_order and not rows.same:  # as jobs that resume: those behind catch up first
+            places = [request.stretch.numbers[request.done] for request in requests]
+            requests = [request for request, place in zip(requests, places, strict=True) if place == min(places)]
+            rows = _next_rows(requests, 1)
         weights, batch_size = requests[0].shapes
         faster = work_of(weights, batch_size).gain(len(requests), rows.same) >= GAIN
         if requests[0].split != "train":
@@ -54,13 +59,15 @@ class Updates:
         models = [request.model for request in requests]
         steps = min(len(request.stretch) - request.done for request in requests)
         stack = self._stack_for(requests)
-        stack.begin(models)
+        stack.begin(models, [request.settings for request in requests])
         while steps > 0:
-            sizes = [{len(r.stretch.rows[r.done + i]) for r in requests} for i in range(min(PIECE, steps))]
-            number = len(list(takewhile(lambda found: len(found) == 1, sizes)))
+            pieces = [[rows.numel() for rows in r.stretch.rows[r.done :][: min(PIECE, steps)]] for r in requests]
+            alike = (pieces[0][0],) * len(requests)  # rows of a batch
+            number = len(list(takewhile(alike.__eq__, zip(*pieces, strict=True))))
             if number == 0:  # the last batch of an epoch is shorter, and not all are there
                 break
             rows, outputs = _next_rows(requests, number), []
+            rows.join(self._joined)
             for i in range(number):
                 X, y = _ready(models[0], rows.batch(i))
                 outputs.append((*stack.update(X, y), y))

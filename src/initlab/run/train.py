@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,9 +28,9 @@ from initlab.run.claim import Claim, claim_folder
 from initlab.run.network import Network, build_network
 from initlab.run.result import Result
 from initlab.run.starting import Starting
-from initlab.run.trainer import build_callbacks, build_trainer
+from initlab.run.trainer import build_callbacks, build_trainer, tracked_runs
 from initlab.runs.ending import Ending, ending_of
-from initlab.training import current_meeting
+from initlab.training import current_meeting, own_clock
 from initlab.training.overrides import overrides
 
 
@@ -68,7 +67,7 @@ def _train(
     at_the_end: contextlib.ExitStack,
     command_line: bool,
 ) -> Result:
-    started = time.perf_counter()
+    started = own_clock()
     with Starting(cfg) as start, stopping:
         check_arguments(cfg)
         prepare_process(cfg)
@@ -78,7 +77,8 @@ def _train(
         claim = claim_folder(cfg)
         at_the_end.callback(claim.release)
         callbacks = build_callbacks(cfg, network.model, callbacks, claim)
-        trainer = build_trainer(cfg, network.model, data, [*callbacks, stopping], claim)
+        tracked = tracked_runs(cfg, claim)
+        trainer = build_trainer(cfg, network.model, data, [*callbacks, stopping], claim, tracked)
         start.trains(trainer, claim.step)
         claim.check(trainer, network.model)
         if trainer.is_global_zero:
@@ -87,6 +87,9 @@ def _train(
                 start.writes()
         else:
             CONSOLE.quiet = True  # of several processes one prints, and keeps the folder
+        if tracked is not None:
+            at_the_end.push(lambda kind, error, trace: tracked.close(well=kind is None))
+            tracked.open(trainer, lambda key, given: build(cfg, key, **given))
         words = typed_words() if command_line and not claim.resumes else None
         _announce(cfg, network, trainer, claim, words)
         try:
@@ -107,7 +110,7 @@ def _train(
                 _end_badly(claim, error, command_line)
             raise
 
-    seconds = time.perf_counter() - started + claim.seconds
+    seconds = own_clock() - started + claim.seconds
     if trainer.is_global_zero:
         _write_summary(cfg, claim, result, ended, seconds)
     lines.show_result(result, seconds)

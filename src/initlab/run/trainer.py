@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
@@ -16,6 +17,7 @@ from initlab.build import build
 from initlab.callbacks import SignalMonitor, TensorBoardPage
 from initlab.callbacks.epoch_rows import EpochRows
 from initlab.callbacks.exact_steps import ExactSteps
+from initlab.callbacks.trackers import TrackedRuns, check_installed, tracker_of
 from initlab.checks.arguments import signature_of
 from initlab.checks.rules import did_you_mean
 from initlab.data import TensorDataModule
@@ -53,18 +55,27 @@ def _more(cfg: DictConfig, node: DictConfig, claim: Claim) -> dict[str, Any]:
 
 
 def build_trainer(
-    cfg: DictConfig, model: L.LightningModule, data: L.LightningDataModule, callbacks: list[L.Callback], claim: Claim
+    cfg: DictConfig,
+    model: L.LightningModule,
+    data: L.LightningDataModule,
+    callbacks: list[L.Callback],
+    claim: Claim,
+    tracked: TrackedRuns | None = None,
 ) -> L.Trainer:
     several = _several_updates(cfg, model, data)
     step = claim.step if claim.saved else None
-    loggers = [build(cfg, f"logger.{name}", **_purge(node, step)) for name, node in cfg.logger.items() if node]
+    loggers = [  # `TrackedRuns.open` makes the others
+        build(cfg, key, **_purge(node, step))
+        for key, node in _logger_nodes(cfg).items()
+        if tracker_of(get_object(node._target_)) is None
+    ]
     try:
         return build(
             cfg,
             "trainer",
             **({} if cfg.trainer.get("profiler") else {"profiler": NoProfile()}),
             **({"precision": None} if several else {}),  # the plugin has it
-            callbacks=callbacks,
+            callbacks=[*callbacks, *([tracked] if tracked else [])],
             logger=loggers or False,
             enable_checkpointing=True,  # not Lightning's own, as `Stopping` is a Checkpoint too
             enable_progress_bar=any(isinstance(c, L.pytorch.callbacks.ProgressBar) for c in callbacks),
@@ -81,6 +92,23 @@ def build_trainer(
                 "take trainer=cpu or trainer=auto"
             ) from None
         raise
+
+
+def tracked_runs(cfg: DictConfig, claim: Claim) -> TrackedRuns | None:
+    """Of the trackers among the loggers; None: there are none.
+
+    Raises:
+        UserError: the package of one is not installed.
+    """
+    nodes = _logger_nodes(cfg)
+    found = {key: tracker for key, node in nodes.items() if (tracker := tracker_of(get_object(node._target_)))}
+    for key, tracker in found.items():
+        check_installed(key, tracker)
+    return TrackedRuns(nodes, Path(cfg.run_dir), hyper_parameters(cfg), claim.saved) if found else None
+
+
+def _logger_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
+    return {f"logger.{name}": node for name, node in cfg.logger.items() if node}
 
 
 def _purge(node: DictConfig, step: int | None) -> dict[str, int]:

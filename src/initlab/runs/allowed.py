@@ -43,6 +43,12 @@ NAMES = {
     "scheduler": {f"initlab.nn.schedule.{name}" for name in ("cosine", "one_cycle", "step")},
     "logger": {f"lightning.pytorch.loggers.{name}" for name in ("TensorBoardLogger", "CSVLogger")},
 }
+# Loggers that send a run's numbers, code and command away: taken with the arguments that configs/logger/ has, as
+# others, such as a key of somebody's account, choose where to; more with `allow=wandb`.
+SENDERS = {
+    f"lightning.pytorch.loggers.{name}": package
+    for name, package in {"WandbLogger": "wandb", "MLFlowLogger": "mlflow", "CometLogger": "comet_ml"}.items()
+}
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
 WRITERS = ("model", "init", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 
@@ -81,6 +87,8 @@ def _refused(config: Mapping[str, Any], allow: Sequence[str], folder: Path) -> I
     places = [folder, *(Path(name).expanduser() for name in allow if re.match("[/~.]", name))]
     for path, value in leaves(dict(config)):
         key = ".".join(path)
+        if path and path[0] == "logger" and len(path) == 2 and isinstance(value, dict):
+            yield from _sends(key, value, allow)
         if path and path[-1] == "_target_" and not _is_allowed(path[:-1], value, allow):
             named = isinstance(value, str) and re.fullmatch(DOTTED, value)
             yield (
@@ -90,8 +98,42 @@ def _refused(config: Mapping[str, Any], allow: Sequence[str], folder: Path) -> I
             )
         if path and path[-1] == "_args_":
             yield f"{key}: a run writes arguments by their names", ""
-        if path and path[0] in WRITERS and isinstance(value, str) and _leaves_folder(path[-1], value, places):
+        writes = path and path[0] in WRITERS and isinstance(value, str) and not _is_trusted(config, path, allow)
+        if writes and _leaves_folder(path[-1], value, places):
             yield f"{key}={value}: a run writes to its own folder only", value
+
+
+def _sends(key: str, node: dict[str, Any], allow: Sequence[str]) -> Iterator[tuple[str, str]]:
+    package = SENDERS.get(str(node.get("_target_")))
+    if package is None or package in allow:
+        return
+    known = _keys_of_senders()[str(node["_target_"])]
+    more = sorted({".".join(path) for path, value in leaves(node) if path and not isinstance(value, dict)} - known)
+    if more:
+        yield f"{key}.{more[0]}: a run is rebuilt from this logger with {', '.join(sorted(known))} only", package
+
+
+def _is_trusted(config: Mapping[str, Any], path: tuple[str, ...], allow: Sequence[str]) -> bool:
+    """Whether a value is of a sender that the caller allows."""
+    node = (config.get("logger") or {}).get(path[1]) if path[0] == "logger" and len(path) > 1 else None
+    return isinstance(node, dict) and SENDERS.get(str(node.get("_target_"))) in allow
+
+
+@cache
+def _keys_of_senders() -> dict[str, set[str]]:
+    """By class, the keys in configs/logger/."""
+    import yaml
+
+    from initlab.shipped import CONFIGS
+
+    found: dict[str, set[str]] = {}
+    for file in (CONFIGS / "logger").glob("*.yaml"):
+        for node in yaml.safe_load(file.read_text("utf-8")).values():
+            if isinstance(node, dict) and node.get("_target_") in SENDERS:
+                found[node["_target_"]] = {
+                    ".".join(path) for path, value in leaves(node) if not isinstance(value, dict)
+                }
+    return found
 
 
 def _is_allowed(path: tuple[str, ...], target: Any, allow: Sequence[str]) -> bool:

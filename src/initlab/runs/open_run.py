@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from initlab.errors import UserError
+from initlab.notebook import Displays, Shown
 from initlab.runs.allowed import check_allowed, class_named
 from initlab.runs.config_file import FILE, read_config
 from initlab.runs.find import find_run
@@ -51,7 +52,7 @@ def open_checkpoint(path: str | Path, allow: Sequence[str] = ()) -> Run:
     return Run(file.parents[1], file.stem, allow)
 
 
-class Run:
+class Run(Displays):
     """A run's folder, read when asked: torch is imported for `model` and `data` alone, pandas for the tables.
 
     A run that was killed, or still trains, is opened as well: what is not there yet is None or empty, and a row of a
@@ -72,6 +73,18 @@ class Run:
     def __repr__(self) -> str:
         state = "finished" if self.finished else f"failed: {self.error}" if self.error else "not finished"
         return f"Run({str(self.path)!r}, {state})"
+
+    def show(self) -> Shown:
+        """Whether it trained, why not, its metrics and its loss, as a notebook shows them; `print` has the text."""
+        from initlab.runs.show import show_run
+
+        return show_run(self)
+
+    def as_text(self) -> str:
+        return self.show().as_text()
+
+    def as_html(self) -> str:
+        return self.show().as_html()
 
     @property
     def troubles(self) -> list[str]:

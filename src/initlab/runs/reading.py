@@ -26,6 +26,7 @@ KINDS = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFREG: "a file",
 }
+WANDB = "wandb"  # its folder in that of a run
 
 
 def read_file(path: str | Path, most: int = MOST) -> bytes:
@@ -69,10 +70,12 @@ def check_folder(path: Path) -> None:
 
 def check_no_links(folder: Path) -> None:
     """Raise UserError unless all in a folder is files and folders: what is cut or deleted there is of the folder, and
-    no reading of a pipe waits for ever."""
+    no reading of a pipe waits for ever. Within `wandb`, where that program puts links, nothing is cut or read."""
     with os.scandir(folder) as entries:
         for entry in entries:
             mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode) and entry.name == WANDB:
+                continue
             if stat.S_ISDIR(mode):
                 check_no_links(Path(entry.path))
             elif not stat.S_ISREG(mode):

@@ -55,6 +55,12 @@ def write_csv(summary: Summary, path: Path) -> None:
 
 def show(summary: Summary, console: Console = CONSOLE) -> None:
     """The table, as wide as the terminal, and what may be concluded from it."""
+    show_table(columns_of(summary), console=console)
+    for sentence in sentences_of(summary):
+        say(sentence, console=console)
+
+
+def columns_of(summary: Summary) -> list[Column]:
     rows = summary.rows[:ROWS]
     columns = [Column(key, [_word(r.setting[key]) for r in rows], right=False) for key in summary.swept]
     columns.append(Column(summary.score_words, [_shown(r.score) for r in rows]))
@@ -76,13 +82,16 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
         columns.append(Column("findings", [str(r.findings.total() or "") for r in rows], rank=4))
     if any(row.forecasts for row in rows):
         columns.append(Column("forecast", [_kinds(r.forecasts) for r in rows], right=False, rank=3))
-    show_table(columns, console=console)
-    if len(rows) < len(summary.rows):
-        say(f"... and {len(summary.rows) - len(rows)} more rows in sweep.csv", console=console)
+    return columns
+
+
+def sentences_of(summary: Summary) -> list[str]:
+    """What stands below the table: findings, and what may be concluded."""
+    rows, left = summary.rows[:ROWS], len(summary.rows) - ROWS
+    cut = [f"... and {left} more rows in sweep.csv"] if left > 0 else []
     found = [f"finding  {row.name}: {_kinds(row.findings)}" for row in rows if row.findings]
     more = [f"finding  ... {len(found) - 8} more rows, in sweep.csv"] if len(found) > 8 else []
-    for sentence in (*found[:8], *more, *conclusions(summary)):
-        say(sentence, console=console)
+    return [*cut, *found[:8], *more, *conclusions(summary)]
 
 
 def _ends(spread: Spread) -> str:

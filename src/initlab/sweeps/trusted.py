@@ -17,7 +17,7 @@ from initlab.shipped import CONFIGS
 WRITES = {"dirpath", "folder", "resume", "root", "run_dir", "save_dir"}  # last parts of keys that name a place to write
 OF_HYDRA = {  # values of these cannot do more than start processes here, few or many
     "hydra.launcher.n_jobs", "hydra.launcher.num_cpus", "hydra.launcher.num_gpus", "hydra.launcher.at_once",
-    "hydra.launcher.cpus_per_task", "hydra.launcher.timeout_min",
+    "hydra.launcher.cpus_per_task", "hydra.launcher.timeout_min", "hydra.launcher.population",
     "hydra.sweeper.n_trials", "hydra.sweeper.n_jobs", "hydra.sweeper.seed", "hydra.sweeper.sampler",
     "hydra.sweeper.pruner",
 }  # fmt: skip

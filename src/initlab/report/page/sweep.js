@@ -206,7 +206,7 @@ function combinationCurves(room, data, look) {
       traces.push({ x, y: points.map(p => p.mean), type: 'scatter', mode: x.length > 30 ? 'lines' : 'lines+markers', name: plain(c.label), visible, meta: i, marker: { size: 5 }, line: { color, dash, width: 2 }, hoverinfo: 'text',
         text: points.map(p => `${plain(c.label)}<br>${bySteps ? `step ${p.step}` : `epoch ${p.epoch}`}: <b>${brief(p.mean)}</b>${p.n > 1 ? ` ± ${brief(p.std)} (n = ${p.n})` : ''}`) });
     });
-    const scale = /loss/.test(name) && Math.min(...all) > 0 && Math.max(...all) / Math.min(...all) > 4 ? logTicks(all) : { range: [Math.min(...all), Math.max(...all)].map((v, i, ends) => v + (2 * i - 1) * 0.06 * Math.max(ends[1] - ends[0], 0.1 * Math.abs(v))), nticks: 5 };
+    const scale = !all.length ? { range: [0, 1], tickvals: [] } : /loss/.test(name) && Math.min(...all) > 0 && Math.max(...all) / Math.min(...all) > 4 ? logTicks(all) : { range: [Math.min(...all), Math.max(...all)].map((v, i, ends) => v + (2 * i - 1) * 0.06 * Math.max(ends[1] - ends[0], 0.1 * Math.abs(v))), nticks: 5 };
     const steps = bySteps ? [...new Set(data.runs.flatMap(r => r.loss.steps ?? []))].sort((a, b) => a - b) : [];
     const ends = traces.filter(t => t.text).map(t => `${t.name} ${brief(t.y[t.y.length - 1])}`).slice(0, 8).join('; ');
     return { traces, says: `${name} by ${bySteps ? 'step' : 'epoch'}${look.title(panel) ? `, ${look.title(panel)}` : ''}; at the end ${ends}.`, layout: { hovermode: 'closest', yaxis: { zeroline: false, title: { text: plain(name) + (scale.type === 'log' ? ' (log scale)' : ''), standoff: 8 }, ...scale },
