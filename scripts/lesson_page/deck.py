@@ -65,9 +65,9 @@ def _lesson(name: str, lesson: Mapping[str, Any], claims: list[Any]) -> dict[str
     cfg = _config(name, where)
     shape = forecast_run(cfg) if is_known(cfg) else None
     forecast = None if swept else shape
-    source = Source(claims, where, forecast)
-    asks = [answer(ask, source) for ask in lesson["asks"]]
-    quoted = [source.value(about) for about in lesson.get("quote", [])]
+    facts = Source(claims, where, forecast)
+    asks = [answer(ask, facts) for ask in lesson["asks"]]
+    quoted = [facts.value(about) for about in lesson.get("quote", [])]
     why = lesson["why"].format(*(ask.pop("short") for ask in asks), *map(brief, quoted))
     train = ["-m"] * bool(swept) + [f"experiment={name}", *words, *(f"{key}={','.join(swept[key])}" for key in swept)]
     found: dict[str, Any] = {"says": "", "dies": "", "wrong": False, "stds": []}

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -131,7 +132,7 @@ def test_on_a_terminal_until_ctrl_c(tmp_path: Path) -> None:
             wait_for(partial(asked, i), lambda: process.poll() is None)
             os.write(ours, f"{line}\n".encode())
         wait_for(partial(asked, len(lines) + 1), lambda: process.poll() is None)
-        os.write(ours, b"\x03")  # Ctrl-C as the keyboard sends it
+        process.send_signal(signal.SIGINT)
         wait_for(lambda: heard() or process.poll() is not None, lambda: True)
         heard()
     finally:
