@@ -33,7 +33,7 @@ def run(installed: Path, here: Path, *words: str) -> subprocess.CompletedProcess
     code = f"import sys; sys.path.insert(0, {str(installed)!r}); sys.argv = ['initlab', *sys.argv[1:]]"
     code += "; from initlab.__main__ import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=here, capture_output=True, text=True, timeout=300,
+        [sys.executable, "-c", code, *words], cwd=here, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
@@ -63,6 +63,10 @@ def test_what_is_no_command_gets_one_sentence(installed: Path, tmp_path: Path) -
     )  # fmt: skip
     assert "initlab forecast" in run(installed, tmp_path, "--help").stdout
     assert "  initlab train model=mlp" in run(installed, tmp_path, "train", "--help").stdout
+    lesson = run(installed, tmp_path, "lesson", "seed=3")  # which asks, and finds its input at an end
+    assert (lesson.returncode, lesson.stdout.splitlines()[-1]) == (
+        0, "Nothing answered yet; seed=3 begins with the same network.",
+    )  # fmt: skip
     assert not list(tmp_path.iterdir())
 
 

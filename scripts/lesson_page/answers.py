@@ -117,8 +117,9 @@ def _most(options: Mapping[str, Any], ask: Mapping[str, Any], source: Source) ->
         values[option] = math.prod(source.value(about) for about in abouts)
     pick = max if "most" in ask else min
     best = pick(values, key=lambda option: values[option])
+    figure = str(next(iter(options.values()))).strip("[]'").rpartition("/")[2]
     seen = ", ".join(f"{shown(value)} in {option.split(', ')[-1]}" for option, value in values.items())
-    return _choice("", [*options], [*options].index(best), seen, brief(values[best]))
+    return _choice("", [*options], [*options].index(best), f"{figure} {seen}", brief(values[best]))
 
 
 def _std(layer: int, ask: Mapping[str, Any], source: Source) -> dict[str, Any]:
