@@ -33,8 +33,8 @@ def run(installed: Path, here: Path, *words: str) -> subprocess.CompletedProcess
     code = f"import sys; sys.path.insert(0, {str(installed)!r}); sys.argv = ['initlab', *sys.argv[1:]]"
     code += "; from initlab.__main__ import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=here, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [sys.executable, "-c", code, *words], cwd=here, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 

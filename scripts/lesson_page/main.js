@@ -11,7 +11,7 @@ function make(name, more = {}, ...inside) {
   return made;
 }
 const half = x => x % 1 ? `${Math.floor(x) || ''}½` : String(x);
-const WORDS = { 1: ['Right', 'good'], 0.5: ['Near', 'near'], 0: ['No', 'bad'] };
+const WORDS = { 1: ['Right', 'good'], 0.5: ['Near', 'near'], 0: ['Missed', 'bad'] };
 
 function cardOf(lesson, i) {
   const asks = lesson.asks.map((ask, k) => askOf(ask, `q${i}-${k}`));
@@ -76,7 +76,7 @@ function revealOf(lesson, earned) {
   box.append(make('p', { className: 'reason', textContent: lesson.why }));
   const { says, dies, wrong, stds } = lesson.forecast;
   if (says) box.append(make('p', { className: 'forecast' }, make('b', { textContent: 'Forecast ' }), `${says}.`, ...dies ? [` ${dies[0].toUpperCase()}${dies.slice(1)}.`] : [], ...wrong ? [make('em', { textContent: ' Here the forecast is wrong; the run decides.' })] : []));
-  if (stds.length > 3) box.append(make('figure', {}, chartOf(stds), make('figcaption', { textContent: 'Predicted std of each layer’s output before the first update' })));
+  if (stds.length > 3) box.append(make('figure', {}, chartOf(stds), make('figcaption', { textContent: 'Predicted std of each dense layer’s output before the first update' })));
   box.append(make('p', { className: 'see' }, 'See it: page ', make('b', { textContent: lesson.page }), ' of the gallery, or'), make('pre', { className: 'command', textContent: `initlab train ${lesson.words.join(' ')}` }));
   return box;
 }

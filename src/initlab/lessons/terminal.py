@@ -11,7 +11,7 @@ from initlab.invocation import command
 from initlab.lessons.answers import Answer, how, points, read
 from initlab.lessons.sheet import Lesson, sheet
 
-WORDS = {1.0: ("right", "green"), 0.5: ("near", "yellow"), 0.0: ("no", "red")}
+WORDS = {1.0: ("right", "green"), 0.5: ("near", "yellow"), 0.0: ("missed", "red")}
 Live = Callable[[Lesson], str]
 
 
