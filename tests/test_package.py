@@ -58,7 +58,8 @@ def test_it_trains_forecasts_and_reports_by_itself(installed: Path, tmp_path: Pa
 def test_what_is_no_command_gets_one_sentence(installed: Path, tmp_path: Path) -> None:
     said = run(installed, tmp_path, "trian")
     assert (said.returncode, said.stderr) == (
-        2, "error: initlab trian: must be one of train, forecast, evaluate, explain, report; did you mean train?\n",
+        2, "error: initlab trian: must be one of train, forecast, evaluate, explain, lesson, report; did you mean "
+        "train?\n",
     )  # fmt: skip
     assert "initlab forecast" in run(installed, tmp_path, "--help").stdout
     assert "  initlab train model=mlp" in run(installed, tmp_path, "train", "--help").stdout

@@ -14,6 +14,7 @@ COMMANDS = {
     "forecast": "will it train? Answered without training",
     "evaluate": "a past run's model on its test set",
     "explain": "why a run did not train, shown by the run in which one thing was different",
+    "lesson": "predict, then look: ten networks of the textbooks, and a score",
     "report": "write the page of a run or a sweep",
 }
 

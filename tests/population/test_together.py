@@ -2,6 +2,7 @@
 
 import functools
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,8 +107,12 @@ def test_each_job_leaves_what_it_leaves_alone(
         served(self, requests)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Updates, "_train", counted)
+    began = time.perf_counter()
     run_together(jobs(words, each, tmp_path / "together"))
+    took = time.perf_counter() - began
     assert len(stacked) > 1
     assert set(stacked) == {len(each)}
     for i in range(len(each)):
         assert_the_same(tmp_path / "together" / str(i), tmp_path / "alone" / str(i), 1e-9)
+    summaries = [json.loads((tmp_path / "together" / str(i) / "summary.json").read_text()) for i in range(len(each))]
+    assert 0 < sum(summary["seconds"] for summary in summaries) <= took + 0.01 * len(each)  # by clocks of their own

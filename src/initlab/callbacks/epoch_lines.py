@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from initlab.callbacks.epoch_rows import EpochLogger, Row
 from initlab.console import CONSOLE, IN_NOTEBOOK, say
 from initlab.numbers import shown
+from initlab.training import own_clock
 
 KINDS = ("train/", "val/", "error/")  # in this order, then the others, lr last
 
@@ -22,7 +21,7 @@ class EpochLines(EpochLogger):
         super().__init__()
         self._names: list[str] = []
         self._columns: list[str] = []
-        self._last = time.perf_counter()
+        self._last = own_clock()
 
     @property
     def name(self) -> str:
@@ -39,7 +38,7 @@ class EpochLines(EpochLogger):
             if columns != self._columns:
                 self._columns = columns
                 self._print_heading()
-        now = time.perf_counter()
+        now = own_clock()
         cells = [f"{int(row['epoch']) + 1:>{_width('epoch')}}"]
         cells += [f"{shown(row.get(name)):>{_width(name)}}" for name in self._columns]
         cells.append(f"{now - self._last:>{_width('seconds')}.1f}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from initlab.checks.rules import check
 from initlab.runs.growing_files import lengths
 from initlab.runs.set_aside import set_aside
+from initlab.training import own_clock
 
 
 class LastCheckpoint(Checkpoint):
@@ -35,7 +35,7 @@ class LastCheckpoint(Checkpoint):
         self.saved_at = -1  # the step
         self._due = False
         self._earlier = 0.0  # seconds, of parts of the run before this process
-        self._began = time.perf_counter()
+        self._began = own_clock()
 
     def looks_at(self, step: int) -> bool:
         return (step + 1) % self.every_n_steps == 0
@@ -78,7 +78,7 @@ class LastCheckpoint(Checkpoint):
                 logger.experiment.flush()
         checkpoint["run"] = {
             "lengths": lengths(trainer.default_root_dir),
-            "seconds": self._earlier + time.perf_counter() - self._began,
+            "seconds": self._earlier + own_clock() - self._began,
             "stopped": bool(trainer.should_stop),  # and all is done
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -84,7 +85,10 @@ class Population:
                 for request in waiting:
                     groups.setdefault(request.kind, []).append(request)
                 for group in groups.values():
+                    began = time.perf_counter()
                     updates.serve(group)
+                    for request in group:
+                        request.seconds += (time.perf_counter() - began) / len(group)
                 bar.show(waiting)
                 for request in waiting:
                     if request.fulfilled:

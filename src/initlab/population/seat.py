@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -36,6 +37,7 @@ class Request:
     refused: bool = False
     kind: Hashable = None
     settings: str = ""
+    seconds: float = 0.0  # its share of the time that was spent on them
     threads: int = field(default_factory=torch.get_num_threads)  # a setting of each thread
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ class Seat:
         self._shared = shared
         self.request: Request | None = None
         self.alone = self._asked = False
+        self.away = 0.0
         self.thread = Thread(shared.turns, lambda: self._work(work))
 
     def _work(self, work: Callable[[], Any]) -> Any:
@@ -95,10 +98,12 @@ class Seat:
         if self.alone:
             return None
         self.request = request = Request(self, model, split, stretch)
+        began = time.perf_counter()
         try:
             self.thread.wait()
         finally:
             self.request = None
+            self.away += time.perf_counter() - began - request.seconds
         return request
 
     def rows(self, key: Hashable, make: Callable[[], Any]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,7 +30,7 @@ from initlab.run.result import Result
 from initlab.run.starting import Starting
 from initlab.run.trainer import build_callbacks, build_trainer, tracked_runs
 from initlab.runs.ending import Ending, ending_of
-from initlab.training import current_meeting
+from initlab.training import current_meeting, own_clock
 from initlab.training.overrides import overrides
 
 
@@ -68,7 +67,7 @@ def _train(
     at_the_end: contextlib.ExitStack,
     command_line: bool,
 ) -> Result:
-    started = time.perf_counter()
+    started = own_clock()
     with Starting(cfg) as start, stopping:
         check_arguments(cfg)
         prepare_process(cfg)
@@ -111,7 +110,7 @@ def _train(
                 _end_badly(claim, error, command_line)
             raise
 
-    seconds = time.perf_counter() - started + claim.seconds
+    seconds = own_clock() - started + claim.seconds
     if trainer.is_global_zero:
         _write_summary(cfg, claim, result, ended, seconds)
     lines.show_result(result, seconds)

@@ -1,6 +1,6 @@
 """How updates are made: one or several in a call of Lightning's training_step."""
 
-from initlab.training.meeting import Meeting, at, current_meeting
+from initlab.training.meeting import Meeting, at, current_meeting, own_clock
 from initlab.training.several_updates import SeveralUpdates, can_make_several, several_updates
 from initlab.training.stretches import Stretch, Stretches, batches_of, in_one_stretch, in_stretches, looks_of
 from initlab.training.update import Output, Updating
@@ -19,5 +19,6 @@ __all__ = [
     "in_one_stretch",
     "in_stretches",
     "looks_of",
+    "own_clock",
     "several_updates",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -13,7 +14,12 @@ LONGEST = 64  # updates of a stretch, at which all of them meet
 
 
 class Meeting(Protocol):
-    """As `initlab.population.Seat`, one model's place at it."""
+    """As `initlab.population.Seat`, one model's place at it.
+
+    away: seconds that the run has waited for the others, less its share of what was made for all.
+    """
+
+    away: float
 
     def train(self, model: Any, stretch: Any) -> Tensor | None:
         """Make the updates of this stretch; the loss of the last. None: the model is to make them itself."""
@@ -37,6 +43,12 @@ _here = threading.local()
 def current_meeting() -> Meeting | None:
     """That of the run in this thread; None: it trains by itself."""
     return getattr(_here, "meeting", None)
+
+
+def own_clock() -> float:
+    """Seconds, as `time.perf_counter`, in which the time that the run in this thread waits for others does not pass."""
+    meeting = current_meeting()
+    return time.perf_counter() - (meeting.away if meeting else 0.0)
 
 
 @contextmanager
