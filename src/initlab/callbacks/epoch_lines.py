@@ -29,7 +29,7 @@ class EpochLines(EpochLogger):
 
     def add(self, row: Row) -> None:
         if IN_NOTEBOOK and not _is_round(int(row["epoch"]) + 1):
-            self._last = time.perf_counter()
+            self._last = own_clock()
             return
         new = [name for name in row if name not in (*self._names, "epoch", "step")]
         if new:
