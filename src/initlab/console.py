@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,17 @@ from rich.text import Text
 
 HEAD, TAIL = 6, 3  # layers shown of a deep network
 LABEL = 10  # characters of what a line is about, `forecast`, with the space after it
-CONSOLE = Console()  # one for all, so that lines and a live bar do not write over each other
+IN_NOTEBOOK = Console().is_jupyter
+# One for all, so that lines and a live bar do not write over each other. In a notebook plain text: rich would make each
+# line an output of its own, and each refresh of a bar another line.
+CONSOLE = Console(force_jupyter=False, force_terminal=False if IN_NOTEBOOK else None)
+
+
+def as_text(width: int, print_to: Callable[[Console], object]) -> str:
+    """What `print_to(console)` prints, without colours, in a notebook too."""
+    page = io.StringIO()
+    print_to(Console(file=page, width=width, force_jupyter=False, force_terminal=False))
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).strip("\n")
 
 
 def from_here(path: Path) -> Path:

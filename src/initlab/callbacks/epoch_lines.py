@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initlab.callbacks.epoch_rows import EpochLogger, Row
-from initlab.console import CONSOLE, say
+from initlab.console import CONSOLE, IN_NOTEBOOK, say
 from initlab.numbers import shown
 from initlab.training import own_clock
 
@@ -13,7 +13,8 @@ KINDS = ("train/", "val/", "error/")  # in this order, then the others, lr last
 class EpochLines(EpochLogger):
     """Print each epoch's metrics as a line under a heading: train and val next to each other, as many as fit.
 
-    A metric that an earlier epoch did not have gets the heading printed again.
+    A metric that an earlier epoch did not have gets the heading printed again. In a notebook, where lines stay and
+    nothing scrolls, epochs 1 to 10, then 20, 30, ..., 100, 200, ...: 28 lines of a thousand.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,9 @@ class EpochLines(EpochLogger):
         return "terminal"
 
     def add(self, row: Row) -> None:
+        if IN_NOTEBOOK and not _is_round(int(row["epoch"]) + 1):
+            self._last = own_clock()
+            return
         new = [name for name in row if name not in (*self._names, "epoch", "step")]
         if new:
             self._names = sorted([*self._names, *new], key=_rank)
@@ -58,6 +62,11 @@ class EpochLines(EpochLogger):
                 room -= _width(name) + 2
                 fitting.append(name)
         return sorted(fitting, key=self._names.index)
+
+
+def _is_round(epoch: int) -> bool:
+    """One digit, and then zeros."""
+    return epoch % 10 ** (len(str(epoch)) - 1) == 0
 
 
 def _rank(name: str) -> tuple[int, bool]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 
 from initlab.console import Column, show_table
+from initlab.console import as_text as text_of
 from initlab.measurement import MeasuredLayer, Measurement, middle, spread
 
 WIDTH = 100  # of a table as text
@@ -38,9 +37,7 @@ def columns(found: Measurement) -> list[Column]:
 
 
 def as_text(found: Measurement) -> str:
-    page = io.StringIO()
-    show_table(columns(found), box=SIMPLE_HEAD, narrow=True, console=Console(file=page, width=WIDTH))
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).strip("\n")
+    return text_of(WIDTH, lambda page: show_table(columns(found), box=SIMPLE_HEAD, narrow=True, console=page))
 
 
 def _number(x: float, form: str) -> str:

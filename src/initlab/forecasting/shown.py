@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 
-from initlab.console import Column, show_table
+from initlab.console import Column, as_text, show_table
 from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE
 from initlab.forecasting.terminal import columns, sentences, shape_of
@@ -30,10 +28,8 @@ def forecast_html(found: Forecast) -> str:
 
 
 def forecast_text(found: Forecast) -> str:
-    page = io.StringIO()
-    show_table(columns(found), box=SIMPLE_HEAD, narrow=True, console=Console(file=page, width=WIDTH))
-    lines = [line.rstrip() for line in page.getvalue().splitlines()]
-    return "\n".join([_of(found), *sentences(found), *lines]).rstrip()
+    lines = as_text(WIDTH, lambda page: show_table(columns(found), box=SIMPLE_HEAD, narrow=True, console=page))
+    return "\n".join([_of(found), *sentences(found), "", lines]).rstrip()
 
 
 def _of(found: Forecast) -> str:

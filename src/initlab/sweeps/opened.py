@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-from rich.console import Console
-
+from initlab.console import as_text
 from initlab.errors import UserError
 from initlab.notebook import Displays, Shown, card, small, table
 from initlab.sweeps.summary import Summary, is_sweep, summarize
@@ -51,9 +49,7 @@ class Sweep(Displays):
         return Shown(self.as_text(), self.as_html())
 
     def as_text(self) -> str:
-        page = io.StringIO()
-        show(self.summary, Console(file=page, width=WIDTH))
-        return page.getvalue().rstrip("\n")
+        return as_text(WIDTH, lambda page: show(self.summary, page))
 
     def as_html(self) -> str:
         columns = columns_of(self.summary)
