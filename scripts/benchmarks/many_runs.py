@@ -51,15 +51,19 @@ def many_runs(number: int, folder: Path) -> Path:
 
 
 def report_of_many(number: int) -> str:
-    """What `scripts/report.py` takes for so many runs: seconds, the most memory that it held, the size of the page."""
+    """What `scripts/report.py` takes for so many runs."""
     with tempfile.TemporaryDirectory() as folder:
-        sweep = many_runs(number, Path(folder))
-        start = time.perf_counter()
-        report = subprocess.Popen([sys.executable, str(SCRIPTS / "report.py"), str(sweep)], stdout=subprocess.DEVNULL)
-        _, status, used = os.wait4(report.pid, 0)
-        seconds = time.perf_counter() - start
-        if status:
-            raise RuntimeError(f"scripts/report.py {sweep} ended with status {os.waitstatus_to_exitcode(status)}")
-        page = (sweep / "report.html").stat().st_size
-    held = used.ru_maxrss * 1024
-    return f"{number} runs: {seconds:.1f} s, at most {held / 1e6:.0f} MB held, a page of {page / 1e6:.1f} MB"
+        return f"{number} runs: {report_of(many_runs(number, Path(folder)))}"
+
+
+def report_of(sweep: Path) -> str:
+    """Seconds, the most memory that it held, the size of the page."""
+    start = time.perf_counter()
+    report = subprocess.Popen([sys.executable, str(SCRIPTS / "report.py"), str(sweep)], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(report.pid, 0)
+    seconds = time.perf_counter() - start
+    report.returncode = os.waitstatus_to_exitcode(status)  # it has been waited for
+    if report.returncode:
+        raise RuntimeError(f"scripts/report.py {sweep} ended with status {report.returncode}")
+    held, page = used.ru_maxrss * 1024, (sweep / "report.html").stat().st_size
+    return f"{seconds:.1f} s, at most {held / 1e6:.0f} MB held, a page of {page / 1e6:.1f} MB"

@@ -115,6 +115,15 @@ def leaves(node: Any, key: str = "") -> list[tuple[str, Any]]:
     return [leaf for name, item in inside for leaf in leaves(item, str(name))] or [(key, node)]
 
 
+@pytest.mark.parametrize(
+    "key", ["logger.comet.offline_directory", "+logger.mlflow.tracking_uri", "+logger.comet.api_key"]
+)
+def test_a_received_sweep_sends_nothing_elsewhere(tmp_path: Path, key: str) -> None:
+    (tmp_path / "sweep.json").write_text(json.dumps(RECORD | {"overrides": ["seed=1,2", f"{key}=elsewhere"]}))
+    with pytest.raises(UserError, match="could run code or write outside the sweep"):
+        words_of_resume(["-m", f"sweep.resume={tmp_path}"])
+
+
 def test_what_is_not_taken_is_typed_again(tmp_path: Path) -> None:
     mine = "logger.csv.save_dir=elsewhere"
     (tmp_path / "sweep.json").write_text(json.dumps(RECORD | {"overrides": ["seed=1,2", mine]}))

@@ -19,7 +19,7 @@ GROUPS = (*REQUIRED, "scheduler", *MANY)
 # Arguments that name a place to write to, also where it is not to be seen from the value.
 PLACES = {
     "run_dir", "dirpath", "save_dir", "folder", "dir", "root_dir", "default_root_dir", "log_dir", "output_dir",
-    "weights_save_path",
+    "weights_save_path", "offline_directory",
 }  # fmt: skip
 
 

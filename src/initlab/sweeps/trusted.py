@@ -14,7 +14,10 @@ from hydra.errors import HydraException
 from initlab.override import quoted
 from initlab.shipped import CONFIGS
 
-WRITES = {"dirpath", "folder", "resume", "root", "run_dir", "save_dir"}  # last parts of keys that name a place to write
+WRITES = {  # last parts of keys that name a place to write or to send to
+    "dirpath", "folder", "resume", "root", "run_dir", "save_dir", "offline_directory",
+    "api_key", "artifact_location", "tracking_uri",
+}  # fmt: skip
 OF_HYDRA = {  # values of these cannot do more than start processes here, few or many
     "hydra.launcher.n_jobs", "hydra.launcher.num_cpus", "hydra.launcher.num_gpus", "hydra.launcher.at_once",
     "hydra.launcher.cpus_per_task", "hydra.launcher.timeout_min", "hydra.launcher.population",
