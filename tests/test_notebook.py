@@ -73,7 +73,7 @@ def test_which_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (run / "summary.json").write_text(json.dumps({"metrics": {"val/loss": loss}, "score": loss}))
     sweep = open_sweep()
     assert sweep.path == open_sweep("mine").path == tmp_path / "outputs" / "sweeps" / "mine"
-    assert "Best: lr=1.0" in sweep.table()._repr_html_()
+    assert "First, but not decided: lr=1.0" in sweep.table()._repr_html_()  # of so few seeds
     Checked(sweep._repr_html_())
     assert repr(sweep.table()) == sweep.as_text()
     assert "\x1b" not in sweep.as_text()

@@ -1,4 +1,4 @@
-// One setting; whoever changes it, everything is drawn again in the next frame.
+// One setting; after any change of it everything is drawn again in the next frame.
 
 const START = { act: 'tanh', init: 'mean_field', sigmaW: 1.5, sigmaB: 0.2, depth: 20, width: 256, opt: 'sgd', lr: 0.02 };
 const INITS = ['kaiming', 'xavier', 'lecun', 'normal', 'orthogonal', 'torch_default', 'critical', 'mean_field'];

@@ -14,7 +14,6 @@ from initlab.report import captions, figures, html
 from initlab.report.sweep_table import (
     OUTCOMES,
     columns,
-    decided,
     label,
     last_word,
     row_label,
@@ -176,7 +175,7 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
     because[:0] = conclusions(sweep)
     spread = f" ± {best.score.std:.2g}" if best.score.n > 1 else ""
     name, value = row_label(sweep, best) or "all", f"{best.score.mean:.4g}{spread}"
-    if decided(sweep) or len(rows) == 1:
+    if sweep.decided or len(rows) == 1:
         says = f"Best: {name}, with {sweep.score_words} {value}."
     else:
         first = "Highest" if sweep.mode == "max" else "Lowest"

@@ -79,14 +79,8 @@ def table(sweep: Summary) -> list[dict[str, Any]]:
         if sweep.compared:
             cells.append(_difference(row.to_best))
         cells += [_cell(row.counted, kind="figure"), _cell(_findings(row), kind="words")]
-        lines.append({"index": index, "cells": cells, "first": index == 0 and decided(sweep)})
+        lines.append({"index": index, "cells": cells, "first": index == 0 and sweep.decided})
     return lines
-
-
-def decided(sweep: Summary) -> bool:
-    """Whether the first row is better than every other, by what its seeds allow to say."""
-    beaten, _, _ = sweep.against_best()
-    return 0 < len(beaten) == len(sweep.rows) - 1
 
 
 def _more(name: str) -> bool:

@@ -54,8 +54,10 @@ class Sweep(Displays):
     def as_html(self) -> str:
         columns = columns_of(self.summary)
         cells = {column.heading: [str(cell) for cell in column.cells] for column in columns}
-        best = next((row.name for row in self.summary.rows if row.score.n), "")
-        headline = f"Best: {best}" if best and len(self.summary.rows) > 1 else f"{len(self.summary.members)} runs"
+        first = next((row.name for row in self.summary.rows if row.score.n), "")
+        headline = f"{len(self.summary.members)} runs"
+        if first and len(self.summary.rows) > 1:
+            headline = f"Best: {first}" if self.summary.decided else f"First, but not decided: {first}"
         parts = table(cells, [column.heading for column in columns if not column.right])
         page = self.path / "report.html"
         parts += small(str(page if page.is_file() else self.path))

@@ -195,6 +195,12 @@ class Summary:
                 (undecided if not it.decided else beaten if worse else winners).append(row)
         return beaten, winners, undecided
 
+    @property
+    def decided(self) -> bool:
+        """Whether the first row is better than every other, by what its seeds allow to say."""
+        beaten, _, _ = self.against_best()
+        return 0 < len(beaten) == len(self.rows) - 1
+
     def wins(self, row: Row) -> str:
         """`lower in 4 of 6 seeds`: how often the best row was better than this one."""
         assert row.to_best

@@ -90,8 +90,8 @@ class Stretches:
 
 
 class OneStretch:
-    """The loader of these batches for a trainer, which gets all of them at once when it validates; whoever else asks
-    gets one after the other."""
+    """The loader of these batches for a trainer, which gets all of them at once when it validates, and one after
+    the other else."""
 
     def __init__(self, batches: Batches, trainer: L.Trainer, several: SeveralUpdates) -> None:
         self.batches = batches
