@@ -162,3 +162,22 @@ def test_any_runs_side_by_side_under_one_scale(browser: Browser, sweep_page: Pat
     assert len({(low, high) for low, high, _ in third}) == 1
     browser.js(choose.format(1, "document.querySelector('#signal select')"))
     assert browser.js("document.querySelector('#signal .note').textContent").startswith("Of the loss")
+
+
+def test_every_run_is_a_dot_next_to_those_of_its_height(browser: Browser, tmp_path: Path) -> None:
+    axes = {"init": ["normal", "kaiming"], "seed": [str(seed) for seed in range(30)]}
+    folder = make_sweep(tmp_path / "sweep", axes, steps=[0])
+    scores = {0: 0.4, 1: 0.6}  # by the parity of the seed: two heights, fifteen runs at each
+    for run in folder.glob("*_seed-*"):
+        summary = json.loads((run / "summary.json").read_text())
+        value = scores[int(run.name.rpartition("-")[2]) % 2]
+        summary |= {"score": value, "metrics": dict.fromkeys(summary["metrics"], value)}
+        (run / "summary.json").write_text(json.dumps(summary))
+    browser.open(write_report(folder))
+    traces = browser.js(
+        "document.querySelector('#axes .chart').data.filter(t => t.marker?.size === 4).map(t => [[...t.x], [...t.y]])"
+    )
+    xs, ys = ([value for trace in traces for value in trace[i]] for i in (0, 1))
+    assert sorted(ys) == [0.4] * 30 + [0.6] * 30
+    assert len(set(zip(xs, ys, strict=True))) == 60  # none hides another
+    assert all(abs(x - round(x)) < 0.4 for x in xs)  # and each stands with its own setting
