@@ -20,76 +20,20 @@ from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig
 
+from hydra_plugins.initlab_population import configs_of_jobs, job, populations
 from initlab.checks.rules import Rule, check_value, choice, number, optional, whole
 from initlab.errors import UserError
 from initlab.sweeps.job import record_failure
 from initlab.sweeps.lock import end_with_holder, is_held
 
 Task = Callable[[], list[JobReturn]]  # of the jobs that a process runs in one go
-MAY_DIFFER = (
-    "seed",
-    "init_seed",
-    "lr",
-    "init",
-    "scheduler",
-    "hydra",
-)  # within a population; data.seed and the optimizer's values too
 MANY = Rule(lambda v: whole(1).allows(v) and v <= 1024, "a whole number from 1 to 1024")
 ADDRESS = Rule(lambda v: isinstance(v, str) and v != "", "the address of a running cluster, or auto")
-
-
-class PopulationLauncher(Launcher):
-    """Runs the jobs in this process; those that differ in seeds, initialisation and step sizes alone train as one stack
-    of networks."""
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from initlab.process.quick_imports import quick_imports
-
-        with quick_imports():  # as scripts/train.py, whose first job does it otherwise
-            from initlab.population import run_together
-        setup_globals()
-        configs = []
-        for num, overrides in enumerate(job_overrides, start=initial_job_idx):
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            with open_dict(config):
-                config.hydra.job.id = config.hydra.job.num = num
-            configs.append(config)
-        works = [partial(_job, self.hydra_context, self.task_function, config) for config in configs]
-        ended: dict[int, JobReturn] = {}
-        for nums in _populations(configs):
-            ended |= zip(nums, run_together([works[num] for num in nums]), strict=True)
-            configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        return [ended[num] for num in range(len(works))]
-
-
-def _populations(configs: Sequence[DictConfig]) -> list[list[int]]:
-    """The numbers of the jobs that may be trained together: of those that differ in `MAY_DIFFER` alone."""
-    together: dict[str, list[int]] = {}
-    for num, config in enumerate(configs):
-        plain: Any = OmegaConf.to_container(config)
-        plain["data"] = {key: value for key, value in (plain.get("data") or {}).items() if key != "seed"}
-        plain["optimizer"] = (plain.get("optimizer") or {}).get("_target_")
-        kept = {key: value for key, value in plain.items() if key not in MAY_DIFFER}
-        together.setdefault(repr(kept), []).append(num)
-    return list(together.values())
-
-
-def _job(hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> JobReturn:
-    return run_job(
-        hydra_context=hydra_context,
-        task_function=task_function,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )
 
 
 class ParallelLauncher(Launcher):
@@ -119,14 +63,10 @@ class ParallelLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         setup_globals()
-        configs: list[DictConfig] = []
-        for num, overrides in enumerate(job_overrides, start=initial_job_idx):
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            with open_dict(config):
-                config.hydra.job.id = config.hydra.job.num = num
+        configs = configs_of_jobs(self.hydra_context.config_loader, self.config, job_overrides, initial_job_idx)
+        for config in configs:
             if config.threads is None:
                 config.threads = self.threads
-            configs.append(config)
         sweep = Path(os.path.abspath(self.config.hydra.sweep.dir))
         held = sweep if self.here and is_held(sweep) else None  # by the sweeper
         units = [[num] for num in range(len(configs))] if self.population is None else self._units(configs)
@@ -156,7 +96,7 @@ class ParallelLauncher(Launcher):
     def _units(self, configs: Sequence[DictConfig]) -> list[list[int]]:
         """At most `population` jobs each that may train together."""
         most = self.population or 1
-        return [nums[i : i + most] for nums in _populations(configs) for i in range(0, len(nums), most)]
+        return [nums[i : i + most] for nums in populations(configs) for i in range(0, len(nums), most)]
 
     def run(self, tasks: list[Task]) -> list[list[JobReturn] | Exception]:
         """Run them all; an exception in place of what a task gives says that its process died."""
@@ -182,7 +122,7 @@ def _run(
     setup_globals()
     Singleton.set_state(singletons)
     HydraConfig.instance().set_config(configs[0])
-    works = [partial(_job, hydra_context, task_function, config) for config in configs]
+    works = [partial(job, hydra_context, task_function, config) for config in configs]
     if len(works) == 1:
         return [works[0]()]
     from initlab.population import run_together
