@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import lightning as L
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import ModelCheckpoint
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
@@ -69,6 +70,8 @@ def _train(
 ) -> Result:
     started = own_clock()
     with Starting(cfg) as start, stopping:
+        cfg = copy.deepcopy(cfg)
+        OmegaConf.resolve(cfg)  # once, not in each of the steps below
         check_arguments(cfg)
         prepare_process(cfg)
         data = build(cfg, "data")

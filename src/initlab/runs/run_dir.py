@@ -74,7 +74,7 @@ class RunDir:
                 f"or resume it: resume={self.path}"
             ) from None
         git = _git_state()
-        diff = _git("diff", "HEAD") if git else ""
+        diff = _git("diff", "HEAD") if git and not git["clean"] else ""
         if diff:
             with whole_file(self.path / "uncommitted.diff") as file:
                 file.write(diff.encode("utf-8", "replace"))
@@ -205,13 +205,16 @@ def _packages() -> dict[str, str]:
 
 def _git_state() -> dict[str, Any] | None:
     """Commit and branch of the checkout this package runs from, and whether it was changed; None outside a checkout."""
-    commit = _git("rev-parse", "HEAD").strip()
-    if not commit:
+    said = _git("status", "--porcelain=v2", "--branch").splitlines()  # git-status(1): "# branch.oid <commit>", ...
+    header = dict(line[2:].split(" ", 1) for line in said if line.startswith("# "))
+    commit = header.get("branch.oid")
+    if commit in (None, "(initial)"):
         return None
+    branch = header["branch.head"]
     return {
         "commit": commit,
-        "branch": _git("rev-parse", "--abbrev-ref", "HEAD").strip(),
-        "clean": not _git("status", "--porcelain").strip(),
+        "branch": "HEAD" if branch == "(detached)" else branch,
+        "clean": not any(not line.startswith("# ") for line in said),
     }
 
 
