@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from omegaconf import DictConfig
@@ -13,13 +14,15 @@ from initlab.console import Column, say, show_table
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.from_config import forecast_run, is_known
-from initlab.forecasting.remedy import NO_FIX, Remedy, remedy, typed_words
+from initlab.forecasting.remedy import Remedy, no_fix, remedy, typed_words
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE
 from initlab.init import Scheme
 
 COLOURS = {TRAINS: "green", NOT: "red", UNSURE: "yellow", UNKNOWN: "white"}
 MARKS = {TRAINS: "", NOT: "x", UNSURE: "?", UNKNOWN: "-"}
 OTHER = "lr"  # the mark of a network that trains with another learning rate
+
+MOST_LINES = 60  # of the table of layers
 
 LEGEND = (
     "std: of the layer's output, in a typical draw of the weights; low, high: 95 % of the draws lie between (no band: "
@@ -55,7 +58,7 @@ def _report(cfg: DictConfig) -> None:
         say(note)
     measured = _measured(found, cfg.forecast.measure, cfg.seed) if cfg.forecast.measure else None
     if found.layers or measured:
-        show_table(columns(found, measured), box=SIMPLE_HEAD, narrow=True)
+        show_table([_thinned(column) for column in columns(found, measured)], box=SIMPLE_HEAD, narrow=True)
         say(f"{LEGEND}{LEGEND_MEASURED if measured else ''}", style="dim")
     for sentence in sentences(found):
         say(sentence)
@@ -88,7 +91,7 @@ def show_fix(fix: Remedy | None, found: Forecast) -> None:
     if fix is not None:
         fix.show()
     elif found.verdict.word in (NOT, UNSURE):
-        say(NO_FIX, "fix")
+        say(no_fix(found.depth), "fix")
 
 
 def shape_of(found: Forecast) -> str:
@@ -137,6 +140,15 @@ def columns(found: Forecast, measured: Medians | None = None) -> list[Column]:
             made.append(Column("inside", [f"{share:.0%}" for share in measured["inside"]], rank=2))
         made.append(Column("its gradient", [_short_number(share) for share in measured["backward"]], rank=3))
     return made
+
+
+def _thinned(column: Column) -> Column:
+    """Of a network of many layers `MOST_LINES`, evenly spaced, the first and the last among them."""
+    count = len(column.cells)
+    if count <= MOST_LINES:
+        return column
+    shown = np.linspace(0, count - 1, MOST_LINES).round().astype(int)
+    return replace(column, cells=[column.cells[i] for i in shown])
 
 
 def _short_number(x: float | None) -> str:
