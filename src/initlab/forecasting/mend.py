@@ -18,7 +18,7 @@ OTHERS = ("tanh", "relu")  # activations to try where no scheme helps
 SUITED: dict[str, Scheme] = {"kaiming": Kaiming(), "xavier": Xavier()}
 ADAM_LR = 0.001  # of configs/optimizer/adam.yaml
 MOST_THERE_ARE = 19  # candidates
-MOST_COMPUTED = 1000  # layers of candidates, about 3 s; those of 50 layers or less are all computed
+MOST_COMPUTED = 2000  # layers of candidates, about 6 s; those of 100 layers or less are all computed
 TO_BLAME = 10  # the draw is, where with the scheme for the activation so many times smaller a learning rate does
 
 
