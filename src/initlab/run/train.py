@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import signal
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 from hydra.core.hydra_config import HydraConfig
@@ -70,8 +69,7 @@ def _train(
 ) -> Result:
     started = own_clock()
     with Starting(cfg) as start, stopping:
-        cfg = copy.deepcopy(cfg)
-        OmegaConf.resolve(cfg)  # once, not in each of the steps below
+        cfg = _resolved(cfg)
         check_arguments(cfg)
         prepare_process(cfg)
         data = build(cfg, "data")
@@ -120,6 +118,11 @@ def _train(
     if trainer.is_global_zero:
         _conclude(claim, command_line, _compare(cfg, words) if words is not None else None)
     return result
+
+
+def _resolved(cfg: DictConfig) -> DictConfig:
+    """With every `${...}` followed, once for all the steps of a run; the caller's own is left as it is."""
+    return cast("DictConfig", OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)))
 
 
 def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Claim, words: list[str] | None) -> None:
