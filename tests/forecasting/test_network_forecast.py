@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import initlab
+from initlab.batch import batch_for
 from initlab.callbacks import SignalMonitor
 from initlab.errors import UserError
 from initlab.forecasting.branches import last_of_branches, scale
@@ -24,7 +25,7 @@ from initlab.forecasting.network_rule import Features, features_of, judge_networ
 from initlab.forecasting.rule import NOT, TRAINS, UNKNOWN
 from initlab.init import Kaiming, Xavier
 from initlab.limits import LOST
-from initlab.measurement import batch_for, measure_module
+from initlab.measurement import measure_module
 from initlab.nn import Activation, Linear
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import nn
 
+from initlab.batch import Batch, batch_for
 from initlab.checks.rules import check, did_you_mean
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast
@@ -26,12 +27,10 @@ from initlab.forecasting.rule import NOT, TRAINS, UNSURE, Verdict
 from initlab.forecasting.shown import verdict_html
 from initlab.limits import limits_of
 from initlab.measurement import (
-    Batch,
     Loss,
     MeasuredLayer,
     Measurement,
     Redraw,
-    batch_for,
     draw_again,
     layers_of,
     measure_module,

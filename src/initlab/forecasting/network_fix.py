@@ -10,10 +10,11 @@ from typing import Any
 
 from torch import nn
 
+from initlab.batch import Batch, batch_for
 from initlab.errors import UserError
 from initlab.forecasting.branches import last_of_branches, scale
 from initlab.forecasting.rule import TRAINS, Verdict
-from initlab.measurement import Batch, Loss, Measurement, Redraw, batch_for, draw_again, listed, measure_module
+from initlab.measurement import Loss, Measurement, Redraw, draw_again, listed, measure_module
 from initlab.nn import Linear
 
 DRAWS = 2  # of each change

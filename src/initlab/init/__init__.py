@@ -3,7 +3,6 @@
 from initlab.init.constant import Constant, Zeros
 from initlab.init.critical import Critical
 from initlab.init.fixed_scale import Normal, TruncatedNormal, Uniform
-from initlab.init.forward_pass import inputs_of
 from initlab.init.gains import gain_of
 from initlab.init.given import Given
 from initlab.init.identity import Identity
@@ -45,7 +44,6 @@ __all__ = [
     "dense_layers",
     "gain_of",
     "initialize",
-    "inputs_of",
     "layers_for",
     "step_size_factors",
     "with_step_sizes",

@@ -34,9 +34,9 @@ def initialize(
     the report.
 
     scheme: one of `initlab.init`, or the name of a file in configs/init.
-    batch: inputs as the model takes them, a tensor, a tuple of arguments or a dict of them by name, or a function that
-        gives them. One forward pass of it, in evaluation mode, finds the activation behind each layer, the order of the
-        layers for a scheme that counts them, and what a scheme that looks at data asks for.
+    batch: inputs, or a training batch as (X, y), see `initlab.batch`, or a function that gives it. One forward pass of
+        it, in evaluation mode, finds the activation behind each layer, the order of the layers for a scheme that counts
+        them, and what a scheme that looks at data asks for.
 
     The gain of every layer is that of `model.activation`, where the model names one there. Else it is that of the
     activation behind the layer: in the forward pass, or, without a batch, the module registered next. Without any it is

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from initlab.batch import Batch, batch_for
 from initlab.errors import UserError
 from initlab.measurement.assemble import OUTPUT, assemble, layers_of
-from initlab.measurement.batch import Batch, batch_for
 from initlab.measurement.figures import Measurement
 from initlab.measurement.loss import Loss, loss_of
 from initlab.measurement.redraw import Redraw, draw_again, listed
@@ -44,7 +44,7 @@ def measure_module(
     The layers are the module's leaves that have parameters or are activations; one called again is `<name>#2`. Not
     seen are functions that are no modules, such as `F.relu`. nan and inf are results.
 
-    batch:  see `initlab.measurement.batch`.
+    batch:  see `initlab.batch`.
     loss:   see `initlab.measurement.loss`.
     redraw: how weights are drawn again, see `initlab.measurement.redraw`; the first draw is the weights as they are,
         unless it is a scheme or a function.

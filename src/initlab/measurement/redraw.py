@@ -9,9 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from initlab.batch import Batch
 from initlab.errors import UserError
 from initlab.init import Scheme, initialize
-from initlab.measurement.batch import Batch
 from initlab.seeds import generator
 
 Redraw = Scheme | str | Callable[[nn.Module], Any] | Literal[False] | None
@@ -35,8 +35,7 @@ def draw_again(
     if redraw is None:
         return number == 0 or _reset(module, note)
     if isinstance(redraw, (Scheme, str)):
-        given = batch.copied()
-        initialize(module, redraw, generator=generator("forecast", seed, number), batch=given.args or given.kwargs)
+        initialize(module, redraw, generator=generator("forecast", seed, number), batch=batch)
     elif callable(redraw):
         redraw(module)
     elif redraw is not False:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from initlab.errors import UserError
 
@@ -36,6 +37,16 @@ class Batch:
         args, kwargs, y, whole = mapped(_copy, (self.args, self.kwargs, self.y, self.whole))
         return Batch(args, kwargs, y, whole, self.num_rows)
 
+    def pass_through(self, module: nn.Module) -> Any:
+        """What the module makes of it."""
+        try:
+            return module(*self.args, **self.kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise UserError(f"the batch does not pass through {type(module).__name__} ({says})") from error
+
     def first(self, rows: int) -> Batch:
         """The first `rows` of it, where every input has its rows in dimension 0; else all."""
         n = self.num_rows or 0
@@ -46,8 +57,10 @@ class Batch:
 
 
 def batch_for(module: nn.Module, given: Any) -> Batch:
-    """`given` is one of `FORMS`; its tensors are moved to the device of the module's parameters, and floats to their
-    dtype, where all parameters share one."""
+    """`given` is one of `FORMS`, or a `Batch` already; its tensors are moved to the device of the module's parameters,
+    and floats to their dtype, where all parameters share one."""
+    if isinstance(given, Batch):
+        return given
     whole = mapped(_placed_as(module), given)
     args, kwargs, y = _split(module, whole)
     tensors = _tensors((args, kwargs))
@@ -60,7 +73,7 @@ def batch_for(module: nn.Module, given: Any) -> Batch:
 
 def _split(module: nn.Module, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     required, names, any_name, any_number = _takes(module)
-    if isinstance(batch, Tensor):
+    if isinstance(batch, (Tensor, PackedSequence)):
         return (batch,), {}, None
     if isinstance(batch, Mapping):
         if any_name or set(batch) - set(TARGETS) <= names:
@@ -132,6 +145,8 @@ def mapped(change: Callable[[Tensor], Tensor], given: Any) -> Any:
         return change(given)
     if isinstance(given, Mapping):
         return {key: mapped(change, value) for key, value in given.items()}
+    if isinstance(given, PackedSequence):
+        return given._replace(data=change(given.data))
     if isinstance(given, tuple) and hasattr(given, "_fields"):
         return type(given)(*(mapped(change, part) for part in given))
     if isinstance(given, (tuple, list)):
