@@ -82,7 +82,7 @@ class Explain(L.Callback):
         lr = groups[0].get("initial_lr", groups[0].get("lr")) if groups else 0.0
         self._lr = float(lr) if isinstance(lr, (int, float, Tensor)) else 0.0
         self._decays = any(group.get("weight_decay") for group in groups)
-        self._scale_free = any(kind_of(type(o).__name__) == "adam" for o in trainer.optimizers)
+        self._scale_free = kind_of(*map(type, trainer.optimizers)) == "adam"
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int

@@ -35,8 +35,7 @@ class FirstRowsVerdict(Observer):
         if not first or not self._waits:
             return
         self._waits = False
-        optimizer = type(trainer.optimizers[0]).__name__ if trainer.optimizers else "SGD"
-        verdict = verdict_of(trainer.lightning_module, first, kind_of(optimizer))
+        verdict = verdict_of(trainer.lightning_module, first, kind_of(*map(type, trainer.optimizers)))
         if verdict is not None:
             say(verdict.says, "forecast")
 

@@ -48,7 +48,7 @@ def with_step_sizes(
     def made(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         wanted = list(parameters)
         plain = make(wanted)
-        factors = _factors(layers, scheme, kind_of(type(plain).__name__))
+        factors = _factors(layers, scheme, kind_of(type(plain)))
         named = {id(parameter): factors.get(name, 1.0) for name, parameter in model.named_parameters()}
         groups: dict[float, list[Tensor]] = {1.0: []}
         for parameter in wanted:
