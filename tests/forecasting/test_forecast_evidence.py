@@ -14,11 +14,7 @@ pytestmark = pytest.mark.slow(seconds=40)
 
 @pytest.fixture(scope="module")
 def evidence() -> Any:
-    sys.path.insert(0, str(CONFIGS.parent / "scripts"))
-    try:
-        yield importlib.import_module("forecast_evidence"), importlib.import_module("evidence.rates")
-    finally:
-        sys.path.pop(0)
+    return importlib.import_module("forecast_evidence"), importlib.import_module("evidence.rates")
 
 
 def test_every_printed_number_is_that_of_the_record(evidence: Any, monkeypatch: pytest.MonkeyPatch) -> None:
