@@ -20,7 +20,7 @@ def evidence() -> Any:
 def test_every_printed_number_is_that_of_the_record(evidence: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the terminal and in the docs' table. The signal of a network is the same with both optimisers."""
     script, rates = evidence
-    of_module = sys.modules["initlab.forecasting.forecast"]
+    of_module = sys.modules["initlab.forecasting.on_paper"]
     propagate, signals = of_module.propagate, {}  # type: ignore[attr-defined]
 
     def once(scheme: Any, phi: Any, widths: Any, *rest: Any, **more: Any) -> Any:

@@ -8,7 +8,7 @@ from torch import nn
 
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast
-from initlab.forecasting.forecast import forecast as forecast_on_paper
+from initlab.forecasting.on_paper import forecast as forecast_on_paper
 
 if TYPE_CHECKING:
     from initlab.forecasting.network import NetworkForecast
@@ -25,7 +25,7 @@ def forecast(*args: Any, **more: Any) -> Forecast | NetworkForecast:
     `initlab.forecasting.network.forecast_module`; `assert forecast(net, batch).trains`.
 
     `forecast(Kaiming(), "relu", [784, 256, 10])`: dense layers that do not exist yet, by theory, see
-    `initlab.forecasting.forecast.forecast`.
+    `initlab.forecasting.on_paper.forecast`.
     """
     if not args or not isinstance(args[0], nn.Module):
         return forecast_on_paper(*args, **more)

@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from initlab.checks.shipped_class import optimizer_kind, shipped_class
 from initlab.errors import UserError
-from initlab.forecasting.forecast import Forecast, forecast
+from initlab.forecasting.forecast import Forecast
+from initlab.forecasting.on_paper import forecast
 from initlab.forecasting.rates import STEPS, Rate
 from initlab.theory.inputs import FASHION_MNIST, FASHION_MNIST_RAW, Inputs, inputs_of, standard_normal
 

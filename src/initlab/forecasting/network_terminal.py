@@ -9,16 +9,15 @@ from typing import Any
 import lightning as L
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.box import SIMPLE_HEAD
 from torch import Tensor, nn
 
 from initlab.build import build
 from initlab.checks.arguments import signature_of
 from initlab.checks.shipped_class import imported, optimizer_kind
-from initlab.console import say, show_table
+from initlab.console import say
 from initlab.errors import UserError
-from initlab.forecasting.network import NetworkForecast, forecast_module
-from initlab.forecasting.network_table import LEGEND, columns
+from initlab.forecasting.answer import show
+from initlab.forecasting.network import LEGEND, NetworkForecast, forecast_module
 from initlab.forecasting.remedy import typed_words
 from initlab.forecasting.rule import NOT, UNSURE
 
@@ -64,11 +63,7 @@ def report_network(cfg: DictConfig) -> None:
 
 
 def show_network(found: NetworkForecast) -> None:
-    show_table(columns(found.measurement), box=SIMPLE_HEAD, narrow=True)
-    say(LEGEND, style="dim")
-    for sentence in found.sentences():
-        if not sentence.startswith("fix: "):
-            say(sentence)
+    show(found.columns(), LEGEND, [sentence for sentence in found.sentences() if sentence not in found.details()])
     if found.fix is not None:
         say(str(found.fix), "fix", "bold")
     elif found.verdict.word in (NOT, UNSURE):
