@@ -11,7 +11,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from initlab.checks.rules import check_value, whole
+from initlab.checks.rule import check_value, whole
 from initlab.console import say
 from initlab.limits import kind_of
 from initlab.process.settings import process_left_as_it_was

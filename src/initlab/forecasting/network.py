@@ -10,7 +10,8 @@ import numpy as np
 from torch import nn
 
 from initlab.batch import Batch, batch_for
-from initlab.checks.rules import check, did_you_mean
+from initlab.checks.rule import did_you_mean
+from initlab.checks.rules import check
 from initlab.console import Column
 from initlab.errors import UserError
 from initlab.forecasting.answer import Answer
