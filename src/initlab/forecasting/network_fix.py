@@ -14,8 +14,9 @@ from initlab.batch import Batch, batch_for
 from initlab.errors import UserError
 from initlab.forecasting.branches import last_of_branches, scale
 from initlab.forecasting.rule import TRAINS, Verdict
-from initlab.measurement import Loss, Measurement, Redraw, draw_again, listed, measure_module
+from initlab.measurement import Loss, Measurement, Redraw, draw_again, measure_module
 from initlab.nn import Linear
+from initlab.numbers import listed
 
 DRAWS = 2  # of each change
 SCHEMES = ("kaiming", "xavier", "orthogonal")

@@ -4,7 +4,7 @@ from initlab.measurement.assemble import OUTPUT, assemble, layers_of
 from initlab.measurement.figures import MeasuredLayer, MeasuredParameter, Measurement, middle, spread
 from initlab.measurement.loss import Loss
 from initlab.measurement.measure import measure_module, pass_forward, unwrapped
-from initlab.measurement.redraw import Redraw, draw_again, listed
+from initlab.measurement.redraw import Redraw, draw_again
 from initlab.measurement.untouched import untouched
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "assemble",
     "draw_again",
     "layers_of",
-    "listed",
     "measure_module",
     "middle",
     "pass_forward",

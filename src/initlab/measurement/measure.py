@@ -15,7 +15,7 @@ from initlab.errors import UserError
 from initlab.measurement.assemble import OUTPUT, assemble, layers_of
 from initlab.measurement.figures import Measurement
 from initlab.measurement.loss import Loss, loss_of
-from initlab.measurement.redraw import Redraw, draw_again, listed
+from initlab.measurement.redraw import Redraw, draw_again
 from initlab.measurement.untouched import seed_all, untouched
 from initlab.monitor.budget import Stopwatch
 from initlab.monitor.guard import Guard
@@ -23,6 +23,7 @@ from initlab.monitor.layer_probe import LayerProbe
 from initlab.monitor.observer import Row
 from initlab.monitor.parameter_probe import ParameterProbe
 from initlab.monitor.sample import LOSS, Sample
+from initlab.numbers import listed
 from initlab.seeds import batch_seed
 
 QUANTITIES = frozenset(("std", "similarity", "dead", "saturated", "grad_std", "grad_norm", "weight_norm", "loss"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from initlab.batch import Batch
 from initlab.errors import UserError
 from initlab.init import Scheme, initialize
+from initlab.numbers import listed
 from initlab.seeds import generator
 
 Redraw = Scheme | str | Callable[[nn.Module], Any] | Literal[False] | None
@@ -19,7 +20,6 @@ OTHERS = "measured as it is, in one draw, as reset_parameters() would draw other
 NO_RESET = "measured as it is, in one draw, as no part has reset_parameters(); redraw= draws others"
 STAYS = "the same in all draws, as no reset_parameters() draws it: {}"
 CHANCE = 0.05, 4.0  # of log(rms after / before): up to the first, or the second / sqrt(entries)
-NAMED = 4  # in a note
 
 
 def draw_again(
@@ -69,11 +69,6 @@ def _reset(module: nn.Module, note: Callable[..., Any]) -> bool:
     if stays:
         note(STAYS.format(listed(stays)))
     return True
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few, and how many more."""
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _of_another_size(before: Tensor, after: Tensor) -> bool:

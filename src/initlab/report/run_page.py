@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from initlab.numbers import shown
+from initlab.numbers import duration, shown
 from initlab.report import captions, explained, figures, html
 from initlab.runs import Run
 from initlab.runs.outcome import blame, outcome, sentence
@@ -74,7 +74,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     if run.epochs["epoch"]:
         facts.append(("epochs", f"{max(run.epochs['epoch']) + 1:.0f}"))
     if run.summary is not None:
-        facts.append(("time", captions.duration(number(run.summary.get("seconds")))))
+        facts.append(("time", duration(number(run.summary.get("seconds")))))
     return facts
 
 
