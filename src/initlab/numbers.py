@@ -14,13 +14,13 @@ def shown(x: float | None) -> str:
     return f"{x:.4f}" if x == 0 or 0.1 <= abs(x) < 100 or x != x else f"{x:#.3g}".rstrip(".")
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, digits: int = 3) -> str:
     """`40 s`, `12.5 min`, `3.5 h`."""
     if not math.isfinite(seconds):
         return "not known"
     if seconds < 90:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 5400 else f"{seconds / 3600:.3g} h"
+        return f"{seconds:.{digits}g} s"
+    return f"{seconds / 60:.{digits}g} min" if seconds < 5400 else f"{seconds / 3600:.{digits}g} h"
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from initlab.forecasting.network_rule import AMPLIFIED, EDGE, HELD_OUT, PULL
+from initlab.forecasting.measured.rule import AMPLIFIED, EDGE, HELD_OUT, PULL
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initlab.callbacks.layer_table import LayerTable
 from initlab.diagnosis.findings_report import FindingsReport
-from initlab.forecasting.first_rows import FirstRowsVerdict
+from initlab.forecasting.measured.first_rows import FirstRowsVerdict
 from initlab.monitor.observer import Observer
 from initlab.plots.forecast_overlay import ForecastOverlay
 from initlab.plots.signal_pictures import SignalPictures

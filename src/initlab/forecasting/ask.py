@@ -11,7 +11,7 @@ from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.on_paper import forecast as forecast_on_paper
 
 if TYPE_CHECKING:
-    from initlab.forecasting.network import NetworkForecast
+    from initlab.forecasting.measured.network import NetworkForecast
 
 
 @overload
@@ -22,7 +22,7 @@ def forecast(*args: Any, **more: Any) -> Forecast | NetworkForecast:
     """Will it train from this initialisation?
 
     `forecast(net, (X, y))`: any `nn.Module`, measured on a batch without training, see
-    `initlab.forecasting.network.forecast_module`; `assert forecast(net, batch).trains`.
+    `initlab.forecasting.measured.network.forecast_module`; `assert forecast(net, batch).trains`.
 
     `forecast(Kaiming(), "relu", [784, 256, 10])`: dense layers that do not exist yet, by theory, see
     `initlab.forecasting.on_paper.forecast`.
@@ -32,6 +32,6 @@ def forecast(*args: Any, **more: Any) -> Forecast | NetworkForecast:
     if len(args) == 1 and "batch" not in more:
         name = type(args[0]).__name__
         raise UserError(f"forecast(a {name}): a batch is needed to measure it, as in forecast(net, (X, y))")
-    from initlab.forecasting.network import forecast_module  # Lightning is imported only where it is needed
+    from initlab.forecasting.measured.network import forecast_module  # Lightning is imported only where it is needed
 
     return forecast_module(*args, **more)

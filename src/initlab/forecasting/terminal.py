@@ -41,7 +41,7 @@ def report(cfg: DictConfig) -> None:
 
 def _report(cfg: DictConfig) -> None:
     if not is_known(cfg):
-        from initlab.forecasting.network_terminal import report_network
+        from initlab.forecasting.measured.terminal import report_network
 
         report_network(cfg)
         return

@@ -89,7 +89,7 @@ class Progress:
         left = (time.monotonic() - self._started) / (ended - self._before) * (self.total - ended)
         more = [f"{running} running"] if running else []
         more += [f"{self._failed} failed"] if self._failed else []
-        more += [f"about {duration(float(f"{left:.2g}"))} left"] if ended < self.total else []
+        more += [f"about {duration(left, 2)} left"] if ended < self.total else []
         return f" [{', '.join(more)}]" if more else ""
 
 

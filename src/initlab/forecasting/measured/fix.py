@@ -12,7 +12,7 @@ from torch import nn
 
 from initlab.batch import Batch, batch_for
 from initlab.errors import UserError
-from initlab.forecasting.branches import last_of_branches, scale
+from initlab.forecasting.measured.branches import last_of_branches, scale
 from initlab.forecasting.rule import TRAINS, Verdict
 from initlab.measurement import Loss, Measurement, Redraw, draw_again, measure_module
 from initlab.nn import Linear

@@ -17,7 +17,7 @@ from initlab.checks.shipped_class import imported, optimizer_kind
 from initlab.console import say
 from initlab.errors import UserError
 from initlab.forecasting.answer import show
-from initlab.forecasting.network import LEGEND, NetworkForecast, forecast_module
+from initlab.forecasting.measured.network import LEGEND, NetworkForecast, forecast_module
 from initlab.forecasting.remedy import typed_words
 from initlab.forecasting.rule import NOT, UNSURE
 

@@ -16,9 +16,9 @@ from initlab.console import Column
 from initlab.errors import UserError
 from initlab.forecasting.answer import Answer
 from initlab.forecasting.forecast import Forecast
-from initlab.forecasting.measured_chain import theory_of
-from initlab.forecasting.network_fix import NetworkFix, fix_of
-from initlab.forecasting.network_rule import (
+from initlab.forecasting.measured.chain import theory_of
+from initlab.forecasting.measured.fix import NetworkFix, fix_of
+from initlab.forecasting.measured.rule import (
     Features,
     features_of,
     judge_lr,

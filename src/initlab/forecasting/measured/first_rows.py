@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from initlab.console import say
 from initlab.errors import UserError
-from initlab.forecasting.network_rule import features_of, judge_network
+from initlab.forecasting.measured.rule import features_of, judge_network
 from initlab.forecasting.rule import UNKNOWN, Verdict
 from initlab.limits import kind_of
 from initlab.measurement import assemble
