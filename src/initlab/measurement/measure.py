@@ -27,7 +27,6 @@ from initlab.numbers import listed
 from initlab.seeds import batch_seed
 
 QUANTITIES = frozenset(("std", "similarity", "dead", "saturated", "grad_std", "grad_norm", "weight_norm", "loss"))
-NO_SIGNAL = ("dropout", "pooling", "flatten", "padding", "pixelshuffle", "upsampling", "loss", "fold", "channelshuffle")
 
 
 def measure_module(
