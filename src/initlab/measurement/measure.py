@@ -127,7 +127,7 @@ def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> list
         layers.detach()
     missing = {name: why for name, why in layers.not_watched(sample).items() if name != OUTPUT}
     for why in dict.fromkeys(missing.values()):
-        notes.note(f"not measured: {listed([name for name in missing if missing[name] == why])} ({why})")
+        notes.note(f"not measured: {listed([name for name in missing if missing[name] == why], 4)} ({why})")
     _take_parameters(module, sample, notes)
     return _rows(sample, QUANTITIES)
 

@@ -67,7 +67,7 @@ def _reset(module: nn.Module, note: Callable[..., Any]) -> bool:
         return False
     stays = [name for name, p in drawn.items() if torch.equal(p, before[name])]
     if stays:
-        note(STAYS.format(listed(stays)))
+        note(STAYS.format(listed(stays, 4)))
     return True
 
 

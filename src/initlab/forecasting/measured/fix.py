@@ -88,9 +88,9 @@ def _changes(module: nn.Module, batch: Batch, redraw: Redraw, kind: str, seed: i
     lasts = [layer for layer in lasts if not isinstance(layer, (nn.RNNBase, nn.RNNCellBase))]
     if len(lasts) > 1:
         names = {layer: name for name, layer in module.named_modules()}
+        some = listed((names[one] for one in lasts), 4)
         yield (
-            f"the last layer of each of its {len(lasts)} residual branches ({listed([names[one] for one in lasts])}) "
-            f"times 1 / sqrt({len(lasts)})",
+            f"the last layer of each of its {len(lasts)} residual branches ({some}) times 1 / sqrt({len(lasts)})",
             scaled,
             kind,
         )
