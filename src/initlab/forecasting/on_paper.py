@@ -30,6 +30,7 @@ FEW = (
 )
 WIDEST = math.log(100)  # from the middle of a band to its end; more is no prediction
 LARGEST_SHIFT = 20.0  # of the mean logarithm of a gradient's square, by which the band lies off the mean square
+MOST_LAYERS = 1000  # hidden ones: 3 ms each, and those that the rule rests on have 40
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
 
 NOTHING = ((), math.nan, math.nan, "", math.nan, 0, None, 0.0)  # of a Forecast where nothing can be computed
@@ -67,6 +68,8 @@ def forecast(
         raise UserError(f"widths={widths}: must be whole numbers, as in [784, 256, 10]")
     if len(widths) < 2 or min(widths) < 1:
         raise UserError(f"widths={list(widths)}: at least inputs and outputs, each 1 or more")
+    if len(widths) - 2 > MOST_LAYERS:
+        raise UserError(f"{len(widths) - 2:,} hidden layers: the forecast is for at most {MOST_LAYERS:,}")
     phi = elementwise(activation)
     question = (scheme, phi, tuple(widths), inputs, bias, kind, loss, rate)
     depth = len(widths) - 2

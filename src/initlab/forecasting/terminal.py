@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from omegaconf import DictConfig
@@ -14,12 +15,14 @@ from initlab.errors import UserError
 from initlab.forecasting.answer import COLOURS, show
 from initlab.forecasting.forecast import Forecast, Medians
 from initlab.forecasting.from_config import forecast_run, is_known
-from initlab.forecasting.remedy import NO_FIX, Remedy, remedy, typed_words
+from initlab.forecasting.remedy import Remedy, no_fix, remedy, typed_words
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE
 from initlab.init import Scheme
 
 MARKS = {TRAINS: "", NOT: "x", UNSURE: "?", UNKNOWN: "-"}
 OTHER = "lr"  # the mark of a network that trains with another learning rate
+
+MOST_LINES = 60  # of the table of layers
 
 LEGEND = (
     "std: of the layer's output, in a typical draw of the weights; low, high: 95 % of the draws lie between (no band: "
@@ -55,7 +58,7 @@ def _report(cfg: DictConfig) -> None:
         say(note)
     measured = _measured(found, cfg.forecast.measure, cfg.seed) if cfg.forecast.measure else None
     columns = found.columns(measured) if found.layers or measured else []
-    show(columns, f"{LEGEND}{LEGEND_MEASURED if measured else ''}", found.sentences())
+    show(list(map(_thinned, columns)), f"{LEGEND}{LEGEND_MEASURED if measured else ''}", found.sentences())
     show_fix(remedy(cfg, found, typed_words()), found)
 
 
@@ -64,7 +67,7 @@ def show_fix(fix: Remedy | None, found: Forecast) -> None:
     if fix is not None:
         fix.show()
     elif found.verdict.word in (NOT, UNSURE):
-        say(NO_FIX, "fix")
+        say(no_fix(found.depth), "fix")
 
 
 def _measured(found: Forecast, draws: int, seed: int) -> Medians:
@@ -77,6 +80,15 @@ def _measured(found: Forecast, draws: int, seed: int) -> Medians:
         low, high = (np.array([getattr(layer, end) for layer in found.layers]) for end in ("low", "high"))
         medians["inside"] = ((real.std >= low) & (real.std <= high)).mean(axis=0)
     return medians
+
+
+def _thinned(column: Column) -> Column:
+    """Of a network of many layers `MOST_LINES`, evenly spaced, the first and the last among them."""
+    count = len(column.cells)
+    if count <= MOST_LINES:
+        return column
+    shown = np.linspace(0, count - 1, MOST_LINES).round().astype(int)
+    return replace(column, cells=[column.cells[i] for i in shown])
 
 
 def _show_ranks(cfg: DictConfig) -> None:

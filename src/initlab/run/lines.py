@@ -14,7 +14,7 @@ import torch
 from omegaconf import DictConfig
 
 from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, say_command, show_table
-from initlab.forecasting.remedy import NO_FIX, Remedy
+from initlab.forecasting.remedy import Remedy, no_fix
 from initlab.forecasting.rule import TRAINS
 from initlab.invocation import command
 from initlab.numbers import shown
@@ -129,7 +129,8 @@ def _show_fix(run: Run) -> None:
     elif str(run.forecast.get("verdict")) == TRAINS:
         say(f"none known: the forecast was that it {run.forecast['says']}; here that is wrong", "fix")
     else:
-        say(NO_FIX, "fix")
+        widths = run.forecast.get("widths")
+        say(no_fix(len(widths) - 2 if isinstance(widths, list) else 0), "fix")
 
 
 def _page(run_dir: Path) -> Path:
