@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -70,8 +69,9 @@ def _train(
 ) -> Result:
     started = own_clock()
     with Starting(cfg) as start, stopping:
-        cfg = copy.deepcopy(cfg)
-        OmegaConf.resolve(cfg)  # once, not in each of the steps below
+        # Resolved once, not in each of the steps below; `OmegaConf.resolve` takes no resolver that gives a list.
+        plain: Any = OmegaConf.to_container(cfg, resolve=True)
+        cfg = OmegaConf.create(plain, flags={"struct": bool(OmegaConf.is_struct(cfg))})
         check_arguments(cfg)
         prepare_process(cfg)
         data = build(cfg, "data")
