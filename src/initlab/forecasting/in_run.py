@@ -9,9 +9,10 @@ from omegaconf import DictConfig
 
 from initlab.console import say
 from initlab.errors import UserError
+from initlab.forecasting.answer import COLOURS
 from initlab.forecasting.from_config import forecast_run, is_known
 from initlab.forecasting.remedy import remedy
-from initlab.forecasting.terminal import say_forecast, show_fix
+from initlab.forecasting.terminal import show_fix
 from initlab.runs.atomic import write_json
 
 
@@ -31,7 +32,7 @@ def forecast_before(cfg: DictConfig, folder: Path, words: Sequence[str] | None, 
     except ArithmeticError:  # no reason not to train
         say("none: its numbers leave the range of 64-bit floats", "forecast")
         return
-    say_forecast(found)
+    say(found.verdict.says, "forecast", COLOURS[found.verdict.word])
     record = found.record()
     if fix:
         command = remedy(cfg, found, words)

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from initlab.errors import UserError
-from initlab.forecasting.forecast import Forecast, forecast
+from initlab.forecasting.forecast import Forecast
+from initlab.forecasting.on_paper import forecast
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE
 from initlab.init import LSUV, Critical, Kaiming, Orthogonal, Scheme, Xavier
 

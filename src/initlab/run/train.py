@@ -7,7 +7,7 @@ import signal
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import lightning as L
 from hydra.core.hydra_config import HydraConfig
@@ -121,8 +121,12 @@ def _train(
 
 
 def _resolved(cfg: DictConfig) -> DictConfig:
-    """With every `${...}` followed, once for all the steps of a run; the caller's own is left as it is."""
-    return cast("DictConfig", OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)))
+    """With every `${...}` followed, once for all the steps of a run; the caller's own is left as it is.
+
+    (`OmegaConf.resolve` takes no resolver that gives a list.)
+    """
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    return OmegaConf.create(plain, flags={"struct": bool(OmegaConf.is_struct(cfg))})
 
 
 def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Claim, words: list[str] | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from initlab.checks.rules import nearest
+from initlab.checks.rule import nearest
 from initlab.errors import UserError
 from initlab.latest import LATEST_RUN
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
 from initlab.latest import LATEST_SWEEP
 from initlab.shipped import CONFIGS

@@ -14,6 +14,7 @@ from types import FrameType
 from initlab.console import from_here, say, say_command
 from initlab.invocation import command
 from initlab.latest import LATEST_SWEEP
+from initlab.numbers import listed
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.job import STOPPED
 from initlab.sweeps.progress import Progress, watching
@@ -68,18 +69,14 @@ def close(sweep: SweepFolder, write_page: Callable[[Path], Path]) -> None:
     others = [folder for folder, state in states.items() if state in ("begun", "waiting")]
     if failed:
         sys.exit(
-            f"error: {len(failed)} of {len(states)} jobs failed: {_some(failed)}; each folder's failed.json says why, "
+            f"error: {len(failed)} of {len(states)} jobs failed: {listed(failed)}; each folder's failed.json says why, "
             f"{_resume(sweep)} runs them again"
         )
     if others:
         sys.exit(
-            f"error: {len(others)} of {len(states)} jobs have not ended: {_some(others)}; {_resume(sweep)} runs them, "
+            f"error: {len(others)} of {len(states)} jobs have not ended: {listed(others)}; {_resume(sweep)} runs them, "
             "unless another process still does"
         )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _print_how_to_resume(sweep: SweepFolder, total: int) -> None:
