@@ -9,7 +9,8 @@ class UserError(ValueError):
     """
 
 
-def reason(error: BaseException, longest: int | None = 200) -> str:
-    """ "RuntimeError: shape mismatch": the type and so many characters of the message."""
-    message = " ".join(str(error).split())[:longest]
+def reason(error: BaseException, *, whole: bool = False) -> str:
+    """ "RuntimeError: shape mismatch": the type and the first line of the message, or all of it in one line."""
+    lines = str(error).strip().splitlines()
+    message = " ".join(" ".join(lines).split()) if whole else "".join(lines[:1])
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -57,7 +57,7 @@ def fork(config: dict[str, Any], change: Change, steps: int, guess: float, seed_
             check_config(cfg)
             train(cfg, callbacks)
         except Exception as error:
-            sentence = sentence_for(error) or reason(error, None)
+            sentence = sentence_for(error) or reason(error, whole=True)
         run = Run.lenient(folder)
         losses = _losses(run)
         return Fork(change, losses, guess, "" if len(losses) >= steps else sentence, signal=_signal(run))

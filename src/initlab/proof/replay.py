@@ -92,7 +92,7 @@ def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: 
             with torch.enable_grad():
                 trainer.fit(module, train_dataloaders=again.loader())
         except Exception as failed:
-            error = sentence_for(failed) or reason(failed, None)
+            error = sentence_for(failed) or reason(failed, whole=True)
     done = losses.values
     return Fork(change, done, guess, "" if len(done) >= steps else error)
 

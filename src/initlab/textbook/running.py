@@ -55,7 +55,7 @@ def run_one(name: str, keeps: Sequence[str], job: Mapping[str, str], folder: Pat
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             train(cfg)
     except Exception as trouble:
-        error = sentence_for(trouble) or reason(trouble, None)
+        error = sentence_for(trouble) or reason(trouble, whole=True)
         record_failure(folder, error, traceback.format_exc())
     setting = {key: value for key, value in job.items() if key not in SEEDS}
     return Ran(setting, folder, time.perf_counter() - started, error)
