@@ -17,6 +17,7 @@ from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, 
 from initlab.forecasting.remedy import Remedy, no_fix
 from initlab.forecasting.rule import TRAINS
 from initlab.invocation import command
+from initlab.latest import latest_of
 from initlab.numbers import shown
 from initlab.run.network import Network
 from initlab.run.result import Result
@@ -134,10 +135,10 @@ def _show_fix(run: Run) -> None:
 
 
 def _page(run_dir: Path) -> Path:
-    """The page of the run, else its folder; by way of `latest` where the terminal is too narrow for its name."""
+    """The page of the run, else its folder; by the link to the newest where the terminal is too narrow for its name."""
     page = "report.html" if (run_dir / "report.html").exists() else ""
-    where, latest = from_here(run_dir), run_dir.parent / "latest"
-    if len(str(where / page)) + LABEL > CONSOLE.width and latest.exists() and latest.samefile(run_dir):
+    where, latest = from_here(run_dir), latest_of(run_dir)
+    if len(str(where / page)) + LABEL > CONSOLE.width and latest and latest.exists() and latest.samefile(run_dir):
         where = from_here(latest)
     return where / page
 

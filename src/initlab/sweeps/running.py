@@ -13,6 +13,7 @@ from types import FrameType
 
 from initlab.console import from_here, say, say_command
 from initlab.invocation import command
+from initlab.latest import LATEST_SWEEP
 from initlab.numbers import listed
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.job import STOPPED
@@ -87,8 +88,7 @@ def _print_how_to_resume(sweep: SweepFolder, total: int) -> None:
 def _resume(sweep: SweepFolder) -> str:
     """The words that resume this sweep: `latest` where that is it, and the overrides that its record is not trusted
     with."""
-    latest = Path("outputs/sweeps/latest")
-    here = latest.exists() and latest.samefile(sweep.path)
+    here = LATEST_SWEEP.exists() and LATEST_SWEEP.samefile(sweep.path)
     folder = f"sweep.resume={'latest' if here else from_here(sweep.path)}"
     return shlex.join([folder, *to_repeat(sweep.about["overrides"])])
 
