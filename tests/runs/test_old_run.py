@@ -8,6 +8,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from initlab import callbacks
 from initlab.callbacks import BestCheckpoint
 from initlab.composition import compose
 from initlab.evaluation.evaluate import evaluate
@@ -66,3 +67,9 @@ def test_every_present_name_is_one() -> None:
         assert get_class(name).__name__ == old.rpartition(".")[2]
     shown = "".join(path.read_text() for path in CONFIGS.rglob("*.yaml"))
     assert not [old for old in NOW if old in shown]
+
+
+def test_the_monitor_is_where_it_was() -> None:
+    from initlab.monitor import SignalMonitor
+
+    assert SignalMonitor is callbacks.SignalMonitor
