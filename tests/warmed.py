@@ -12,7 +12,7 @@ import initlab.cli.main
 import initlab.commands.train
 import initlab.plots.signal_pictures
 import initlab.report.run_page
-import initlab.run  # noqa: F401
+import initlab.run
 from initlab.composition import compose
 
 compose("model=linear", "data=synthetic_regression", run_dir="x")

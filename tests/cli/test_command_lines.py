@@ -20,7 +20,7 @@ from initlab.errors import UserError
 from initlab.run import train
 from initlab.shipped import CONFIGS
 
-KINDS = len(BASES) * len(SHAPES)
+KINDS = 2 * len(SHAPES)
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def assert_one_sentence_and_nothing_left(words: list[str], said: Answer, before:
     assert here() == before, (words, said)
 
 
-@pytest.mark.slow(seconds=50)
-def test_a_hundred_command_lines(there: Path) -> None:
+@pytest.mark.slow(seconds=15)
+def test_many_command_lines(there: Path) -> None:
     """Every kind of line once. Which lines hypothesis draws depends on the modules that are loaded, whatever the seed,
     so how many are accepted is not held."""
     before = here()
