@@ -17,8 +17,8 @@ from initlab import limits
 from initlab.checks.rules import ACTIVATION_NAMES
 from initlab.composition import compose
 from initlab.forecasting import rates, rule
-from initlab.forecasting.forecast import REPELS, TAILS, UNSTABLE, WIDEST
 from initlab.forecasting.from_config import forecast_run
+from initlab.forecasting.on_paper import REPELS, TAILS, UNSTABLE, WIDEST
 from initlab.init import Normal
 from initlab.nn.activations import LEAKY_SLOPE
 from initlab.plots import style

@@ -65,10 +65,11 @@ def record(words: str, folder: Path) -> dict[str, str]:
 
 def outside(folder: Path, rows: pd.DataFrame) -> float:
     from initlab.diagnosis.prediction import read_prediction
+    from initlab.runs import Run
 
     factor = 1.0
     std = rows[rows["quantity"] == "std"]
-    for layer in read_prediction(folder)[:-1]:
+    for layer in read_prediction(Run.lenient(folder)).layers[:-1]:
         values = std[(std["layer"] == layer.name) & (std["value"] > 0)]["value"]
         if len(values) and layer.low and layer.high:
             factor = max(factor, values.max() / max(layer.high, 1.0), layer.low / values.min())

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from foundation_pages import PAGES
 
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -107,7 +107,7 @@ def measured(family: str, depth: int, init: str, X: Any, y: Any) -> tuple[float,
     """The rule's two numbers of such a network, before it trains."""
     from evidence.networks import drawn, redraw
 
-    from initlab.forecasting.network_rule import features_of
+    from initlab.forecasting.measured.rule import features_of
     from initlab.measurement import measure_module
 
     again: Any = None if init == "torch_default" else lambda net: redraw(net, init)

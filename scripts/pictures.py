@@ -1,4 +1,4 @@
-"""Draw the pictures of a run as PNG files, for a slide or a page: python scripts/pictures.py outputs/runs/latest"""
+"""Draw the pictures of a run as PNG files, for a slide or a page: python scripts/pictures.py outputs/latest_run"""
 
 import argparse
 import sys

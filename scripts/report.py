@@ -1,4 +1,4 @@
-"""The page of a run or a sweep: `python scripts/report.py outputs/runs/latest`."""
+"""The page of a run or a sweep: `python scripts/report.py outputs/latest_run`."""
 
 from initlab.commands.report import main
 

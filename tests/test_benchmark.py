@@ -19,11 +19,6 @@ pytestmark = pytest.mark.slow
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
-@pytest.fixture(autouse=True)
-def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-
-
 def test_a_turn_is_compared_with_its_two_neighbours() -> None:
     from benchmarks.turns import between
 

@@ -31,11 +31,6 @@ time.sleep(1000)
 """
 
 
-@pytest.fixture(autouse=True)
-def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-
-
 def rows(target: Path) -> list[list[str]]:
     lines = target.read_text().splitlines()
     assert lines[2:4] == ["| what | result |", "| --- | --- |"]

@@ -7,7 +7,7 @@ import math
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,6 @@ from initlab.shipped import CONFIGS
 ROOT = CONFIGS.parent
 SCRIPTS = ROOT / "scripts"
 EPS32, EPS64 = np.finfo(np.float32).eps, np.finfo(np.float64).eps
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _scripts() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import html
 import inspect
 import re
-import sys
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,11 +31,8 @@ class Fetched(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sys.path.insert(0, str(CONFIGS.parent / "scripts"))
-    try:
-        from site_pages import build
-    finally:
-        sys.path.pop(0)
+    from site_pages import build
+
     to = tmp_path_factory.mktemp("site")
     build(to, lambda file, _: file.write_text("<p>a report page</p>"))  # else ten seconds of training
     return to

@@ -17,13 +17,6 @@ from initlab.composition import compose
 from initlab.run import train
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _scripts() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(Path(__file__).parents[1] / "scripts"))
-        yield
-
-
 def nearest(x: float) -> float:
     """The nearest multiple of the spacing 2^(e - 10) of numbers with 10 bits after the point, of two the even one."""
     if x == 0 or not math.isfinite(x):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from evidence.fit import auc
-from initlab.forecasting.network_rule import EDGE
+from initlab.forecasting.measured.rule import EDGE
 
 TRAINS = 0.5  # held-out accuracy
 LOWS, HIGHS, MOST = np.arange(-8, 0, 0.1), np.arange(0, 6, 0.1), np.arange(0.4, 3, 0.1)

@@ -58,7 +58,7 @@ class Case:
         return float(min((self.decades - low) / EDGE, (high - self.decades) / EDGE, self.of_rate(limits)))
 
     def verdict(self, limits: Limits) -> int:
-        """1: trains, -1: does not, 0: on the edge; as `initlab.forecasting.forecast` decides."""
+        """1: trains, -1: does not, 0: on the edge; as `initlab.forecasting.on_paper` decides."""
         best = SIGN[judge(self.decades, self.kind, self.bounded).word]
         here = self.of_rate(limits)
         sign = min(best, 0 if abs(here) < 1 else int(np.sign(here)))

@@ -26,7 +26,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.initlab_population import configs_of_jobs, job, populations
-from initlab.checks.rules import Rule, check_value, choice, number, optional, whole
+from initlab.checks.rule import Rule, check_value, choice, number, optional, whole
 from initlab.errors import UserError
 from initlab.sweeps.job import record_failure
 from initlab.sweeps.lock import end_with_holder, is_held

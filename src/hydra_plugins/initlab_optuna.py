@@ -20,7 +20,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.initlab_sweepers import RecordedSweeper, grid_values
-from initlab.checks.rules import check_value, whole
+from initlab.checks.rule import check_value, whole
 from initlab.errors import UserError
 from initlab.report import write_report
 from initlab.sweeps.folder import Job, SweepFolder

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rule import did_you_mean
 
 COMMANDS = {
     "train": "train a model, or a sweep of models with -m",

@@ -7,7 +7,8 @@ from typing import Any, cast
 from omegaconf import DictConfig, ListConfig
 
 from initlab.checks.memory import check_data
-from initlab.checks.rules import check, check_by_hand, did_you_mean
+from initlab.checks.rule import did_you_mean
+from initlab.checks.rules import check, check_by_hand
 from initlab.data.csv.file import check_columns
 from initlab.errors import UserError
 from initlab.invocation import command

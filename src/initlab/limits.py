@@ -25,10 +25,15 @@ def limits_of(kind: str, bounded: bool) -> tuple[float, float]:
     return BOUNDED.get(kind, (LOST[kind], GAINED[kind])) if bounded else (LOST[kind], GAINED[kind])
 
 
-# Optimisers whose step does not shrink with the gradient, by the beginning of the class's name in lower case.
-SCALE_FREE = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "muon", "sophia", "rprop", "lamb")
+# Optimisers whose step does not shrink with the gradient: those of torch, and those of other packages, which cannot be
+# imported here to compare with, by the beginning of a class's name in lower case.
+SCALE_FREE = (
+    "adam", "nadam", "radam", "sparseadam", "rmsprop", "adagrad", "adadelta", "adafactor", "lion", "muon", "sophia",
+    "rprop", "lamb",
+)  # fmt: skip
 
 
-def kind_of(optimizer: str) -> str:
-    """ "adam" for the name of a class of optimisers whose step keeps its length, else "sgd"."""
-    return "adam" if optimizer.lower().startswith(SCALE_FREE) else "sgd"
+def kind_of(*optimizers: type) -> str:
+    """ "adam" where one of these classes is, or derives from, an optimiser whose step keeps its length, else "sgd"."""
+    names = [base.__name__.lower() for optimizer in optimizers for base in optimizer.__mro__]
+    return "adam" if any(name.startswith(SCALE_FREE) for name in names) else "sgd"

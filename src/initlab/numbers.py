@@ -1,6 +1,9 @@
-"""A number as a person reads it."""
+"""Numbers and names as a person reads them."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterable
 
 
 def shown(x: float | None) -> str:
@@ -9,3 +12,18 @@ def shown(x: float | None) -> str:
     if x is None:
         return ""
     return f"{x:.4f}" if x == 0 or 0.1 <= abs(x) < 100 or x != x else f"{x:#.3g}".rstrip(".")
+
+
+def duration(seconds: float, digits: int = 3) -> str:
+    """`40 s`, `12.5 min`, `3.5 h`."""
+    if not math.isfinite(seconds):
+        return "not known"
+    if seconds < 90:
+        return f"{seconds:.{digits}g} s"
+    return f"{seconds / 60:.{digits}g} min" if seconds < 5400 else f"{seconds / 3600:.{digits}g} h"
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """The first few, and how many more."""
+    every = list(names)
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")

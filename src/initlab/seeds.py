@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 
-def generator(purpose: str, *seeds: int, device: str | torch.device = "cpu") -> torch.Generator:
+def generator(purpose: str, *seeds: int) -> torch.Generator:
     """A torch generator that is a pure function of the purpose and the seeds.
 
     `generator("init", 0)` and `generator("order", 0, 3)` share no numbers, so a longer draw of weights never
@@ -14,7 +14,7 @@ def generator(purpose: str, *seeds: int, device: str | torch.device = "cpu") -> 
     """
     entropy = [zlib.crc32(purpose.encode()), *seeds]
     state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(state) >> 1)  # manual_seed takes 63 bits
+    return torch.Generator().manual_seed(int(state) >> 1)  # manual_seed takes 63 bits
 
 
 def seed_batch(seed: int, batch: int, device: str, rank: int = 0) -> None:

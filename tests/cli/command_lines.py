@@ -62,7 +62,6 @@ def answer(script: str, words: Sequence[str]) -> Answer:
     original = initlab.run.train
     with (
         mock.patch.object(sys, "argv", [str(SCRIPTS / f"{script}.py"), *words]),
-        mock.patch.object(sys, "path", [str(SCRIPTS), *sys.path]),
         mock.patch.object(initlab.run, "train", lambda cfg, **more: original(cfg, [Enough()], **more)),
         mock.patch.dict(os.environ),
         contextlib.redirect_stdout(out),

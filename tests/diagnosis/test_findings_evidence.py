@@ -1,6 +1,5 @@
 """No healthy run is accused and every broken one is found: the record, and a few of its runs again."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,13 +7,6 @@ import pytest
 from initlab.shipped import CONFIGS
 
 ROOT = CONFIGS.parent
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _scripts() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "scripts"))
-        yield
 
 
 def test_of_the_runs_on_record_the_broken_ones_have_a_finding_and_they_alone() -> None:

@@ -1,19 +1,8 @@
 """The record of explanations is of the runs that are listed, each judged by what was planted in it."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from initlab.shipped import CONFIGS
 
 ROOT = CONFIGS.parent
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _scripts() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "scripts"))
-        yield
 
 
 def test_the_planted_cause_was_named_and_no_healthy_run_accused() -> None:

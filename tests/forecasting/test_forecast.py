@@ -10,7 +10,8 @@ import pytest
 from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.forecasting import Forecast, forecast
-from initlab.forecasting.mend import changes
+from initlab.forecasting.mend import MOST_THERE_ARE, _candidates, changes, most_tried
+from initlab.forecasting.rates import Rate
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE, judge
 from initlab.init import (
     LSUV,
@@ -104,6 +105,16 @@ def test_every_change_that_is_told_mends(scheme: Scheme, activation: str, depth:
 
 def test_a_healthy_network_is_left_alone() -> None:
     assert list(changes(deep(Kaiming(), "relu", 20))) == []
+
+
+def test_of_many_layers_few_changes_are_computed_and_of_too_many_none() -> None:
+    """So that no question takes minutes: every candidate costs 3 ms a layer."""
+    found = forecast(Normal(sigma=1.0), "tanh", [784, *[64] * 20, 10], rate=Rate(0.1))
+    assert len(list(_candidates(found))) == MOST_THERE_ARE
+    assert most_tried(100) >= MOST_THERE_ARE > most_tried(110)
+    assert most_tried(999) == 2
+    with pytest.raises(UserError, match=r"^1,001 hidden layers: the forecast is for at most 1,000$"):
+        deep(Kaiming(), "relu", 1001)
 
 
 def test_sigmoid_is_mended_by_the_edge_of_chaos_only() -> None:

@@ -14,17 +14,13 @@ pytestmark = pytest.mark.slow(seconds=40)
 
 @pytest.fixture(scope="module")
 def evidence() -> Any:
-    sys.path.insert(0, str(CONFIGS.parent / "scripts"))
-    try:
-        yield importlib.import_module("forecast_evidence"), importlib.import_module("evidence.rates")
-    finally:
-        sys.path.pop(0)
+    return importlib.import_module("forecast_evidence"), importlib.import_module("evidence.rates")
 
 
 def test_every_printed_number_is_that_of_the_record(evidence: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the terminal and in the docs' table. The signal of a network is the same with both optimisers."""
     script, rates = evidence
-    of_module = sys.modules["initlab.forecasting.forecast"]
+    of_module = sys.modules["initlab.forecasting.on_paper"]
     propagate, signals = of_module.propagate, {}  # type: ignore[attr-defined]
 
     def once(scheme: Any, phi: Any, widths: Any, *rest: Any, **more: Any) -> Any:

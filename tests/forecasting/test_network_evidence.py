@@ -1,28 +1,22 @@
 """The rule of any network is what its record says it is."""
 
 import csv
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from initlab.forecasting.network_rule import AMPLIFIED, EDGE, HELD_OUT, PULL
+from initlab.forecasting.measured.rule import AMPLIFIED, EDGE, HELD_OUT, PULL
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def scripts() -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "scripts"))
-        import network_evidence
+def scripts() -> Any:
+    import network_evidence
 
-        yield network_evidence
-    for name in [name for name in sys.modules if name.split(".")[0] in ("evidence", "network_evidence")]:
-        del sys.modules[name]
+    return network_evidence
 
 
 def test_the_record_is_whole() -> None:

@@ -16,15 +16,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import initlab
+from initlab.batch import batch_for
 from initlab.callbacks import SignalMonitor
 from initlab.errors import UserError
-from initlab.forecasting.branches import last_of_branches, scale
-from initlab.forecasting.network import NetworkForecast
-from initlab.forecasting.network_rule import Features, features_of, judge_network
+from initlab.forecasting.measured.branches import last_of_branches, scale
+from initlab.forecasting.measured.network import NetworkForecast
+from initlab.forecasting.measured.rule import Features, features_of, judge_network
 from initlab.forecasting.rule import NOT, TRAINS, UNKNOWN
 from initlab.init import Kaiming, Xavier
 from initlab.limits import LOST
-from initlab.measurement import batch_for, measure_module
+from initlab.measurement import measure_module
 from initlab.nn import Activation, Linear
 
 

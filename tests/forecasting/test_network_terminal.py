@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from initlab.config import check_config
 from initlab.errors import UserError
-from initlab.forecasting import network_terminal
-from initlab.forecasting.network_terminal import batch_of
+from initlab.forecasting.measured import terminal as network_terminal
+from initlab.forecasting.measured.terminal import batch_of
 from initlab.forecasting.terminal import report
 from initlab.shipped import CONFIGS
 

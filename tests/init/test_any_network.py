@@ -12,8 +12,9 @@ from torch.nn import utils
 from torch.nn.utils import parametrizations, parametrize, prune
 
 import initlab
+from initlab.batch import batch_for
 from initlab.errors import UserError
-from initlab.init import LSUV, Kaiming, Normal, Orthogonal, Report, Xavier, inputs_of
+from initlab.init import LSUV, Kaiming, Normal, Orthogonal, Report, Xavier
 from initlab.nn import ACTIVATIONS
 from initlab.seeds import generator
 
@@ -407,10 +408,15 @@ def test_the_inputs_in_a_training_batch() -> None:
         def forward(self, *parts: Tensor) -> Tensor:
             return parts[0]
 
-    assert inputs_of(nn.Linear(3, 2), X) is X
-    assert inputs_of(nn.Linear(3, 2), [X, y]) == (X,)
-    assert inputs_of(Takes(), (X, y, y)) == (X, y)
-    assert inputs_of(Takes(), {"a": X, "b": y, "label": y}) == {"a": X, "b": y}
-    assert inputs_of(Whole(), (X, y)) == (X,)
     whole = {"a": X, "label": y}
-    assert inputs_of(nn.Linear(3, 2), whole) == (whole,)
+    cases: list[tuple[nn.Module, Any, Any]] = [
+        (nn.Linear(3, 2), X, (X,)),
+        (nn.Linear(3, 2), [X, y], (X,)),
+        (Takes(), (X, y, y), (X, y)),
+        (Takes(), {"a": X, "b": y, "label": y}, {"a": X, "b": y}),
+        (Whole(), (X, y), (X,)),
+        (nn.Linear(3, 2), whole, (whole,)),
+    ]
+    for model, batch, inputs in cases:
+        given = batch_for(model, batch)
+        torch.testing.assert_close(given.kwargs or given.args, inputs, rtol=0, atol=0)

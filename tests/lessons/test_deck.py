@@ -3,8 +3,6 @@
 import json
 import math
 import re
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,15 +18,8 @@ from initlab.theory import FASHION_MNIST
 ROOT = CONFIGS.parent
 
 
-@pytest.fixture(scope="module")
-def scripts() -> Iterator[None]:
-    sys.path.insert(0, str(ROOT / "scripts"))
-    yield
-    sys.path.remove(str(ROOT / "scripts"))
-
-
 @pytest.mark.slow
-def test_the_deck_and_the_page_are_what_records_and_forecast_make(scripts: None) -> None:
+def test_the_deck_and_the_page_are_what_records_and_forecast_make() -> None:
     """`python scripts/lessons_page.py` writes them again."""
     import lessons_page
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import random
 import warnings
+from collections import UserDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from initlab.batch import each_tensor
 from initlab.errors import UserError
 from initlab.init import Kaiming, initialize
 from initlab.measurement import measure_module, middle, spread
@@ -498,3 +500,13 @@ def scripted(net: nn.Module) -> Any:
 def test_refused_in_a_sentence(net: Callable[[], nn.Module], batch: Any, more: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
         measure_module(net(), batch, **more)
+
+
+def test_a_mapping_of_a_class_of_its_own_keeps_it() -> None:
+    """As transformers' tokenizers give: a UserDict with attributes."""
+    batch: Any = UserDict(X=torch.ones(2, 3, dtype=torch.float64), n=[torch.zeros(2), "a"])
+    found = each_tensor(lambda x: x + 1, batch)
+    assert type(found) is UserDict
+    assert found["n"][1] == "a"
+    assert torch.equal(found["X"], batch["X"] + 1)
+    assert torch.equal(batch["n"][0], torch.zeros(2))

@@ -316,13 +316,13 @@ def test_no_hook_waits_for_a_device(fit: Callable[..., Any], monkeypatch: pytest
     """The way taken on an accelerator, on the meta device, where there is nothing to read a number from."""
     model = MLP(12, 4, num_hiddens=[32, 16], activation="gelu").to("meta")
     from initlab.checks.rules import QUANTITIES
-    from initlab.monitor import layer_probe
+    from initlab.monitor import outputs
     from initlab.monitor.budget import Stopwatch
     from initlab.monitor.guard import Guard
     from initlab.monitor.layer_probe import LayerProbe
     from initlab.monitor.sample import Sample
 
-    monkeypatch.setattr(layer_probe, "is_signal", lambda x: True)  # else the meta device is left out
+    monkeypatch.setattr(outputs, "is_signal", lambda x: True)  # else the meta device is left out
     sample = Sample(0)
     probe = LayerProbe(frozenset(QUANTITIES), Stopwatch(), Guard())
     probe.choose(choose_layers(model))

@@ -12,12 +12,13 @@ from made_up import history, mlp
 
 from initlab.diagnosis.findings import find
 from initlab.diagnosis.outline import Outline
-from initlab.diagnosis.prediction import PredictedLayer, predicted_as_bounded, read_prediction
+from initlab.diagnosis.prediction import PredictedLayer, Prediction, read_prediction
 from initlab.forecasting import forecast
 from initlab.init import Kaiming
 from initlab.limits import limits_of
 from initlab.plots.forecast_overlay import forecast_figure
 from initlab.plots.style import pixels
+from initlab.runs import Run
 
 OUTLINE = Outline(chain=("layers.0", "layers.1"), activations=(), bounded=(), matrices=())
 
@@ -27,22 +28,22 @@ def layer(name: str, std: float | None = 1.0, width: float = 1.2) -> PredictedLa
     return PredictedLayer(name, std, low, high, 1.0, 0.8, 1.25)
 
 
-PREDICTED = [layer(f"layers.{i}") for i in range(3)]
+PREDICTED = tuple(layer(f"layers.{i}") for i in range(3))
 
 
 def test_a_forecast_is_read_back(tmp_path: Path) -> None:
     found = forecast(Kaiming(), "relu", [784, 64, 10])
     (tmp_path / "forecast.json").write_text(json.dumps(found.record()))
-    first, last = read_prediction(tmp_path)
+    first, last = read_prediction(Run.lenient(tmp_path)).layers
     assert (first.name, first.std, first.low) == ("layers.0", found.layers[0].std, found.layers[0].low)
     assert last.name == "layers.1"
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"layers": [{"name": "x"}]}', '{"layers": 3}'])
+@pytest.mark.parametrize("content", [None, "", "[]", '{"layers": [7, {"std": 1}]}', '{"layers": 3}'])
 def test_without_a_forecast_there_is_nothing(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "forecast.json").write_text(content)
-    assert read_prediction(tmp_path) == []
+    assert read_prediction(Run.lenient(tmp_path)) == Prediction()
 
 
 @pytest.mark.parametrize(("std", "found"), [(1.0, False), (1.3, False), (1.5, True), (0.6, True)])
@@ -96,7 +97,7 @@ def test_the_output_may_go_where_it_likes() -> None:
 
 def test_the_picture_shows_line_band_and_dots() -> None:
     made = history(mlp(3, std=lambda i: 1.1 + i, grad_std=lambda i: 2.0**i))
-    figure = forecast_figure(made, PREDICTED)
+    figure = forecast_figure(made, Prediction(PREDICTED))
     forward, backward = figure.axes
     dots = {ax: next(line for line in ax.get_lines() if line.get_marker() == "o").get_ydata() for ax in figure.axes}
     np.testing.assert_allclose(dots[forward], [1.1, 2.1, 3.1])
@@ -104,22 +105,20 @@ def test_the_picture_shows_line_band_and_dots() -> None:
     assert forward.get_yscale() == "log"
     dead = [replace(f, std=0.0, low=0.0, high=0.0, grad=None, grad_low=None, grad_high=None) for f in PREDICTED]
     for predicted in (PREDICTED, dead, [layer("layers.0", None), *PREDICTED[1:]]):
-        assert pixels(partial(forecast_figure, made, predicted)).std() > 0
+        assert pixels(partial(forecast_figure, made, Prediction(tuple(predicted)))).std() > 0
     assert math.isfinite(float(dots[forward][0]))
 
 
-@pytest.mark.parametrize(("optimizer", "bounded"), [("SGD", True), ("Adam", False), ("Adam", True)])
-def test_the_green_zone_is_what_the_rule_lets_train(optimizer: str, bounded: bool) -> None:
+@pytest.mark.parametrize(("kind", "bounded"), [("sgd", True), ("adam", False), ("adam", True)])
+def test_the_green_zone_is_what_the_rule_lets_train(kind: str, bounded: bool) -> None:
     made = history(mlp(3, std=lambda i: 1.1, grad_std=lambda i: 10.0**i))
-    backward = forecast_figure(made, PREDICTED, optimizer, bounded).axes[1]
+    backward = forecast_figure(made, Prediction(PREDICTED, kind, bounded)).axes[1]
     (zone,) = (patch for patch in backward.patches if patch.get_alpha() == 0.1)
-    low, high = limits_of(optimizer.lower(), bounded)
+    low, high = limits_of(kind, bounded)
     assert (zone.get_y(), zone.get_y() + zone.get_height()) == pytest.approx((10**low, 10**high), rel=1e-12)
 
 
 def test_what_is_bounded_is_read_back(tmp_path: Path) -> None:
     for activation, bounded in (("tanh", True), ("relu", False)):
         (tmp_path / "forecast.json").write_text(json.dumps({"activation": activation}))
-        assert predicted_as_bounded(tmp_path) is bounded
-    (tmp_path / "forecast.json").write_text("[]")
-    assert predicted_as_bounded(tmp_path) is False
+        assert read_prediction(Run.lenient(tmp_path)).bounded is bounded

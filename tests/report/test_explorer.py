@@ -3,7 +3,6 @@
 import math
 import random
 import shlex
-import sys
 from typing import Any
 
 import numpy as np
@@ -33,13 +32,11 @@ SCHEMES: dict[str, type[Scheme]] = {
 in_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 
 
-def test_the_page_is_what_its_parts_make(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_is_what_its_parts_make() -> None:
     """Every number that the library has too is taken from there: `python scripts/explorer.py` writes it again."""
-    monkeypatch.syspath_prepend(CONFIGS.parent / "scripts")
     import explorer
 
     assert PAGE.read_text("utf-8") == explorer.assembled()
-    del sys.modules["explorer"]
 
 
 def setting_of(rng: random.Random) -> dict[str, Any]:

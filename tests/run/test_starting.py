@@ -100,13 +100,13 @@ def test_a_mistake_of_the_users_keeps_its_traceback(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_library_refuses_names_the_key_and_leaves_nothing(tmp_path: Path, words: list[str], says: str) -> None:
-    latest = tmp_path / "outputs" / "runs" / "latest"
-    train(compose(*LINEAR, "~callbacks.monitor", run_dir=latest.parent / "before"))
+    latest = tmp_path / "outputs" / "latest_run"
+    train(compose(*LINEAR, "~callbacks.monitor", run_dir=latest.parent / "runs" / "before"))
     with pytest.raises(UserError) as caught:
-        train(compose(*LINEAR, *words, run_dir=latest.parent / "refused"))
+        train(compose(*LINEAR, *words, run_dir=latest.parent / "runs" / "refused"))
     assert says in str(caught.value)
-    assert sorted(path.name for path in latest.parent.iterdir()) == ["before", "latest"]
-    assert latest.readlink() == Path("before")
+    assert [path.name for path in (latest.parent / "runs").iterdir()] == ["before"]
+    assert latest.readlink() == Path("runs/before")
 
 
 def test_what_held_something_is_never_erased(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_the_command_names_its_folder_and_points_latest_to_it(tmp_path: Path) ->
     assert said.returncode == 0, said.stderr
     (folder,) = [p for p in (tmp_path / "outputs" / "runs").iterdir() if not p.is_symlink()]
     assert folder.name.endswith("_data-synthetic_regression_debug-fast_init-normal_model-linear_threads-1_trainer-cpu")
-    assert (tmp_path / "outputs/runs/latest").resolve() == folder
+    assert (tmp_path / "outputs/latest_run").resolve() == folder
     assert (folder / "summary.json").exists()
     assert said.stderr == ""
 

@@ -84,7 +84,7 @@ def test_values_are_checked_as_ever(run_dir: Path) -> None:
 def test_a_folder_that_is_not_there(run_dir: Path) -> None:
     with pytest.raises(UserError, match=r"resume=outputs/runs/b: there is no such folder"):
         resumed(["resume=outputs/runs/b"], "train")
-    with pytest.raises(UserError, match=r"resume=lastest: .* did you mean outputs/runs/latest\?"):
+    with pytest.raises(UserError, match=r"resume=lastest: .* did you mean latest\?"):
         resumed(["resume=lastest"], "train")
 
 

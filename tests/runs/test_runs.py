@@ -16,6 +16,8 @@ import pytest
 import torch
 from children import command
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from torch.utils.tensorboard import SummaryWriter
 
 from initlab.composition import compose
 from initlab.errors import UserError
@@ -153,8 +155,22 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 def test_latest_points_to_the_newest_run_and_sweep(tmp_path: Path) -> None:
     for name in ("runs/a", "runs/b", "sweeps/s/0_init-zeros", "sweeps/s/1_init-xavier"):
         RunDir(tmp_path / "outputs" / name).create("")
-    assert (tmp_path / "outputs/runs/latest").resolve() == tmp_path / "outputs/runs/b"
-    assert (tmp_path / "outputs/sweeps/latest").resolve() == tmp_path / "outputs/sweeps/s"
+    assert (tmp_path / "outputs/latest_run").resolve() == tmp_path / "outputs/runs/b"
+    assert (tmp_path / "outputs/latest_sweep").resolve() == tmp_path / "outputs/sweeps/s"
+
+
+def test_tensorboard_lists_each_run_once(tmp_path: Path) -> None:
+    """Also where an earlier version left its link inside the folder."""
+    runs = tmp_path / "outputs/runs"
+    for name in ("a", "b"):
+        RunDir(runs / name).create("")
+        with SummaryWriter(runs / name / "tensorboard") as writer:
+            writer.add_scalar("loss", 1.0)
+        if name == "a":
+            (runs / "latest").symlink_to("a")
+    listed = EventMultiplexer()
+    listed.AddRunsFromDirectory(str(runs))
+    assert sorted(listed.Runs()) == ["a/tensorboard", "b/tensorboard"]
 
 
 def test_a_chosen_folder_gets_no_link_beside_it(tmp_path: Path) -> None:

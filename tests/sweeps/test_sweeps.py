@@ -53,7 +53,7 @@ def scores(sweep: SweepFolder) -> dict[str, float]:
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_sweep_goes_on_where_it_stopped(tmp_path: Path, number: int, status: int) -> None:
     """Also: a job that fails is recorded, the others go on, and the exit status says so."""
-    latest = tmp_path / "outputs/sweeps/latest"
+    latest = tmp_path / "outputs/latest_sweep"
     words = ["lr=0.1,0.01", "seed=5,13,8", *LINEAR]
     ended, said = stopped(*words, cwd=tmp_path, number=number, at=latest, job=3)
     assert ended == status
@@ -99,7 +99,7 @@ def test_a_changed_config_is_run_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["sweep.resume=latest"], "error: outputs/sweeps/latest: there is no sweep in this folder (no sweep.json)\n"),
+        (["sweep.resume=latest"], "error: outputs/latest_sweep: there is no sweep in this folder (no sweep.json)\n"),
         (["lr=interval(0.1,1)", *LINEAR], "error: lr=interval(0.1,1): an interval needs hydra/sweeper=optuna\n"),
         (["init=kaimng,xavier", *LINEAR], "error: init=kaimng: no such init; did you mean kaiming?"),
     ],
@@ -132,7 +132,7 @@ def test_a_launcher_runs_jobs_and_survives_one_that_takes_its_process_down(
     with start_alone(*words, cwd=tmp_path) as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
-    folder = tmp_path / "outputs/sweeps/latest"
+    folder = tmp_path / "outputs/latest_sweep"
     sweep = SweepFolder.read(folder)
     assert scores(sweep) == {"seed=1": 0.01, "seed=2": 0.02}
     assert "process died" in str(Run.lenient(sweep.path / sweep.jobs[1].folder).error)
@@ -185,6 +185,6 @@ def test_failed_and_diverged_trials_do_not_end_the_study(tmp_path: Path) -> None
     words = ["seed=13,1", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=5", "hydra.sweeper.sampler=random", *LINEAR]
     said = run(*words, cwd=tmp_path)
     assert said.returncode == 1
-    with closing(sqlite3.connect(tmp_path / "outputs/sweeps/latest/optuna.db")) as study:
+    with closing(sqlite3.connect(tmp_path / "outputs/latest_sweep/optuna.db")) as study:
         states = study.execute("select distinct state from trials").fetchall()
     assert {state for (state,) in states} == {"COMPLETE", "FAIL"}

@@ -270,6 +270,6 @@ def test_of_very_many_jobs_a_line_a_minute(tmp_path: Path, monkeypatch: pytest.M
         else:
             (folder / "summary.json").write_text('{"score": 0.5, "monitor": "val/acc", "seconds": 1.0, "metrics": {}}')
         watch.look()
-    ends = "59 unclear, 1 failed [1 failed, about 2 min left]"
+    ends = "59 unclear, 1 failed [1 failed, about 2.3 min left]"
     assert said[:3] == ["200 jobs", "seed=7: FAILED: no room", f"60 of 200 jobs: {ends}"]
     assert [line.split(" jobs")[0] for line in said[3:]] == ["120 of 200", "180 of 200", "200 of 200"]

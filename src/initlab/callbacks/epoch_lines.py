@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initlab.callbacks.epoch_rows import EpochLogger, Row
 from initlab.console import CONSOLE, IN_NOTEBOOK, say
-from initlab.numbers import shown
+from initlab.numbers import listed, shown
 from initlab.training import own_clock
 
 KINDS = ("train/", "val/", "error/")  # in this order, then the others, lr last
@@ -50,7 +50,7 @@ class EpochLines(EpochLogger):
         CONSOLE.print(heading, style="bold", highlight=False, markup=False)
         others = [name for name in self._names if name not in self._columns and name != "lr"]
         if others:
-            some = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
+            some = listed(others, 4)
             say(f"no room here for {some}", style="dim")
 
     def _fitting(self) -> list[str]:

@@ -11,7 +11,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from initlab.checks.rules import check_value, whole
+from initlab.checks.rule import check_value, whole
 from initlab.console import say
 from initlab.limits import kind_of
 from initlab.process.settings import process_left_as_it_was
@@ -82,7 +82,7 @@ class Explain(L.Callback):
         lr = groups[0].get("initial_lr", groups[0].get("lr")) if groups else 0.0
         self._lr = float(lr) if isinstance(lr, (int, float, Tensor)) else 0.0
         self._decays = any(group.get("weight_decay") for group in groups)
-        self._scale_free = any(kind_of(type(o).__name__) == "adam" for o in trainer.optimizers)
+        self._scale_free = kind_of(*map(type, trainer.optimizers)) == "adam"
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from initlab.console import say
 from initlab.errors import UserError
-from initlab.init import Report, Scheme, initialize, inputs_of
+from initlab.init import Report, Scheme, initialize
 from initlab.seeds import generator
 
 
@@ -19,8 +19,7 @@ class InitializeWith(L.Callback):
 
     scheme: a scheme, or the name of a file in configs/init.
     seed: of the draw, which takes no numbers of any other.
-    batch: inputs for the forward pass, as `initialize` takes them; None: the first training batch, of whose parts the
-        model gets as many as its `forward` needs: X of (X, y).
+    batch: for the forward pass, as `initialize` takes it; None: the first training batch.
     verbose: print one line about the draw and one about what was left alone.
 
     `report` is what `initialize` returned.
@@ -42,7 +41,7 @@ class InitializeWith(L.Callback):
         if self.batch is None and trainer.datamodule is None:
             trainer.fit_loop.setup_data()  # the loaders, which Lightning makes when the first epoch begins
         with isolate_rng():
-            batch = self.batch if self.batch is not None else lambda: _first_inputs(trainer, pl_module)
+            batch = self.batch if self.batch is not None else lambda: _first_batch(trainer)
             self.report = initialize(pl_module, self.scheme, generator=generator("init", self.seed), batch=batch)
         if trainer.world_size > 1:  # the data of one process may have decided
             parameters = list(pl_module.parameters())
@@ -61,6 +60,6 @@ def summary(report: Report) -> list[str]:
     return [f"{drawn}; {others}" if (others := report.left_alone_line()) else drawn, *report.notes]
 
 
-def _first_inputs(trainer: L.Trainer, model: L.LightningModule) -> Any:
+def _first_batch(trainer: L.Trainer) -> Any:
     data = trainer.datamodule
-    return inputs_of(model, next(iter(trainer.train_dataloader if data is None else data.train_dataloader())))
+    return next(iter(trainer.train_dataloader if data is None else data.train_dataloader()))

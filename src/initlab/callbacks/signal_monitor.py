@@ -124,6 +124,12 @@ class SignalMonitor(L.Callback):
         """Without what refers to the model: the fit that runs, and the methods that Lightning lends a callback."""
         return {name: value for name, value in vars(self).items() if name not in LENT} | {"_fit": None}
 
+    @property
+    def _watched(self) -> WatchedFit:
+        """The fit that runs, for what is only called within one."""
+        assert self._fit is not None
+        return self._fit
+
     # start and end
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -164,11 +170,10 @@ class SignalMonitor(L.Callback):
 
     @guarded
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert self._fit is not None
         state, self._state = self._state, None
         if state is not None:
-            self._fit.load_state_dict(state)
-            for observer in self._fit.observers:
+            self._watched.load_state_dict(state)
+            for observer in self._watched.observers:
                 known = state["observers"].get(type(observer).__name__)
                 if known is not None:
                     observer.load_state_dict(known, self)
@@ -186,15 +191,13 @@ class SignalMonitor(L.Callback):
 
     @guarded
     def _save_rows(self, trainer: L.Trainer) -> None:
-        assert self._fit is not None
-        with self._fit.watch:
-            self._fit.collect()
+        with self._watched.watch:
+            self._watched.collect()
             self._write(trainer)
 
     def _state_now(self) -> dict[str, Any]:
-        assert self._fit is not None
-        observers = {type(o).__name__: state for o in self._fit.observers if (state := o.state_dict())}
-        return self._fit.state_dict() | {"observers": observers}
+        observers = {type(o).__name__: state for o in self._watched.observers if (state := o.state_dict())}
+        return self._watched.state_dict() | {"observers": observers}
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         self._state = checkpoint.get(self._key(trainer)) if trainer.state.fn == "fit" else None
@@ -208,11 +211,8 @@ class SignalMonitor(L.Callback):
 
     @guarded
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert self._fit is not None
-        self._fit.finish_step()
-        with self._fit.watch:
-            self._fit.collect()
-            self._write(trainer)
+        self._watched.finish_step()
+        self._save_rows(trainer)
         self._ended = self._state_now()
         self._close(trainer)
 
@@ -225,9 +225,8 @@ class SignalMonitor(L.Callback):
 
     @guarded
     def _end_early(self, trainer: L.Trainer) -> None:
-        assert self._fit is not None
-        self._fit.detach()
-        with self._fit.guard("collecting the last rows"):  # a device that failed gives no more figures
+        self._watched.detach()
+        with self._watched.guard("collecting the last rows"):  # a device that failed gives no more figures
             self._recorder.collect()
         self._write(trainer)
         self._close(trainer)
@@ -241,8 +240,7 @@ class SignalMonitor(L.Callback):
             self.__dict__.pop(name, None)
 
     def _close(self, trainer: L.Trainer) -> None:
-        fit = self._fit
-        assert fit is not None
+        fit = self._watched
         if not trainer.is_global_zero:
             return
         with fit.watch:
@@ -258,16 +256,14 @@ class SignalMonitor(L.Callback):
 
     def _ask(self, observer: Observer, call: Callable[[], None]) -> None:
         """An observer in which something fails is asked no more in this fit."""
-        fit = self._fit
-        assert fit is not None
+        fit = self._watched
         with fit.guard(type(observer).__name__, lambda: fit.observers.remove(observer)):
             call()
 
     def cost(self) -> str:
         """ "watching took 0.5 s of 61 s", and the stride if the budget widened it; within a fit."""
-        assert self._fit is not None
-        wall, stride = time.perf_counter() - self._wall, self._fit.cadence.stride
-        words = f"watching took {self._fit.watch.seconds:.2g} s of {wall:.3g} s"
+        wall, stride = time.perf_counter() - self._wall, self._watched.cadence.stride
+        words = f"watching took {self._watched.watch.seconds:.2g} s of {wall:.3g} s"
         if stride == self.every_n_steps:
             return words
         return f"{words} (every {stride} steps, to keep to {100 * (self.max_overhead or 0):g} %)"
@@ -282,52 +278,42 @@ class SignalMonitor(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        assert self._fit is not None
-        self._fit.begin_batch()
+        self._watched.begin_batch()
 
     @guarded
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert self._fit is not None
-        self._fit.detach()  # a user's hook may have skipped the end of a batch
+        self._watched.detach()  # a user's hook may have skipped the end of a batch
 
     @guarded
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert self._fit is not None
-        self._fit.detach()  # likewise
+        self._watched.detach()  # likewise
 
     @guarded
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: torch.Tensor) -> None:
-        assert self._fit is not None
-        self._fit.before_backward(loss)
+        self._watched.before_backward(loss)
 
     @guarded
     def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert self._fit is not None
-        self._fit.after_backward()
+        self._watched.after_backward()
 
     @guarded
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        assert self._fit is not None
-        self._fit.before_optimizer_step(optimizer)
+        self._watched.before_optimizer_step(optimizer)
 
     @guarded
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        fit = self._fit
-        assert fit is not None
+        fit = self._watched
         fit.end_batch(outputs)
         if fit.wanted or time.perf_counter() - self._written > WRITE_AFTER:
             fit.wanted = False
-            with fit.watch:
-                fit.collect()
-                self._write(trainer)
+            self._save_rows(trainer)
 
     def _write(self, trainer: L.Trainer) -> None:
-        fit = self._fit
-        assert fit is not None
+        fit = self._watched
         started = self._written = time.perf_counter()
         rows = self._recorder.write(trainer) if trainer.is_global_zero else []
         if rows:

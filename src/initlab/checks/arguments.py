@@ -16,7 +16,8 @@ from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.checks.annotations import fits, words_of
-from initlab.checks.rules import RULES, did_you_mean
+from initlab.checks.rule import did_you_mean
+from initlab.checks.rules import RULES
 from initlab.checks.shipped_class import imported
 from initlab.errors import UserError
 

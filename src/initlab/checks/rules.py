@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from collections.abc import Callable
+from typing import Any
 
+from initlab.checks.rule import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    SIZE,
+    SOME_BATCHES,
+    TRUTH,
+    Rule,
+    check_value,
+    choice,
+    is_list,
+    is_number,
+    is_whole,
+    list_of,
+    number,
+    optional,
+    whole,
+)
 from initlab.errors import UserError
 
 ACTIVATION_NAMES = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "identity")
@@ -23,80 +38,28 @@ QUANTITIES = (  # what a monitor records of layers, of gradients with respect to
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Rule:
-    allows: Callable[[Any], bool]
-    words: str  # completes "must be ..."
-    choices: tuple[str, ...] = ()
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def number(at_least: float = -math.inf, below: float = math.inf, words: str = "a number") -> Rule:
-    return Rule(lambda v: _is_number(v) and at_least <= v < below, words)
-
-
-def whole(at_least: int = 0, words: str = "") -> Rule:
-    return Rule(lambda v: _is_whole(v) and v >= at_least, words or f"a whole number of at least {at_least}")
-
-
-def choice(*names: str) -> Rule:
-    return Rule(lambda v: v in names, "one of " + ", ".join(names), names)
-
-
-def optional(rule: Rule, meaning: str) -> Rule:
-    return Rule(lambda v: v is None or rule.allows(v), f"{rule.words}, or null: {meaning}", rule.choices)
-
-
-def list_of(rule: Rule, words: str, length: int | None = None) -> Rule:
-    return Rule(lambda v: _is_list(v) and len(v) > 0 and length in (None, len(v)) and all(map(rule.allows, v)), words)
-
-
 def _is_name(value: object) -> bool:
     """Of a column: a column named 2020 comes from the command line as a number."""
-    return (isinstance(value, str) and value != "") or _is_whole(value)
+    return (isinstance(value, str) and value != "") or is_whole(value)
 
 
-def _is_table(value: object, of: Callable[[Any], bool] = _is_number) -> bool:
-    return _is_list(value) and len(value) > 0 and all(_is_list(row) and row and all(map(of, row)) for row in value)
+def _is_table(value: object, of: Callable[[Any], bool] = is_number) -> bool:
+    return is_list(value) and len(value) > 0 and all(is_list(row) and row and all(map(of, row)) for row in value)
 
 
 def _is_datum(value: object) -> bool:
-    return _is_number(value) and abs(value) <= LARGEST_DATUM
+    return is_number(value) and abs(value) <= LARGEST_DATUM
 
 
 def _is_duration(value: object) -> bool:
     if isinstance(value, dict):
         return (
             value.keys() <= {"weeks", "days", "hours", "minutes", "seconds"}
-            and all(_is_number(v) and v >= 0 for v in value.values())
+            and all(is_number(v) and v >= 0 for v in value.values())
             and sum(value.values()) > 0
         )
     return isinstance(value, str) and bool(re.fullmatch(r"\d+(:\d\d){3}", value)) and value.strip("0:") != ""
 
-
-TRUTH = Rule(lambda v: isinstance(v, bool), "true or false")
-POSITIVE = Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
-NOT_NEGATIVE = number(at_least=0, words="a number of at least 0")
-SHARE = number(at_least=0, below=1, words="a number from 0 up to, but not including, 1")
-SOME_BATCHES = Rule(
-    lambda v: (_is_whole(v) and v >= 0) or (isinstance(v, float) and 0 <= v <= 1),
-    "a number of batches (a whole number) or a share of them (0.0 to 1.0)",
-)
-SIZE = Rule(
-    lambda v: (_is_whole(v) and v >= 0) or (isinstance(v, float) and 0 <= v < 1),
-    "a share of the rows from 0.0 up to, but not including, 1.0, or a number of them (a whole number)",
-)
 
 FINITE = f"up to {LARGEST_DATUM:g} in size, as float32 cannot hold the squared error of larger ones"
 
@@ -105,12 +68,12 @@ FOLDER = optional(
 )
 
 RULES: dict[str, Rule] = {
-    "seed": Rule(lambda v: _is_whole(v) and 0 <= v < 2**32, "a whole number from 0 to 4294967295 (NumPy's range)"),
+    "seed": Rule(lambda v: is_whole(v) and 0 <= v < 2**32, "a whole number from 0 to 4294967295 (NumPy's range)"),
     "init_seed": whole(),
     "lr": NOT_NEGATIVE,
     "threads": optional(
         Rule(
-            lambda v: _is_whole(v) and 1 <= v <= MOST_THREADS,
+            lambda v: is_whole(v) and 1 <= v <= MOST_THREADS,
             f"a whole number of at least 1 and at most {MOST_THREADS}",
         ),
         "all cores",
@@ -127,7 +90,7 @@ RULES: dict[str, Rule] = {
     "data.resize": list_of(whole(1), "[height, width], two whole numbers of at least 1", length=2),
     "data.normalize": TRUTH,
     "data.num_val": Rule(
-        lambda v: _is_whole(v) and 0 <= v < 60_000,
+        lambda v: is_whole(v) and 0 <= v < 60_000,
         "a whole number from 0 (validate on the test set) to 59999 images held out of the training set",
     ),
     "data.split_seed": whole(),
@@ -146,11 +109,11 @@ RULES: dict[str, Rule] = {
         "the name of the column to learn, such as data.target=Price, \"data.target='1.5'\" if it reads as a number",
     ),
     "data.na_values": Rule(
-        lambda v: _is_list(v) and all(isinstance(w, str) or _is_number(w) for w in v),
+        lambda v: is_list(v) and all(isinstance(w, str) or is_number(w) for w in v),
         "a list of the cells that count as missing, such as [NA, '?']",
     ),
-    "data.drop": Rule(lambda v: _is_list(v) and all(map(_is_name, v)), "a list of columns to leave out, such as [Id]"),
-    "data.text": Rule(lambda v: _is_list(v) and all(map(_is_name, v)), "a list of columns, such as [Postcode]"),
+    "data.drop": Rule(lambda v: is_list(v) and all(map(_is_name, v)), "a list of columns to leave out, such as [Id]"),
+    "data.text": Rule(lambda v: is_list(v) and all(map(_is_name, v)), "a list of columns, such as [Postcode]"),
     "data.decimal": optional(Rule(lambda v: v in (".", ","), '"." or ","'), "found from the cells"),
     "data.thousands": optional(
         Rule(lambda v: v in (",", ".", " ", "'"), """",", ".", " " or "'\""""), "whatever data.decimal leaves of them"
@@ -162,7 +125,7 @@ RULES: dict[str, Rule] = {
         f"a list of rows of numbers {FINITE}, such as [[0, 0], [0, 1], [1, 0], [1, 1]]",
     ),
     "data.outputs": Rule(
-        lambda v: _is_table(v, _is_datum) or (_is_list(v) and len(v) > 0 and all(map(_is_datum, v))),
+        lambda v: _is_table(v, _is_datum) or (is_list(v) and len(v) > 0 and all(map(_is_datum, v))),
         f"a list of numbers {FINITE}, one for each row of data.inputs, or of lists of them",
     ),
     "data.ask": optional(list_of(number(), "a list of numbers, as long as a row of data.inputs"), "nothing is asked"),
@@ -170,14 +133,14 @@ RULES: dict[str, Rule] = {
     # model
     "model.num_hiddens": optional(
         Rule(
-            lambda v: _is_list(v) and 0 < len(v) <= MOST_LAYERS and all(_is_whole(n) and n >= 1 for n in v),
+            lambda v: is_list(v) and 0 < len(v) <= MOST_LAYERS and all(is_whole(n) and n >= 1 for n in v),
             f"a list of at least one whole number above 0 and at most {MOST_LAYERS} of them, such as [512, 256] "
             "(no hidden layer at all is model=softmax)",
         ),
         "model.depth layers of model.width units",
     ),
     "model.depth": Rule(
-        lambda v: _is_whole(v) and 1 <= v <= MOST_LAYERS, f"a whole number of layers from 1 to {MOST_LAYERS}"
+        lambda v: is_whole(v) and 1 <= v <= MOST_LAYERS, f"a whole number of layers from 1 to {MOST_LAYERS}"
     ),
     "model.width": whole(1),
     "model.activation": choice(*ACTIVATION_NAMES),
@@ -205,15 +168,15 @@ RULES: dict[str, Rule] = {
     "init.sparsity": number(0, 1.0000001, "a share from 0 to 1"),
     "init.q": optional(POSITIVE, "the smallest of at least 0.5 that has a critical point"),
     "init.base_width": whole(1),
-    "init.tolerance": Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1"),
+    "init.tolerance": Rule(lambda v: is_number(v) and 0 < v < 1, "a number between 0 and 1"),
     "init.max_iterations": whole(1),
     "init.weights": Rule(
-        lambda v: _is_list(v) and len(v) > 0 and all(map(_is_table, v)),
+        lambda v: is_list(v) and len(v) > 0 and all(map(_is_table, v)),
         "a list with the weight of every dense layer, each a list of rows, one for each of its outputs",
     ),
     "init.biases": optional(
         Rule(
-            lambda v: _is_list(v) and len(v) > 0 and all(_is_list(b) and b and all(map(_is_number, b)) for b in v),
+            lambda v: is_list(v) and len(v) > 0 and all(is_list(b) and b and all(map(is_number, b)) for b in v),
             "a list with the bias of every dense layer, each a list of numbers",
         ),
         "zeros",
@@ -226,24 +189,24 @@ RULES: dict[str, Rule] = {
     "optimizer.betas": list_of(SHARE, "two numbers from 0 up to, but not including, 1", length=2),
     "scheduler.every_n_epochs": whole(1),
     "scheduler.gamma": POSITIVE,
-    "scheduler.pct_start": Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1"),
+    "scheduler.pct_start": Rule(lambda v: is_number(v) and 0 < v < 1, "a number between 0 and 1"),
     # trainer
     "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.devices": whole(1),
     "trainer.strategy": choice("auto", "ddp"),
-    "trainer.num_nodes": Rule(lambda v: _is_whole(v) and v == 1, "1: a run uses one machine"),
+    "trainer.num_nodes": Rule(lambda v: is_whole(v) and v == 1, "1: a run uses one machine"),
     "trainer.fast_dev_run": Rule(
-        lambda v: isinstance(v, bool) or (_is_whole(v) and v >= 0), "true, false or a number of batches"
+        lambda v: isinstance(v, bool) or (is_whole(v) and v >= 0), "true, false or a number of batches"
     ),
     "trainer.num_sanity_val_steps": Rule(
-        lambda v: _is_whole(v) and v >= -1, "a whole number of batches, or -1: all of them"
+        lambda v: is_whole(v) and v >= -1, "a whole number of batches, or -1: all of them"
     ),
     "trainer.max_epochs": Rule(
-        lambda v: _is_whole(v) and (v >= 1 or v == -1),
+        lambda v: is_whole(v) and (v >= 1 or v == -1),
         "a whole number of at least 1, or -1: no limit, where trainer.max_steps or trainer.max_time is one",
     ),
     "trainer.max_steps": Rule(
-        lambda v: _is_whole(v) and (v >= 1 or v == -1), "a whole number of at least 1, or -1: no limit"
+        lambda v: is_whole(v) and (v >= 1 or v == -1), "a whole number of at least 1, or -1: no limit"
     ),
     "trainer.max_time": optional(
         Rule(_is_duration, 'a time above 0 as "DD:HH:MM:SS", such as "00:01:30:00", or as {hours: 1, minutes: 30}'),
@@ -268,7 +231,7 @@ RULES: dict[str, Rule] = {
     "callbacks.monitor.dense_steps": whole(),
     "callbacks.monitor.layers": optional(
         Rule(
-            lambda v: v != [] and all(isinstance(w, str) and w for w in (v if _is_list(v) else [v])),
+            lambda v: v != [] and all(isinstance(w, str) and w for w in (v if is_list(v) else [v])),
             "a pattern, or a list of them",
         ),
         "every layer",
@@ -299,13 +262,6 @@ def check(key: str, value: Any) -> None:
         check_value(key, value, RULES[key])
 
 
-def check_value(key: str, value: Any, rule: Rule) -> None:
-    """Raise UserError with one sentence unless the rule allows the value."""
-    if rule.allows(value):
-        return
-    raise UserError(f"{key}={_shown(value)}: must be {rule.words}{did_you_mean(str(value), rule.choices)}")
-
-
 def check_by_hand(devices: int, precision: str, layers: str) -> None:
     """Raise UserError where model.backward=manual cannot give the right gradients."""
     for key, value, allowed in (
@@ -315,22 +271,3 @@ def check_by_hand(devices: int, precision: str, layers: str) -> None:
     ):
         if value not in allowed:
             raise UserError(f"{key}={value}: model.backward=manual needs {allowed[0]}; or take model.backward=autograd")
-
-
-def did_you_mean(word: str, choices: Sequence[str]) -> str:
-    """`; did you mean kaiming?` for `kaimng`, or nothing when no choice is near."""
-    near = nearest(word, choices)
-    return f"; did you mean {near}?" if near else ""
-
-
-def nearest(word: str, choices: Sequence[str]) -> str | None:
-    """The choice that the word is most like; None when no choice is near."""
-    return next(iter(difflib.get_close_matches(word, choices, n=1, cutoff=0.6)), None)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(list(value)) if isinstance(value, tuple) else str(value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from initlab.limits import kind_of
+
 PASS = ("forward", "predict")  # of a model; one that computes something else is another network
 
 
@@ -25,6 +27,15 @@ def shipped_class(target: str) -> str:
             changed = any(getattr(own, name, None) is not getattr(base, name, None) for name in PASS)
             return target if changed else ".".join([*base.__module__.split(".")[:2], base.__qualname__])
     return target
+
+
+def optimizer_kind(target: str) -> str:
+    """ "sgd" or "adam", of the class of optimisers with this name, see `initlab.limits.kind_of`."""
+    try:
+        made = imported(target)
+    except ImportError:  # what builds it says so
+        return "sgd"
+    return kind_of(made) if isinstance(made, type) else "sgd"
 
 
 def imported(target: str) -> Any:

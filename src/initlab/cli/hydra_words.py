@@ -14,7 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from initlab import footprint
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rule import did_you_mean
 from initlab.cli.yaml_file import check_yaml
 from initlab.errors import UserError
 from initlab.shipped import CONFIGS

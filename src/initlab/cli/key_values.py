@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
 
 

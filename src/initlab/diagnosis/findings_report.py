@@ -11,8 +11,9 @@ from initlab.console import say
 from initlab.diagnosis.finding import Finding
 from initlab.diagnosis.findings import find
 from initlab.diagnosis.outline import outline_of
-from initlab.diagnosis.prediction import read_prediction
+from initlab.diagnosis.prediction import Prediction, read_prediction
 from initlab.monitor.observer import Observer, Recording, Row
+from initlab.runs import Run
 from initlab.runs.atomic import write_json
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class FindingsReport(Observer):
             symmetric = alike_layers(model, outline.chain)
         # of several optimisers each has a loss of its own, and in a GAN neither is to fall
         losses = history.series("loss", "loss") if len(trainer.optimizers) < 2 else ([], [])
-        predicted = read_prediction(monitor.folder) if monitor.folder else []
-        found = find(history, outline, losses=losses, symmetric=symmetric or (), predicted=predicted, over=over)
+        predicted = read_prediction(Run.lenient(monitor.folder)) if monitor.folder else Prediction()
+        found = find(history, outline, losses=losses, symmetric=symmetric or (), predicted=predicted.layers, over=over)
         now = {(finding.kind, finding.from_the_start): finding for finding in found}
         news = [finding for key, finding in now.items() if key not in self._found]
         if over:
@@ -90,7 +91,7 @@ class FindingsReport(Observer):
             self._found |= now
             self._symmetric = symmetric
         for finding in news:
-            fix = monitor.folder is not None and _has_fix(monitor.folder / "forecast.json")  # the one advice then
+            fix = predicted.has_fix  # the one advice then
             say(finding.sentence if fix else finding.with_advice, "finding", "bold yellow")
         path = monitor.path(self.file) if news or over else None
         if path is not None:
@@ -99,13 +100,6 @@ class FindingsReport(Observer):
             everything = self._found | now
             records = [f.record() | {"at_the_end": key in now if over else None} for key, f in everything.items()]
             write_json(path, records)
-
-
-def _has_fix(forecast: Path) -> bool:
-    try:
-        return bool(json.loads(forecast.read_bytes()).get("fix"))
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _are_findings(path: Path) -> bool:

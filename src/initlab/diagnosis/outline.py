@@ -54,7 +54,7 @@ def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] 
     activations = history.layers("saturated")
     bounded = [name for name in activations if function_name(modules.get(name.split("#")[0])) in BOUNDED]
     matrices = [name.replace(COMPILED, "") for name, parameter in model.named_parameters() if parameter.ndim >= 2]
-    scale_free = any(kind_of(type(o).__name__) == "adam" for o in optimizers)
+    scale_free = kind_of(*map(type, optimizers)) == "adam"
     last = weights_of(modules.get(weighted[-1].split("#")[0])) if weighted else []
     outputs = len(last[0]) if last else 0
     return Outline(tuple(weighted[:-1]), tuple(activations), tuple(bounded), tuple(matrices), scale_free, outputs)

@@ -1,12 +1,15 @@
-"""What was predicted of a run's layers, read from the forecast.json in its folder."""
+"""What was predicted of a run's layers, as the forecast.json in its folder has it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from initlab.diagnosis.outline import BOUNDED
 from initlab.runs import Run
+from initlab.runs.reader import number
+
+NUMBERS = ("std", "low", "high", "grad", "grad_low", "grad_high")
 
 
 @dataclass(frozen=True)
@@ -23,17 +26,32 @@ class PredictedLayer:
     grad_high: float | None
 
 
-def read_prediction(folder: str | Path) -> list[PredictedLayer]:
-    """In order, the output layer last; [] where there is no forecast or it is not one."""
-    try:
-        layers = Run.lenient(Path(folder)).forecast["layers"]
-        return [
-            PredictedLayer(**{field: layer[field] for field in PredictedLayer.__dataclass_fields__}) for layer in layers
-        ]
-    except (KeyError, TypeError):
-        return []
+@dataclass(frozen=True)
+class Prediction:
+    """layers: in order, the output layer last; () where there is no forecast.
+
+    kind: of the optimiser, "sgd" or "adam". bounded: whether the activation is, whose gradients may change less over
+    the layers. has_fix: whether a command is named that is predicted to train.
+    """
+
+    layers: tuple[PredictedLayer, ...] = ()
+    kind: str = "sgd"
+    bounded: bool = False
+    has_fix: bool = False
 
 
-def predicted_as_bounded(folder: str | Path) -> bool:
-    """Whether the forecast there is of a bounded activation, whose gradients may change less over the layers."""
-    return str(Run.lenient(Path(folder)).forecast.get("activation")) in BOUNDED
+def read_prediction(run: Run) -> Prediction:
+    found = run.forecast
+    layers = found.get("layers")
+    named = [one for one in layers if isinstance(one, dict) and "name" in one] if isinstance(layers, list) else []
+    return Prediction(
+        tuple(PredictedLayer(str(one["name"]), *(_number(one.get(what)) for what in NUMBERS)) for one in named),
+        "adam" if found.get("optimizer") == "adam" else "sgd",
+        str(found.get("activation")) in BOUNDED,
+        bool(found.get("fix")),
+    )
+
+
+def _number(value: object) -> float | None:
+    found = number(value)
+    return None if math.isnan(found) else found

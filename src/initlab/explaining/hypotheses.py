@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from initlab.checks.shipped_class import optimizer_kind
 from initlab.explaining.changed import changed
 from initlab.forecasting.mend import OTHERS, suited_scheme
-from initlab.limits import kind_of
 from initlab.proof.fork import SIZES, Change
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
@@ -60,7 +60,7 @@ def _lr(case: Case) -> Iterator[Change]:
 
 
 def _optimizer(case: Case) -> Iterator[Change]:
-    other = "sgd" if kind_of(str(case.get("optimizer._target_")).rsplit(".", 1)[-1]) == "adam" else "adam"
+    other = "sgd" if optimizer_kind(str(case.get("optimizer._target_"))) == "adam" else "adam"
     yield Change("optimizer", (f"optimizer={other}",), SIZES["optimizer"])
 
 

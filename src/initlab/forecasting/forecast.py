@@ -1,38 +1,21 @@
-"""Will this network train from this initialisation? Answered before it exists."""
+"""Will this network train from this initialisation? The answer of theory, and the question it was an answer to."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from initlab.errors import UserError
-from initlab.forecasting.convex import judge_convex
-from initlab.forecasting.rates import Effects, Rate, Scheme, effects, is_bounded
-from initlab.forecasting.rule import NOT, TRAINS, UNKNOWN, UNSURE, Verdict, judge, judge_rate
-from initlab.limits import GAINED, LOST, UNSTABLE_GAIN
-from initlab.nn import ActivationFunction
-from initlab.notebook import Displays
-from initlab.theory.elementwise import Elementwise, elementwise
-from initlab.theory.inputs import FASHION_MNIST, Inputs
-from initlab.theory.recursion import BATCH, Signal, propagate
+from initlab.console import Column
+from initlab.forecasting.answer import Answer
+from initlab.forecasting.rates import Effects, Rate, Scheme
+from initlab.forecasting.rule import Verdict
+from initlab.theory.elementwise import Elementwise
+from initlab.theory.inputs import Inputs
 
-Phi = str | ActivationFunction | Elementwise | Callable[..., Any]
-ROUNDING = 1e-6  # of the variance of a logarithm
-UNSTABLE = 2 * math.log(1.5)  # of sqrt(V): one sigma of the std is a factor 1.5
-# Excess kurtosis above which units differ too much for Gaussian integrals, of z and of a gradient (sparse and narrow).
-TAILS, TAILS_BACK = 1.0, 0.25
-FEW = (
-    0.25  # 1 / inputs of a batch that its gradient rests on, above which a mean over them has no more than their chance
-)
-WIDEST = math.log(100)  # from the middle of a band to its end; more is no prediction
-LARGEST_SHIFT = 20.0  # of the mean logarithm of a gradient's square, by which the band lies off the mean square
-REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
-
-NOTHING = ((), math.nan, math.nan, "", math.nan, 0, None, 0.0)  # of a Forecast where nothing can be computed
+Medians = dict[str, np.ndarray]  # of real draws, an entry a layer: "std", "backward" and perhaps "inside"
 
 
 @dataclass(frozen=True)
@@ -62,13 +45,12 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Forecast(Displays):
+class Forecast(Answer):
     """The answer, and the question it was an answer to.
 
     layers:     in order, the output layer last; () where nothing can be computed.
     decades:    log10(g_1 / g_L), see `initlab.forecasting.rule`.
     logit_std:  how far the outputs of two inputs lie apart: sqrt(q (1 - c)) of the output layer.
-    dies:       what is lost or grows, and at which layer; "" if nothing does.
     chi:        E[g_l^2] / E[g_{l+1}^2] between the last two hidden layers (nan of fewer).
     carries:    the deepest network of this kind, up to this depth, that the rule lets train at a suitable rate.
     effects:    of a step, see `initlab.forecasting.rates`; None where it was not asked or cannot be told.
@@ -94,205 +76,66 @@ class Forecast(Displays):
     rate: Rate | None
 
     @property
-    def trains(self) -> bool:
-        """Whether the verdict is that it trains; False on the edge and without a forecast, too."""
-        return self.verdict.word == TRAINS
-
-    @property
     def depth(self) -> int:
         return len(self.widths) - 2
 
+    @property
+    def shape(self) -> str:
+        """`784, 20 x 256, 10`"""
+        hidden = self.widths[1:-1]
+        alike = len(hidden) > 2 and len(set(hidden)) == 1
+        between = [f"{len(hidden)} x {hidden[0]}"] if alike else map(str, hidden)
+        return ", ".join([str(self.widths[0]), *between, str(self.widths[-1])])
+
+    @property
+    def title(self) -> str:
+        return f"{self.shape}, {self.phi.name}, init {self.scheme}, {self.kind.upper()}"
+
+    def details(self) -> list[str]:
+        if not self.layers or self.depth < 2:
+            return []
+        return [
+            f"each layer back multiplies the gradient by {math.sqrt(self.chi):.3g}; "
+            f"the outputs of two inputs are {self.logit_std:.2g} apart"
+        ]
+
+    def columns(self, measured: Medians | None = None) -> list[Column]:
+        """A line a layer."""
+        layers = self.layers
+        names = [layer.name for layer in layers] or [f"layers.{i}" for i in range(self.depth + 1)]
+        made = [Column("layer", names, right=False)]
+        if layers:
+            made += [
+                Column("std", [f"{layer.std:.3g}" for layer in layers]),
+                Column("low", ["no band" if layer.low is None else f"{layer.low:.2g}" for layer in layers], rank=1),
+                Column("high", ["" if layer.high is None else f"{layer.high:.2g}" for layer in layers], rank=1),
+                Column("alike", [f"{layer.similarity:.3f}" for layer in layers]),
+                Column("gradient", [_short_number(layer.grad) for layer in layers]),
+            ]
+        if measured:
+            made.append(Column("drawn", [f"{std:.3g}" for std in measured["std"]]))
+            if "inside" in measured:
+                made.append(Column("inside", [f"{share:.0%}" for share in measured["inside"]], rank=2))
+            made.append(Column("its gradient", [_short_number(share) for share in measured["backward"]], rank=3))
+        return made
+
     def as_text(self) -> str:
-        from initlab.forecasting.shown import forecast_text
+        return f"{self.title}\n{super().as_text()}"
 
-        return forecast_text(self)
-
-    def as_html(self) -> str:
-        from initlab.forecasting.shown import forecast_html
-
-        return forecast_html(self)
-
-    def record(self) -> dict[str, Any]:
-        """Plain values, as they stand in forecast.json."""
+    def numbers(self) -> dict[str, Any]:
         return {
-            "verdict": self.verdict.word,
-            "says": self.verdict.says,
-            "why": self.verdict.why,
-            "rule": self.verdict.record,
             "decades": self.decades,
             "logit_std": self.logit_std,
-            "dies": self.dies,
             "chi": self.chi,
             "carries": self.carries,
             "init": str(self.scheme),
             "activation": self.phi.name,
             "widths": list(self.widths),
-            "optimizer": self.kind,
             "lr": self.rate.lr if self.rate else None,
             "inputs": self.inputs.source,
             "layers": [asdict(layer) for layer in self.layers],
         }
 
 
-def forecast(
-    scheme: Scheme,
-    activation: Phi = "relu",
-    widths: Sequence[int] = (784, 256, 10),
-    *,
-    inputs: Inputs = FASHION_MNIST,
-    bias: bool = True,
-    kind: str = "sgd",
-    loss: str = "cross_entropy",
-    rate: Rate | None = None,
-    batch: int = BATCH,
-    pairs: bool = True,
-) -> Forecast:
-    """For dense layers of `widths` = [inputs, hidden ..., outputs] whose weights `scheme` will draw.
-
-    activation: a name, or any function of a tensor, see `elementwise`.
-    kind: "adam" for an optimiser whose step does not shrink with the gradient, else "sgd".
-    loss: "cross_entropy", or "half_squared_error" or "squared_error" of a regression.
-    rate: the learning rate; None: the verdict is for a suitable one.
-    batch: inputs over which a measured figure would be taken; the fewer, the wider the band.
-    pairs: whether to compute how alike two inputs stay, which takes half the time; else those numbers are nan, and
-        the verdict is for a suitable learning rate.
-    """
-    if not all(hasattr(scheme, name) for name in ("entries", "weight_std", "unit_signal")):
-        raise UserError(
-            f"forecast({_short(scheme)}): it takes an initialisation and the widths of a chain of dense layers, as in "
-            'forecast(Kaiming(), "relu", [784, 256, 10])'
-        )
-    if isinstance(widths, str) or not all(isinstance(w, int) for w in widths):
-        raise UserError(f"widths={widths}: must be whole numbers, as in [784, 256, 10]")
-    if len(widths) < 2 or min(widths) < 1:
-        raise UserError(f"widths={list(widths)}: at least inputs and outputs, each 1 or more")
-    phi = elementwise(activation)
-    question = (scheme, phi, tuple(widths), inputs, bias, kind, loss, rate)
-    depth = len(widths) - 2
-    if scheme.entries == "fixed":
-        why = "these weights are not drawn at random, so there is nothing to average over; measure instead"
-        return Forecast(Verdict(UNKNOWN, why, ""), *NOTHING, *question)
-    if scheme.entries == "alike":
-        return _alike(depth, question)
-    signal = propagate(scheme, phi, widths, inputs, bias=bias, batch=batch, pairs=pairs)
-    decades = _log10(math.sqrt(signal.backward[0])) if depth else 0.0
-    logit_std = math.sqrt(signal.square[-1] * signal.distance[-1])
-    layers = layers_of(signal, widths, scheme.unit_signal)
-    verdict = judge(decades, kind, is_bounded(phi)) if depth else judge_convex(inputs, widths, loss, kind, rate)
-    amplified = _amplified(signal)
-    unstable = any(layer.low is None for layer in layers) and _depends_on_size(question, verdict)
-    of_step = None
-    if depth and pairs:
-        of_step = effects(signal, scheme, phi, widths, inputs, bias=bias, kind=kind)
-        verdict = judge_rate(verdict, of_step.window(kind, rate.momentum if rate else 0.0), rate, kind)
-    if unstable or (verdict.word == TRAINS and amplified > UNSTABLE_GAIN):
-        why = f"unstable: a signal that begins a little larger or smaller ends otherwise; {verdict.why}"
-        verdict = replace(verdict, word=UNSURE, why=why)
-    chi = float(signal.gain_back[-2]) if depth > 1 else math.nan
-    carries = _carries(signal, kind, is_bounded(phi))
-    numbers = (layers, decades, logit_std, _dies(signal, kind), chi, carries, of_step, amplified)
-    return Forecast(verdict, *numbers, *question)
-
-
-def _amplified(signal: Signal) -> float:
-    """Decades, over the layers whose gain grows with the signal."""
-    growth = signal.growth[np.isfinite(signal.growth)]
-    return float(np.log10(np.maximum(growth, 1.0)).sum())
-
-
-def _short(given: object) -> str:
-    return repr(given) if isinstance(given, str) else f"a {type(given).__name__}"
-
-
-def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple[Layer, ...]:
-    depth = len(widths) - 2
-    repelled = np.concatenate([[False], np.logical_or.accumulate(signal.growth > REPELS)])  # in some layer before
-    wanders = repelled & (np.sqrt(signal.spread) > UNSTABLE)
-    lost = np.logical_or.accumulate(wanders | (signal.tails > TAILS))
-    # Where most of the gradient's chance is the signal's, the first order in it, all that is computed, says too little.
-    follows = (signal.spread_back > 2 * signal.own_back) & (np.sqrt(signal.spread_back) > UNSTABLE)
-    follows |= (signal.few_back > FEW) | (signal.tails_back > TAILS_BACK)
-    without = follows | unit_signal | bool(lost.any())
-    found = []
-    for i in range(depth + 1):
-        V = float(signal.spread[i])
-        unstable = bool(lost[i]) or math.sqrt(V) > WIDEST
-        std = math.sqrt(signal.square[i] if unstable else signal.typical[i])
-        grad = math.sqrt(signal.backward[i]) if depth else None
-        back = ROUNDING + float(signal.spread_back[i])
-        shown = grad is not None and not without[i] and signal.shift_back[i] < LARGEST_SHIFT
-        shown = shown and math.sqrt(back) <= WIDEST
-        middle = grad * math.exp(signal.shift_back[i] / 2) if grad is not None and shown else 0.0
-        found.append(
-            Layer(
-                name=f"layers.{i}" if depth else "net",
-                fan_in=widths[i],
-                fan_out=widths[i + 1],
-                std=std,
-                low=None if unstable else std * math.exp(-math.sqrt(V)),
-                high=None if unstable else std * math.exp(math.sqrt(V)),
-                mean_after=None if i == depth else float(signal.mean_after[i]),
-                similarity=float(signal.alike[i]),
-                grad=grad,
-                grad_low=middle * math.exp(-math.sqrt(back)) if shown else None,
-                grad_high=middle * math.exp(math.sqrt(back)) if shown else None,
-            )
-        )
-    return tuple(found)
-
-
-def _depends_on_size(question: Any, verdict: Verdict) -> bool:
-    """Whether inputs of twice or half the mean square, as one draw may make of them, get another verdict."""
-    scheme, phi, widths, inputs, bias, kind, *_ = question
-    for factor in (0.5, 2.0):
-        other = Inputs((inputs.mean_square * factor,), inputs.similarity, "")
-        signal = propagate(scheme, phi, widths, other, bias=bias, pairs=False)
-        if judge(_log10(math.sqrt(signal.backward[0])), kind, is_bounded(phi)).word != verdict.word:
-            return True
-    return False
-
-
-def _alike(depth: int, question: Any) -> Forecast:
-    if depth == 0:
-        inputs, widths, loss, kind, rate = question[3], question[2], question[6], question[5], question[7]
-        verdict = judge_convex(inputs, widths, loss, kind, rate)
-    else:
-        why = "all units of a layer begin alike and get the same gradient, so each layer works as one unit for ever"
-        verdict = Verdict(NOT, why, "")
-    return Forecast(verdict, *NOTHING, *question)
-
-
-def _dies(signal: Signal, kind: str) -> str:
-    """The first layer, on the way forwards or backwards, that is as far from where it began as the rule allows."""
-    depth = len(signal.square) - 1
-    if depth < 2:
-        return ""
-    size = np.sqrt(signal.square * signal.distance)[:depth]  # what depends on the input
-    back = np.sqrt(signal.backward[:depth])
-    found = []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        forward, backward = np.log10(size / size[0]), np.log10(back)
-    for what, decades, order in (
-        ("what tells two inputs apart", forward, range(depth)),
-        ("the gradient on its way back", backward, range(depth - 1, -1, -1)),
-    ):
-        lost = next((i for i in order if decades[i] < LOST[kind]), None)
-        grown = next((i for i in order if decades[i] > GAINED[kind]), None)
-        if lost is not None:
-            found.append(f"{what} is down to 1/{10 ** -LOST[kind]:,.0f} at layers.{lost}")
-        if grown is not None:
-            found.append(f"{what} has grown {10 ** GAINED[kind]:,.0f} times at layers.{grown}")
-    return "; ".join(found)
-
-
-def _carries(signal: Signal, kind: str, bounded: bool) -> int:
-    """Networks cut off behind each hidden layer: g_1 / g_d is a product of the first factors."""
-    decades = np.concatenate([[0.0], np.cumsum([_log10(math.sqrt(chi)) for chi in signal.gain_back[:-1]])])
-    fits = [
-        d + 1 for d, lost in enumerate(decades[: len(signal.square) - 1]) if judge(lost, kind, bounded).word == TRAINS
-    ]
-    return max(fits, default=0)
-
-
-def _log10(x: float) -> float:
-    return math.log10(x) if x > 0 else -math.inf
+def _short_number(x: float | None) -> str:
+    return "" if x is None or math.isnan(x) else f"{x:.2f}" if 0.1 <= x < 100 else f"{x:.1e}"

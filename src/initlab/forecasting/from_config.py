@@ -8,11 +8,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from initlab.checks.shipped_class import shipped_class
+from initlab.checks.shipped_class import optimizer_kind, shipped_class
 from initlab.errors import UserError
-from initlab.forecasting.forecast import Forecast, forecast
+from initlab.forecasting.forecast import Forecast
+from initlab.forecasting.on_paper import forecast
 from initlab.forecasting.rates import STEPS, Rate
-from initlab.limits import kind_of
 from initlab.theory.inputs import FASHION_MNIST, FASHION_MNIST_RAW, Inputs, inputs_of, standard_normal
 
 CHAINS = ("initlab.models.MLP", "initlab.models.MLPRegression")
@@ -64,7 +64,7 @@ def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
         "bias": model.get("bias", True),
         "loss": loss,
         "rate": rate_of(plain, steps_per_epoch) if judged else None,
-        "kind": kind_of(plain["optimizer"]["_target_"].rsplit(".", 1)[-1]),
+        "kind": optimizer_kind(plain["optimizer"]["_target_"]),
     }
     if "scheme" not in instead:
         asked["scheme"] = instantiate(cfg.init, _convert_="all")

@@ -9,27 +9,30 @@ from omegaconf import DictConfig
 
 from initlab.console import say
 from initlab.errors import UserError
-from initlab.forecasting.from_config import forecast_run
+from initlab.forecasting.answer import COLOURS
+from initlab.forecasting.from_config import forecast_run, is_known
 from initlab.forecasting.remedy import remedy
-from initlab.forecasting.terminal import say_forecast, show_fix
+from initlab.forecasting.terminal import show_fix
 from initlab.runs.atomic import write_json
 
 
 def forecast_before(cfg: DictConfig, folder: Path, words: Sequence[str] | None, *, fix: bool = True) -> None:
     """Print it, with the command that is predicted to train where this one is not, and leave both in forecast.json,
-    where the monitor and the page look for them; nothing for a model or data that the forecast does not know.
+    where the monitor and the page look for them; nothing for a model that the forecast does not know.
 
     words: that made `cfg`; None: they are not known.
     fix: whether to search for that command, which takes up to a second.
     """
     try:
         found = forecast_run(cfg)
-    except UserError:
+    except UserError as error:
+        if is_known(cfg):
+            say(f"none: {error}", "forecast")
         return
     except ArithmeticError:  # no reason not to train
         say("none: its numbers leave the range of 64-bit floats", "forecast")
         return
-    say_forecast(found)
+    say(found.verdict.says, "forecast", COLOURS[found.verdict.word])
     record = found.record()
     if fix:
         command = remedy(cfg, found, words)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from initlab.errors import UserError
-from initlab.forecasting.forecast import Forecast, forecast
+from initlab.forecasting.forecast import Forecast
+from initlab.forecasting.on_paper import forecast
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE
 from initlab.init import LSUV, Critical, Kaiming, Orthogonal, Scheme, Xavier
 
@@ -16,6 +18,8 @@ RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu")  # He's weights are for thes
 OTHERS = ("tanh", "relu")  # activations to try where no scheme helps
 SUITED: dict[str, Scheme] = {"kaiming": Kaiming(), "xavier": Xavier()}
 ADAM_LR = 0.001  # of configs/optimizer/adam.yaml
+MOST_THERE_ARE = 19  # candidates
+MOST_COMPUTED = 2000  # layers of candidates, about 6 s; those of 100 layers or less are all computed
 TO_BLAME = 10  # the draw is, where with the scheme for the activation so many times smaller a learning rate does
 
 
@@ -38,7 +42,12 @@ def changes(found: Forecast) -> Iterator[Change]:
     activation; fewer layers; Adam.
     """
     if found.verdict.word in (NOT, UNSURE):
-        yield from (change for change in _candidates(found) if change.trains)
+        yield from (change for change in islice(_candidates(found), most_tried(found.depth)) if change.trains)
+
+
+def most_tried(depth: int) -> int:
+    """How many candidates are computed for so many hidden layers; there are `MOST_THERE_ARE` at most."""
+    return max(1, MOST_COMPUTED // (depth + 1))
 
 
 def _candidates(found: Forecast) -> Iterator[Change]:

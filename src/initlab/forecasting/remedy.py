@@ -21,11 +21,10 @@ from initlab.console import say, say_command
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.from_config import forecast_run
-from initlab.forecasting.mend import changes
+from initlab.forecasting.mend import MOST_THERE_ARE, changes, most_tried
 from initlab.forecasting.rule import TRAINS
 from initlab.invocation import command
 
-NO_FIX = "none known: no change of init, activation, depth, optimizer or lr is predicted to train"
 MOST_ASKED = 8  # candidates composed, 0.1 s each
 REPLACES = {  # a word of the remedy, and the typed words in whose place it stands, where not only its own key
     "init": r"init(\.\w+)*",
@@ -55,6 +54,13 @@ class Remedy:
             say(f"{self.command}  {after}", "fix")
         else:
             say_command(shlex.split(self.command), "fix", after)
+
+
+def no_fix(depth: int) -> str:
+    """That none was found for so many hidden layers."""
+    if (tried := most_tried(depth)) < MOST_THERE_ARE:
+        return f"none found: for {depth} hidden layers only the first {tried} of the changes are computed"
+    return "none known: no change of init, activation, depth, optimizer or lr is predicted to train"
 
 
 def typed_words() -> list[str] | None:

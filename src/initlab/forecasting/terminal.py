@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from omegaconf import DictConfig
@@ -11,15 +12,17 @@ from rich.text import Text
 
 from initlab.console import Column, say, show_table
 from initlab.errors import UserError
-from initlab.forecasting.forecast import Forecast
+from initlab.forecasting.answer import COLOURS, show
+from initlab.forecasting.forecast import Forecast, Medians
 from initlab.forecasting.from_config import forecast_run, is_known
-from initlab.forecasting.remedy import NO_FIX, Remedy, remedy, typed_words
+from initlab.forecasting.remedy import Remedy, no_fix, remedy, typed_words
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE
 from initlab.init import Scheme
 
-COLOURS = {TRAINS: "green", NOT: "red", UNSURE: "yellow", UNKNOWN: "white"}
 MARKS = {TRAINS: "", NOT: "x", UNSURE: "?", UNKNOWN: "-"}
 OTHER = "lr"  # the mark of a network that trains with another learning rate
+
+MOST_LINES = 60  # of the table of layers
 
 LEGEND = (
     "std: of the layer's output, in a typical draw of the weights; low, high: 95 % of the draws lie between (no band: "
@@ -41,7 +44,7 @@ def report(cfg: DictConfig) -> None:
 
 def _report(cfg: DictConfig) -> None:
     if not is_known(cfg):
-        from initlab.forecasting.network_terminal import report_network
+        from initlab.forecasting.measured.terminal import report_network
 
         report_network(cfg)
         return
@@ -49,38 +52,14 @@ def _report(cfg: DictConfig) -> None:
         _show_ranks(cfg)
         return
     found = forecast_run(cfg)
-    say(f"{shape_of(found)}, {found.phi.name}, init {found.scheme}, {found.kind.upper()}", style="bold")
+    say(found.title, style="bold")
     say(f"inputs: {found.inputs.source}")
     for note in found.scheme.notes(found.widths, found.kind, ()):  # type: ignore[attr-defined]
         say(note)
     measured = _measured(found, cfg.forecast.measure, cfg.seed) if cfg.forecast.measure else None
-    if found.layers or measured:
-        show_table(columns(found, measured), box=SIMPLE_HEAD, narrow=True)
-        say(f"{LEGEND}{LEGEND_MEASURED if measured else ''}", style="dim")
-    for sentence in sentences(found):
-        say(sentence)
+    columns = found.columns(measured) if found.layers or measured else []
+    show(list(map(_thinned, columns)), f"{LEGEND}{LEGEND_MEASURED if measured else ''}", found.sentences())
     show_fix(remedy(cfg, found, typed_words()), found)
-
-
-def sentences(found: Forecast) -> list[str]:
-    """The verdict and what it rests on."""
-    lines = [found.verdict.says]
-    if found.dies:
-        lines.append(found.dies)
-    if found.layers and found.depth > 1:
-        per_layer = math.sqrt(found.chi)
-        lines.append(
-            f"each layer back multiplies the gradient by {per_layer:.3g}; "
-            f"the outputs of two inputs are {found.logit_std:.2g} apart"
-        )
-    if found.verdict.record:
-        lines.append(f"the rule: {found.verdict.record}")
-    return lines
-
-
-def say_forecast(found: Forecast) -> None:
-    """For the start of a run."""
-    say(found.verdict.says, "forecast", COLOURS[found.verdict.word])
 
 
 def show_fix(fix: Remedy | None, found: Forecast) -> None:
@@ -88,22 +67,7 @@ def show_fix(fix: Remedy | None, found: Forecast) -> None:
     if fix is not None:
         fix.show()
     elif found.verdict.word in (NOT, UNSURE):
-        say(NO_FIX, "fix")
-
-
-def shape_of(found: Forecast) -> str:
-    """`784, 20 x 256, 10`"""
-    return f"{found.widths[0]}, {_shape(found.widths[1:-1])}{found.widths[-1]}"
-
-
-def _shape(hidden: tuple[int, ...]) -> str:
-    if not hidden:
-        return ""
-    alike = len(hidden) > 2 and len(set(hidden)) == 1
-    return f"{len(hidden)} x {hidden[0]}, " if alike else ", ".join(map(str, hidden)) + ", "
-
-
-Medians = dict[str, np.ndarray]
+        say(no_fix(found.depth), "fix")
 
 
 def _measured(found: Forecast, draws: int, seed: int) -> Medians:
@@ -118,29 +82,13 @@ def _measured(found: Forecast, draws: int, seed: int) -> Medians:
     return medians
 
 
-def columns(found: Forecast, measured: Medians | None = None) -> list[Column]:
-    """A line a layer."""
-    names = [layer.name for layer in found.layers] or [f"layers.{i}" for i in range(found.depth + 1)]
-    made = [Column("layer", names, right=False)]
-    if found.layers:
-        layers = found.layers
-        made += [
-            Column("std", [f"{layer.std:.3g}" for layer in layers]),
-            Column("low", ["no band" if layer.low is None else f"{layer.low:.2g}" for layer in layers], rank=1),
-            Column("high", ["" if layer.high is None else f"{layer.high:.2g}" for layer in layers], rank=1),
-            Column("alike", [f"{layer.similarity:.3f}" for layer in layers]),
-            Column("gradient", [_short_number(layer.grad) for layer in layers]),
-        ]
-    if measured:
-        made.append(Column("drawn", [f"{std:.3g}" for std in measured["std"]]))
-        if "inside" in measured:
-            made.append(Column("inside", [f"{share:.0%}" for share in measured["inside"]], rank=2))
-        made.append(Column("its gradient", [_short_number(share) for share in measured["backward"]], rank=3))
-    return made
-
-
-def _short_number(x: float | None) -> str:
-    return "" if x is None or math.isnan(x) else f"{x:.2f}" if 0.1 <= x < 100 else f"{x:.1e}"
+def _thinned(column: Column) -> Column:
+    """Of a network of many layers `MOST_LINES`, evenly spaced, the first and the last among them."""
+    count = len(column.cells)
+    if count <= MOST_LINES:
+        return column
+    shown = np.linspace(0, count - 1, MOST_LINES).round().astype(int)
+    return replace(column, cells=[column.cells[i] for i in shown])
 
 
 def _show_ranks(cfg: DictConfig) -> None:

@@ -1,23 +1,17 @@
 """Initialisation schemes: plain numbers in, weights out, and the std that each promises."""
 
-from initlab.init.constant import Constant, Zeros
-from initlab.init.critical import Critical
-from initlab.init.fixed_scale import Normal, TruncatedNormal, Uniform
-from initlab.init.forward_pass import inputs_of
+from initlab.init.fixed_scale import Normal, Sparse, TruncatedNormal, Uniform
 from initlab.init.gains import gain_of
-from initlab.init.given import Given
-from initlab.init.identity import Identity
 from initlab.init.initialize import initialize
 from initlab.init.lsuv import LSUV, Scaled
-from initlab.init.mean_field import MeanField
+from initlab.init.mean_field import Critical, MeanField
 from initlab.init.mup import MuP
+from initlab.init.not_drawn import Constant, Given, Identity, Zeros
 from initlab.init.orthogonal import Orthogonal
 from initlab.init.report import Drawn, LeftAlone, Report
-from initlab.init.scheme import Scheme, dense_layers, layers_for
-from initlab.init.sparse import Sparse
-from initlab.init.step_sizes import step_size_factors, with_step_sizes
-from initlab.init.torch_default import TorchDefault
-from initlab.init.variance_scaling import Kaiming, LeCun, Xavier
+from initlab.init.scheme import Scheme
+from initlab.init.step_sizes import dense_layers, layers_for, step_size_factors, with_step_sizes
+from initlab.init.variance_scaling import Kaiming, LeCun, TorchDefault, Xavier
 
 __all__ = [
     "LSUV",
@@ -45,7 +39,6 @@ __all__ = [
     "dense_layers",
     "gain_of",
     "initialize",
-    "inputs_of",
     "layers_for",
     "step_size_factors",
     "with_step_sizes",

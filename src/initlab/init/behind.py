@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from initlab.init.forward_pass import call, only_looking
+from initlab.batch import batch_for
+from initlab.init.forward_pass import only_looking
 from initlab.nn import ACTIVATIONS, Activation
 
 # Functions of torch by their names, without the _ of one in place. What ACTIVATIONS does not have gets the gain
@@ -123,8 +124,8 @@ def _of_call(name: str, function: Any, args: Sequence[Any], kwargs: dict[str, An
 
 
 def traced(model: nn.Module, layers: Sequence[nn.Module], batch: Any) -> Trace:
-    """One forward pass of the batch."""
-    trace = Trace()
+    """One forward pass of the batch, see `initlab.batch`."""
+    trace, given = Trace(), batch_for(model, batch).copied()
     hooks = []
     for module in model.modules():
         found = activation_of(module) if not type(module).__module__.startswith("torch.nn.") else NOTHING
@@ -133,7 +134,7 @@ def traced(model: nn.Module, layers: Sequence[nn.Module], batch: Any) -> Trace:
     hooks += [layer.register_forward_hook(lambda m, _, z: trace.begin(m, z)) for layer in layers]
     try:
         with only_looking(model), trace:
-            call(model, batch)
+            given.pass_through(model)
     finally:
         for hook in hooks:
             hook.remove()

@@ -9,14 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from torch import nn
 
+from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
 from initlab.init.gains import declared_by, gains_of
-from initlab.init.named import named_scheme
 from initlab.init.report import Report
 from initlab.init.scheme import Scheme
 from initlab.init.targets import Target, left_alone, targets_of
+from initlab.shipped import CONFIGS
 
 
 @torch.no_grad()
@@ -34,9 +38,9 @@ def initialize(
     the report.
 
     scheme: one of `initlab.init`, or the name of a file in configs/init.
-    batch: inputs as the model takes them, a tensor, a tuple of arguments or a dict of them by name, or a function that
-        gives them. One forward pass of it, in evaluation mode, finds the activation behind each layer, the order of the
-        layers for a scheme that counts them, and what a scheme that looks at data asks for.
+    batch: inputs, or a training batch as (X, y), see `initlab.batch`, or a function that gives it. One forward pass of
+        it, in evaluation mode, finds the activation behind each layer, the order of the layers for a scheme that counts
+        them, and what a scheme that looks at data asks for.
 
     The gain of every layer is that of `model.activation`, where the model names one there. Else it is that of the
     activation behind the layer: in the forward pass, or, without a batch, the module registered next. Without any it is
@@ -100,3 +104,26 @@ def _once(batch: Any) -> Callable[[], Any] | None:
 def _short(value: object) -> str:
     text = str(value) if isinstance(value, (str, type)) else type(value).__name__
     return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def named_scheme(name: str, activation: str | None = None) -> Any:
+    """With the values that its file in configs/init has; `activation`: of the model, for a scheme that needs one."""
+    names = sorted(path.stem for path in (CONFIGS / "init").glob("*.yaml"))
+    if name not in names:
+        raise UserError(f"init={name}: no such init{did_you_mean(name, names)} ({', '.join(names)})")
+    node = _read(name)
+    if "activation" in node:
+        if activation is None:
+            raise UserError(f'init={name}: for which activation? Give initlab.init.Critical(activation="relu")')
+        node["activation"] = activation
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:  # init=given needs numbers
+        raise error.__cause__ if isinstance(error.__cause__, UserError) else error from None
+
+
+def _read(name: str) -> dict[str, Any]:
+    """With those that it names in its `defaults` under its own."""
+    own: Any = OmegaConf.to_container(OmegaConf.load(CONFIGS / "init" / f"{name}.yaml"))
+    below = [_read(one) for one in own.pop("defaults", []) if one != "_self_"]
+    return {key: value for part in [*below, own] for key, value in part.items()}

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from initlab.batch import batch_for
 from initlab.checks.rules import check
 from initlab.errors import UserError
-from initlab.init.forward_pass import call, only_looking
+from initlab.init.forward_pass import only_looking
 from initlab.init.layers import is_layer
 from initlab.init.orthogonal import Orthogonal
 from initlab.init.parametrized import parameters_of, read, write
@@ -85,12 +86,13 @@ class LSUV(Scheme):
         def first(output: Any) -> Tensor:
             return output[0] if isinstance(output, tuple) else output
 
+        given = batch_for(model, batch).copied()
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         names = {m: name for name, m in model.named_modules() if is_layer(m) and not isinstance(m, recurrent)}
         hooks = [layer.register_forward_hook(set_right, with_kwargs=True) for layer in names]
         try:
             with only_looking(model):
-                call(model, batch)
+                given.pass_through(model)
         finally:
             for hook in hooks:
                 hook.remove()

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from initlab.checks.rules import check
 from initlab.init.scheme import Dense, Scheme, chosen_gain, gain_label
@@ -38,10 +36,6 @@ class MuP(Scheme):
     def at(self, layer: int, layers: int) -> "MuP":
         last = layer == layers - 1 and layers > 1
         return MuP(base_width=self.base_width, gain=self.gain, readout=last)
-
-    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
-        fan_out, fan_in = weight.shape
-        weight.normal_(0, self.weight_std(fan_in, fan_out, gain), generator=generator)
 
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
         std = chosen_gain(self.gain, gain) / math.sqrt(fan_in)

@@ -1,7 +1,8 @@
 """What every initialisation scheme can do."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from initlab.init.behind import traced
 from initlab.nn import Linear
 
 Dense = Linear | nn.Linear
@@ -36,9 +36,10 @@ class Scheme(ABC):
     by_place: ClassVar[bool] = False
     by_shape: ClassVar[bool] = False
 
-    @abstractmethod
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
-        """Fill one weight."""
+        """Fill one weight: independent normal draws of the promised std unless the scheme says otherwise."""
+        fan_out, fan_in = weight.shape
+        weight.normal_(0, self.weight_std(fan_in, fan_out, gain), generator=generator)
 
     @abstractmethod
     def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
@@ -87,21 +88,6 @@ class Scheme(ABC):
         return ()
 
 
-def dense_layers(model: nn.Module, X: Any = None) -> list[tuple[str, Dense]]:
-    """(name, layer) of every dense layer, ours or torch's, in the order of `model.named_modules()`; with inputs X in
-    the order in which a forward pass first calls them, those it does not call last."""
-    found = [(name, module) for name, module in model.named_modules() if isinstance(module, Dense)]
-    if X is None:
-        return found
-    order = traced(model, [layer for _, layer in found], X).order
-    return sorted(found, key=lambda item: order.index(item[1]) if item[1] in order else len(found))
-
-
-def layers_for(scheme: Scheme, model: nn.Module, batch: Callable[[], Any] | None = None) -> list[tuple[str, Dense]]:
-    """The dense layers in the order that `scheme.at` counts them in: a forward pass is made only where it matters."""
-    return dense_layers(model, batch() if batch is not None and scheme.by_place else None)
-
-
 def chosen_gain(given: float | None, of_activation: float) -> float:
     """A gain of None follows the model's activation."""
     return of_activation if given is None else given
@@ -109,3 +95,14 @@ def chosen_gain(given: float | None, of_activation: float) -> float:
 
 def gain_label(given: float | None) -> str:
     return "gain of the activation" if given is None else f"gain {given:.3g}"
+
+
+def uniform_(tensor: Tensor, bound: float, generator: torch.Generator | None) -> Tensor:
+    """Fill from U(-bound, bound): bound (2 Phi(z) - 1) = bound erf(z / sqrt 2), from the normal numbers z that every
+    scheme draws.
+
+    One seed gives one list of them, whatever the scheme. So two schemes of one seed differ by the scheme alone, and
+    their difference over some seeds varies less (common random numbers; Law 2015, Simulation Modeling and Analysis,
+    section 11.2).
+    """
+    return tensor.normal_(generator=generator).mul_(math.sqrt(0.5)).erf_().mul_(bound)

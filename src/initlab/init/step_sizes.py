@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from initlab.init.scheme import Dense, Scheme, layers_for
+from initlab.init.behind import traced
+from initlab.init.scheme import Dense, Scheme
 from initlab.limits import kind_of
 
 MakeOptimizer = Callable[[Iterable[Any]], torch.optim.Optimizer]
@@ -22,6 +23,21 @@ def step_size_factors(
     `batch` gives inputs, so that the layers are counted in the order of the forward pass.
     """
     return _factors(layers_for(scheme, model, batch), scheme, kind)
+
+
+def dense_layers(model: nn.Module, X: Any = None) -> list[tuple[str, Dense]]:
+    """(name, layer) of every dense layer, ours or torch's, in the order of `model.named_modules()`; with inputs X in
+    the order in which a forward pass first calls them, those it does not call last."""
+    found = [(name, module) for name, module in model.named_modules() if isinstance(module, Dense)]
+    if X is None:
+        return found
+    order = traced(model, [layer for _, layer in found], X).order
+    return sorted(found, key=lambda item: order.index(item[1]) if item[1] in order else len(found))
+
+
+def layers_for(scheme: Scheme, model: nn.Module, batch: Callable[[], Any] | None = None) -> list[tuple[str, Dense]]:
+    """The dense layers in the order that `scheme.at` counts them in: a forward pass is made only where it matters."""
+    return dense_layers(model, batch() if batch is not None and scheme.by_place else None)
 
 
 def _factors(layers: list[tuple[str, Dense]], scheme: Scheme, kind: str) -> dict[str, float]:
@@ -48,7 +64,7 @@ def with_step_sizes(
     def made(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         wanted = list(parameters)
         plain = make(wanted)
-        factors = _factors(layers, scheme, kind_of(type(plain).__name__))
+        factors = _factors(layers, scheme, kind_of(type(plain)))
         named = {id(parameter): factors.get(name, 1.0) for name, parameter in model.named_parameters()}
         groups: dict[float, list[Tensor]] = {1.0: []}
         for parameter in wanted:

@@ -13,11 +13,11 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from initlab.checks.rules import did_you_mean
+from initlab.batch import Batch
+from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
-from initlab.measurement.batch import Batch
 from initlab.monitor.guard import reason
-from initlab.monitor.layer_probe import first_signal
+from initlab.monitor.outputs import first_signal
 
 Loss = Callable[..., Any] | str | None
 NAMES = ("cross_entropy", "mse", "binary_cross_entropy")

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from initlab.batch import Batch, batch_for
 from initlab.errors import UserError
 from initlab.measurement.assemble import OUTPUT, assemble, layers_of
-from initlab.measurement.batch import Batch, batch_for
 from initlab.measurement.figures import Measurement
 from initlab.measurement.loss import Loss, loss_of
-from initlab.measurement.redraw import Redraw, draw_again, listed
+from initlab.measurement.redraw import Redraw, draw_again
 from initlab.measurement.untouched import seed_all, untouched
 from initlab.monitor.budget import Stopwatch
 from initlab.monitor.guard import Guard
@@ -23,10 +23,10 @@ from initlab.monitor.layer_probe import LayerProbe
 from initlab.monitor.observer import Row
 from initlab.monitor.parameter_probe import ParameterProbe
 from initlab.monitor.sample import LOSS, Sample
+from initlab.numbers import listed
 from initlab.seeds import batch_seed
 
 QUANTITIES = frozenset(("std", "similarity", "dead", "saturated", "grad_std", "grad_norm", "weight_norm", "loss"))
-NO_SIGNAL = ("dropout", "pooling", "flatten", "padding", "pixelshuffle", "upsampling", "loss", "fold", "channelshuffle")
 
 
 def measure_module(
@@ -44,7 +44,7 @@ def measure_module(
     The layers are the module's leaves that have parameters or are activations; one called again is `<name>#2`. Not
     seen are functions that are no modules, such as `F.relu`. nan and inf are results.
 
-    batch:  see `initlab.measurement.batch`.
+    batch:  see `initlab.batch`.
     loss:   see `initlab.measurement.loss`.
     redraw: how weights are drawn again, see `initlab.measurement.redraw`; the first draw is the weights as they are,
         unless it is a scheme or a function.
@@ -127,7 +127,7 @@ def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> list
         layers.detach()
     missing = {name: why for name, why in layers.not_watched(sample).items() if name != OUTPUT}
     for why in dict.fromkeys(missing.values()):
-        notes.note(f"not measured: {listed([name for name in missing if missing[name] == why])} ({why})")
+        notes.note(f"not measured: {listed([name for name in missing if missing[name] == why], 4)} ({why})")
     _take_parameters(module, sample, notes)
     return _rows(sample, QUANTITIES)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from initlab.batch import Batch
 from initlab.errors import UserError
 from initlab.init import Scheme, initialize
-from initlab.measurement.batch import Batch
+from initlab.numbers import listed
 from initlab.seeds import generator
 
 Redraw = Scheme | str | Callable[[nn.Module], Any] | Literal[False] | None
@@ -19,7 +20,6 @@ OTHERS = "measured as it is, in one draw, as reset_parameters() would draw other
 NO_RESET = "measured as it is, in one draw, as no part has reset_parameters(); redraw= draws others"
 STAYS = "the same in all draws, as no reset_parameters() draws it: {}"
 CHANCE = 0.05, 4.0  # of log(rms after / before): up to the first, or the second / sqrt(entries)
-NAMED = 4  # in a note
 
 
 def draw_again(
@@ -35,8 +35,7 @@ def draw_again(
     if redraw is None:
         return number == 0 or _reset(module, note)
     if isinstance(redraw, (Scheme, str)):
-        given = batch.copied()
-        initialize(module, redraw, generator=generator("forecast", seed, number), batch=given.args or given.kwargs)
+        initialize(module, redraw, generator=generator("forecast", seed, number), batch=batch)
     elif callable(redraw):
         redraw(module)
     elif redraw is not False:
@@ -68,13 +67,8 @@ def _reset(module: nn.Module, note: Callable[..., Any]) -> bool:
         return False
     stays = [name for name, p in drawn.items() if torch.equal(p, before[name])]
     if stays:
-        note(STAYS.format(listed(stays)))
+        note(STAYS.format(listed(stays, 4)))
     return True
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few, and how many more."""
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _of_another_size(before: Tensor, after: Tensor) -> bool:

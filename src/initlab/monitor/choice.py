@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import jit, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
 
 ALONE = (nn.MultiheadAttention, jit.ScriptModule)  # leaves, whatever their children

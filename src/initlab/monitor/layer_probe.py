@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,7 +15,8 @@ from torch.utils.hooks import RemovableHandle
 from initlab.monitor import kernels
 from initlab.monitor.budget import Stopwatch
 from initlab.monitor.guard import Guard, reason
-from initlab.monitor.moment import in_backward, traced
+from initlab.monitor.moment import in_backward
+from initlab.monitor.outputs import first_signal, of_numbers, unreadable
 from initlab.monitor.sample import Sample
 from initlab.monitor.saturation import Saturation, saturation_of
 from initlab.monitor.similarity import similarity
@@ -146,7 +146,7 @@ class LayerProbe:
             if z is None:
                 return
             with self._watch:
-                z = _of_numbers(z)
+                z = of_numbers(z)
                 if self._quantities & PER_UNIT:
                     self._units.enter(module, z)
                 if id(module) in self._saturation:
@@ -192,7 +192,7 @@ class LayerProbe:
         if call > MAX_CALLS:
             return
         layer = name if call == 1 else f"{name}#{call}"
-        x = _of_numbers(output)
+        x = of_numbers(output)
         sample.layers.append(layer)
         added = sample.added
         added[layer, "n"] = float(x.numel())
@@ -230,7 +230,7 @@ class LayerProbe:
                 return
             try:
                 with self._watch:
-                    g, added = _of_numbers(gradient), self._sample.added
+                    g, added = of_numbers(gradient), self._sample.added
                     numbers = float(g.numel()), *kernels.sums(g)[:2]
                     added.update(
                         zip(((layer, f"grad {what}") for what in ("n", "sum", "square")), numbers, strict=True)
@@ -263,68 +263,3 @@ def _numbered(number: int | None) -> Iterator[None]:
     yield
     if number is not None and following is not None:
         counter.next_id = following
-
-
-def first_signal(output: Any) -> Tensor | None:
-    """The first tensor in an output, however deep in tuples, dicts and dataclasses, that `is_signal`; None: there is
-    none."""
-    if isinstance(output, Tensor):
-        return output if is_signal(output) else None
-    for part in _parts(output):
-        found = first_signal(part)
-        if found is not None:
-            return found
-    return None
-
-
-def _parts(output: Any) -> Iterable[Any]:
-    if isinstance(output, Mapping):
-        return output.values()
-    if isinstance(output, (tuple, list)):
-        return output
-    if dataclasses.is_dataclass(output) and not isinstance(output, type):
-        return [getattr(output, field.name) for field in dataclasses.fields(output)]
-    return ()
-
-
-def is_signal(x: Tensor) -> bool:
-    """Whether it is an ordinary tensor of more than one real or complex number.
-
-    Tensors under a transform of torch.func (vmap, grad) have no memory of their own, by which they are told.
-    """
-    if traced() or not (x.is_floating_point() or x.is_complex()):
-        return False
-    if x.layout is not torch.strided or x.is_nested or x.is_meta:
-        return False
-    if type(x) is not Tensor and not isinstance(x, nn.Parameter):
-        return False
-    try:
-        x.untyped_storage()
-    except (NotImplementedError, RuntimeError):
-        return False
-    return x.numel() > 1
-
-
-def unreadable(output: Any) -> str:
-    """Why `first_signal` found nothing."""
-    if not isinstance(output, Tensor):
-        tensors = [part for part in _parts(output) if isinstance(part, Tensor)]
-        return unreadable(tensors[0]) if tensors else f"its output, a {type(output).__name__}, holds no tensor"
-    if traced():
-        return "it is called while being traced"
-    if not (output.is_floating_point() or output.is_complex()):
-        return f"its output is of {output.dtype}"
-    if type(output) is not Tensor or output.is_nested or output.layout is not torch.strided:
-        kind = "nested tensor" if output.is_nested else str(output.layout)
-        return f"its output is a {type(output).__name__ if type(output) is not Tensor else kind}"
-    if output.is_meta:
-        return "its output is on the meta device"
-    return "its output is a single number" if output.numel() <= 1 else "it is called under a transform of torch.func"
-
-
-def _of_numbers(x: Tensor) -> Tensor:
-    """Without its history; of complex numbers the modulus, of 8-bit ones float32, which torch can sum."""
-    x = x.detach()
-    if x.is_complex():
-        return x.abs()
-    return x.float() if x.element_size() == 1 else x

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initlab.diagnosis.outline import Rows
-from initlab.diagnosis.prediction import PredictedLayer, predicted_as_bounded, read_prediction
+from initlab.diagnosis.prediction import PredictedLayer, Prediction, read_prediction
 from initlab.diagnosis.trend import values_of
-from initlab.limits import kind_of, limits_of
+from initlab.limits import limits_of
 from initlab.monitor.observer import Observer, Recording, Row
 from initlab.monitor.rows_out import tensorboard_writers
 from initlab.plots.style import BAND, BLUE, GREEN, ORANGE, new_figure, pixels
+from initlab.runs import Run
 
 if TYPE_CHECKING:
     import lightning as L
@@ -32,7 +33,7 @@ class ForecastOverlay(Observer):
 
     def on_start(self, monitor: Recording) -> None:
         self._began, self._drawn = time.monotonic(), False
-        self._predicted = read_prediction(monitor.folder) if monitor.folder else []
+        self._predicted = read_prediction(Run.lenient(monitor.folder)) if monitor.folder else Prediction()
 
     def on_rows(self, monitor: Recording, trainer: L.Trainer, rows: Sequence[Row]) -> None:
         if not self._drawn and time.monotonic() - self._began > WAIT:
@@ -45,39 +46,34 @@ class ForecastOverlay(Observer):
     def _draw(self, monitor: Recording, trainer: L.Trainer) -> None:
         self._drawn = True
         writers = tensorboard_writers(trainer)
-        steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._predicted]
+        steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._predicted.layers]
         if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
             return
-        optimizer = type(trainer.optimizers[0]).__name__ if trainer.optimizers else "SGD"
-        bounded = monitor.folder is not None and predicted_as_bounded(monitor.folder)
-        picture = pixels(lambda: forecast_figure(monitor.history, self._predicted, optimizer, bounded))
+        picture = pixels(lambda: forecast_figure(monitor.history, self._predicted))
         for writer in writers:
             writer.add_image(TAG, picture, 0, dataformats="HWC")
 
 
-def forecast_figure(
-    history: Rows, predicted: Sequence[PredictedLayer], optimizer: str = "SGD", bounded: bool = False
-) -> Figure:
-    """Forwards and backwards, one below the other: depth on x, log scale on y. `bounded`: its activation is."""
+def forecast_figure(history: Rows, predicted: Prediction) -> Figure:
+    """Forwards and backwards, one below the other: depth on x, log scale on y."""
     figure = new_figure(6.6, 5.4, layout=None, dpi=110)
     figure.subplots_adjust(left=0.11, right=0.98, bottom=0.09, top=0.94, hspace=0.45)
     forward, backward = figure.subplots(2, 1)
-    measured = [_first(history, layer.name, "std") for layer in predicted]
-    _panel(forward, predicted, ("std", "low", "high"), measured)
+    measured = [_first(history, layer.name, "std") for layer in predicted.layers]
+    _panel(forward, predicted.layers, ("std", "low", "high"), measured)
     forward.set(title="std of each layer's output, before the first step", xlabel="dense layer")
-    hidden = predicted[:-1]
+    hidden = predicted.layers[:-1]
     gradients = np.array([_first(history, layer.name, "grad_std") for layer in hidden])
     with np.errstate(divide="ignore", invalid="ignore"):  # of a network that has left float32: drawn as gaps
         shares = gradients / gradients[-1]
     _panel(backward, hidden, ("grad", "grad_low", "grad_high"), shares)
     backward.set(title="std of the gradient there, over that of the last hidden layer", xlabel="dense layer")
-    kind = kind_of(optimizer)
-    low, high = (10**decades for decades in limits_of(kind, bounded))
+    low, high = (10**decades for decades in limits_of(predicted.kind, predicted.bounded))
     if backward.get_yscale() == "log":
         ends = backward.get_ylim()
         backward.axhspan(low, high, color=GREEN, alpha=0.1, lw=0, zorder=0)
         backward.set_ylim(ends)
-        backward.set_xlabel(f"dense layer; green: {'SGD' if kind == 'sgd' else 'Adam'} trains")
+        backward.set_xlabel(f"dense layer; green: {'SGD' if predicted.kind == 'sgd' else 'Adam'} trains")
     forward.legend(loc="best", frameon=False, fontsize="small")
     return figure
 

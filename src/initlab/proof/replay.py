@@ -6,7 +6,7 @@ import copy
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from initlab.batch import each_tensor, tensors_of
 from initlab.error_sentence import sentence_for
 from initlab.proof.fork import Change, Fork
 
@@ -47,7 +48,7 @@ class Tape:
         self.full = self.bytes > MOST_BYTES
         if self.full:
             return
-        self.batches.append(each_tensor(batch, lambda t: t.detach().clone()))
+        self.batches.append(each_tensor(lambda t: t.detach().clone(), batch))
         self.numbers.append(_numbers())
 
 
@@ -141,32 +142,13 @@ class _Loader:
     def __iter__(self) -> Iterator[Any]:
         first = self.again.done
         for i in self.again.order[first : first + len(self)]:
-            yield each_tensor(self.again.tape.batches[i], Tensor.clone)
+            yield each_tensor(Tensor.clone, self.again.tape.batches[i])
 
 
 def loss_of(outputs: Any) -> Tensor | None:
     """What `training_step` returned, if there is a loss in it."""
     loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
     return loss.detach() if isinstance(loss, Tensor) and loss.numel() == 1 else None
-
-
-def tensors_of(batch: Any) -> list[Tensor]:
-    found: list[Tensor] = []
-    each_tensor(batch, lambda t: found.append(t) or t)  # type: ignore[func-returns-value]
-    return found
-
-
-def each_tensor(batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The batch with each tensor changed; of what is no tuple, list or mapping, itself."""
-    if isinstance(batch, Tensor):
-        return change(batch)
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(each_tensor(part, change) for part in batch))
-    if isinstance(batch, (tuple, list)):
-        return type(batch)(each_tensor(part, change) for part in batch)
-    if isinstance(batch, dict):
-        return {name: each_tensor(part, change) for name, part in batch.items()}
-    return batch
 
 
 def _numbers() -> list[Tensor]:

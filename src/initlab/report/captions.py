@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -93,14 +92,6 @@ def metric_name(name: str) -> str:
         return name
     words = {"b": "bias, true minus learned", "distance": "distance from the true weights"}
     return words.get(what, f"weight {what[1:]}, true minus learned" if what[:1] == "w" else name)
-
-
-def duration(seconds: float) -> str:
-    if not math.isfinite(seconds):
-        return "not known"
-    if seconds < 90:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 5400 else f"{seconds / 3600:.3g} h"
 
 
 def environment_rows(run: Run | None) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -7,14 +7,14 @@ A figure is a code: 0 was not recorded, 1 is exactly 0, 2 is nan or inf; from 3 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from initlab.diagnosis.outline import BOUNDED
-from initlab.limits import kind_of, limits_of
+from initlab.diagnosis.prediction import PredictedLayer, read_prediction
+from initlab.limits import limits_of
 from initlab.runs import Run
-from initlab.runs.reader import number
 
 ABSENT, ZERO, NOT_FINITE, FIRST = 0, 1, 2, 3
 A_DECADE, DECADES, SHARES = 600, 50, 60_000
@@ -177,29 +177,27 @@ def forecast(run: Run) -> dict[str, Any]:
 
     Gradients are over that of the last hidden layer, which is what a forecast can say of them.
     """
-    layers = run.forecast.get("layers")
-    predicted = [one for one in layers if isinstance(one, dict)] if isinstance(layers, list) else []
-    if not predicted or not run.recorded:
+    predicted = read_prediction(run)
+    if not predicted.layers or not run.recorded:
         return {}
-    before_last = predicted[:-1]
-    panels = {"std": _panel(predicted, ("std", "low", "high"), _at_first(run, "std"))}
+    before_last = predicted.layers[:-1]
+    panels = {"std": _panel(predicted.layers, ("std", "low", "high"), _at_first(run, "std"))}
     grads = _at_first(run, "grad_std")
-    last = grads.get(str(before_last[-1].get("name")), 0.0) if before_last else 0.0
+    last = grads.get(before_last[-1].name, 0.0) if before_last else 0.0
     if last > 0:
         measured = {name: value / last for name, value in grads.items()}
-        kind = kind_of(str(run.forecast.get("optimizer", "sgd")))
-        low, high = limits_of(kind, str(run.forecast.get("activation")) in BOUNDED)
-        zone = {"zone": [10**low, 10**high], "kind": {"sgd": "SGD", "adam": "Adam"}[kind]}
+        low, high = limits_of(predicted.kind, predicted.bounded)
+        zone = {"zone": [10**low, 10**high], "kind": {"sgd": "SGD", "adam": "Adam"}[predicted.kind]}
         panels["grad"] = _panel(before_last, ("grad", "grad_low", "grad_high"), measured) | zone
     return panels
 
 
-def _panel(layers: list[dict[str, Any]], names: tuple[str, str, str], measured: dict[str, float]) -> dict[str, Any]:
+def _panel(layers: Sequence[PredictedLayer], names: tuple[str, str, str], measured: dict[str, float]) -> dict[str, Any]:
     columns = zip(("value", "low", "high"), names, strict=True)
     return {
-        "layers": [str(layer.get("name")) for layer in layers],
-        **{column: [short(number(layer.get(name))) for layer in layers] for column, name in columns},
-        "measured": [short(measured.get(str(layer.get("name")))) for layer in layers],
+        "layers": [layer.name for layer in layers],
+        **{column: [short(getattr(layer, name)) for layer in layers] for column, name in columns},
+        "measured": [short(measured.get(layer.name)) for layer in layers],
     }
 
 

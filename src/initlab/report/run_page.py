@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from initlab.numbers import shown
+from initlab.numbers import duration
 from initlab.report import captions, explained, figures, html
 from initlab.runs import Run
-from initlab.runs.outcome import blame, outcome, sentence
+from initlab.runs.outcome import blame, facts, outcome, sentence
 from initlab.runs.reader import number
 
 LATER_POINTS, LATER_HISTOGRAMS = 600, 80  # after the first 100 steps
 MOST_HISTOGRAMS = 12_000  # of all layers and steps together, 64 bytes each
 MOST_FIGURES = 900_000  # of all pictures together, two bytes each
-FACTS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss")
 
 
 def run_page(run: Run) -> str:
@@ -70,12 +69,12 @@ def run_page(run: Run) -> str:
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
-    facts = [(name, shown(run.last[name])) for name in FACTS if math.isfinite(run.last.get(name, math.nan))]
+    found = list(facts(run).items())
     if run.epochs["epoch"]:
-        facts.append(("epochs", f"{max(run.epochs['epoch']) + 1:.0f}"))
+        found.append(("epochs", f"{max(run.epochs['epoch']) + 1:.0f}"))
     if run.summary is not None:
-        facts.append(("time", captions.duration(number(run.summary.get("seconds")))))
-    return facts
+        found.append(("time", duration(number(run.summary.get("seconds")))))
+    return found
 
 
 def _finding(item: dict[str, Any], advises: bool) -> dict[str, str]:

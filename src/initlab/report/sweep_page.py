@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.invocation import command
-from initlab.numbers import shown
+from initlab.numbers import duration, shown
 from initlab.report import captions, figures, html
 from initlab.report.sweep_table import (
     OUTCOMES,
@@ -217,7 +217,7 @@ def _facts(sweep: Summary) -> list[tuple[str, str]]:
     facts = [(f"{name}, of the first", shown(it.mean)) for name, it in best.items() if math.isfinite(it.mean)][:2]
     facts += [(name, str(states[name])) for name in ("finished", "failed", "unfinished", "not begun") if states[name]]
     seconds = [number(run.summary.get("seconds")) for _, run, _ in sweep.members if run.summary is not None]
-    return [*facts, ("time of all runs", captions.duration(sum(seconds)))] if seconds else facts
+    return [*facts, ("time of all runs", duration(sum(seconds)))] if seconds else facts
 
 
 def _troubles(sweep: Summary) -> list[str]:

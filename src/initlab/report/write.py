@@ -7,7 +7,7 @@ from pathlib import Path
 from initlab.errors import UserError
 
 FILE, COMPARED = "report.html", "compared.html"
-WHERE = "give the folder of a run (outputs/runs/latest) or of a sweep (outputs/sweeps/latest)"
+WHERE = "give the folder of a run (outputs/latest_run) or of a sweep (outputs/latest_sweep)"
 
 
 def write_report(folder: str | Path, *others: str | Path) -> Path:

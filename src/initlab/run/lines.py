@@ -14,9 +14,10 @@ import torch
 from omegaconf import DictConfig
 
 from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, say_command, show_table
-from initlab.forecasting.remedy import NO_FIX, Remedy
+from initlab.forecasting.remedy import Remedy, no_fix
 from initlab.forecasting.rule import TRAINS
 from initlab.invocation import command
+from initlab.latest import latest_of
 from initlab.numbers import shown
 from initlab.run.network import Network
 from initlab.run.result import Result
@@ -129,14 +130,15 @@ def _show_fix(run: Run) -> None:
     elif str(run.forecast.get("verdict")) == TRAINS:
         say(f"none known: the forecast was that it {run.forecast['says']}; here that is wrong", "fix")
     else:
-        say(NO_FIX, "fix")
+        widths = run.forecast.get("widths")
+        say(no_fix(len(widths) - 2 if isinstance(widths, list) else 0), "fix")
 
 
 def _page(run_dir: Path) -> Path:
-    """The page of the run, else its folder; by way of `latest` where the terminal is too narrow for its name."""
+    """The page of the run, else its folder; by the link to the newest where the terminal is too narrow for its name."""
     page = "report.html" if (run_dir / "report.html").exists() else ""
-    where, latest = from_here(run_dir), run_dir.parent / "latest"
-    if len(str(where / page)) + LABEL > CONSOLE.width and latest.exists() and latest.samefile(run_dir):
+    where, latest = from_here(run_dir), latest_of(run_dir)
+    if len(str(where / page)) + LABEL > CONSOLE.width and latest and latest.exists() and latest.samefile(run_dir):
         where = from_here(latest)
     return where / page
 

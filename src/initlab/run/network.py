@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from initlab.build import build
 from initlab.checks.memory import check_model
+from initlab.checks.shipped_class import optimizer_kind
 from initlab.data import TensorDataModule
-from initlab.init import Report, Scheme, initialize, inputs_of, step_size_factors
-from initlab.limits import kind_of
+from initlab.init import Report, Scheme, initialize, step_size_factors
 from initlab.models import Module
 from initlab.seeds import generator
 
@@ -45,14 +45,14 @@ def build_network(cfg: DictConfig, data: Any) -> Network:
 
     def some_inputs() -> Any:
         with isolate_rng():  # a loader that shuffles takes numbers
-            return inputs_of(model, next(iter(data.train_dataloader())))
+            return next(iter(data.train_dataloader()))
 
     scheme = build(cfg, "init")
     report = initialize(model, scheme, generator=generator("init", cfg.init_seed), batch=some_inputs)
     dense = [row for row in report.weights if row.kind == "Linear"]
     chain = dense if dense == report.weights else []
     widths = [*(row.fan_in for row in chain[:1]), *(row.fan_out or 0 for row in chain)]
-    kind = kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1])
+    kind = optimizer_kind(cfg.optimizer._target_)
     notes = scheme.notes(widths, kind, report.fitted)
     notes += [f"init      {line}" for line in (*report.notes, report.left_alone_line()) if line]
     if isinstance(model, Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -70,8 +69,7 @@ def _train(
 ) -> Result:
     started = own_clock()
     with Starting(cfg) as start, stopping:
-        cfg = copy.deepcopy(cfg)
-        OmegaConf.resolve(cfg)  # once, not in each of the steps below
+        cfg = _resolved(cfg)
         check_arguments(cfg)
         prepare_process(cfg)
         data = build(cfg, "data")
@@ -120,6 +118,15 @@ def _train(
     if trainer.is_global_zero:
         _conclude(claim, command_line, _compare(cfg, words) if words is not None else None)
     return result
+
+
+def _resolved(cfg: DictConfig) -> DictConfig:
+    """With every `${...}` followed, once for all the steps of a run; the caller's own is left as it is.
+
+    (`OmegaConf.resolve` takes no resolver that gives a list.)
+    """
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    return OmegaConf.create(plain, flags={"struct": bool(OmegaConf.is_struct(cfg))})
 
 
 def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Claim, words: list[str] | None) -> None:

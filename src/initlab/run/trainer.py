@@ -19,7 +19,7 @@ from initlab.callbacks.epoch_rows import EpochRows
 from initlab.callbacks.exact_steps import ExactSteps
 from initlab.callbacks.trackers import TrackedRuns, check_installed, tracker_of
 from initlab.checks.arguments import signature_of
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rule import did_you_mean
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.models import Module

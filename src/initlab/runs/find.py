@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from initlab.checks.rules import nearest
+from initlab.checks.rule import nearest
 from initlab.errors import UserError
+from initlab.latest import LATEST_RUN
 
 RUNS = Path("outputs/runs")
 MARKS = ("config.yaml", "summary.json", "failed.json", "metrics.csv", "signal.csv", "findings.json")  # each is a run's
@@ -30,7 +31,8 @@ def find_run(word: str | Path, key: str = "run") -> Path:
     if folder is None:
         place = typed.parent if typed.parent != Path() and typed.parent.is_dir() else RUNS
         near = nearest(typed.name, [*_names(place), "latest"])
-        hint = f"; did you mean {place / near}?" if near else f"; {key}=latest is the newest in {RUNS}"
+        meant = "latest" if near == "latest" else place / near if near else None
+        hint = f"; did you mean {meant}?" if meant else f"; {key}=latest is the newest in {RUNS}"
         raise UserError(f"{key}={word}: there is no such folder{hint}")
     if not os.path.lexists(folder / "config.yaml"):
         inside = sorted(path.parent.name for path in folder.glob("*/config.yaml"))
@@ -40,10 +42,10 @@ def find_run(word: str | Path, key: str = "run") -> Path:
 
 
 def _latest(key: str) -> Path:
-    """The folder that outputs/runs/latest links to; the newest by name where there are no links."""
+    """The folder that outputs/latest_run links to; the newest by name where there are no links."""
+    if LATEST_RUN.is_dir():
+        return find_run(LATEST_RUN, key)
     names = _names(RUNS)
-    if "latest" in names:
-        return find_run(RUNS / "latest", key)
     if not names:
         raise UserError(f"{key}=latest: there are no runs in {RUNS.absolute()}")
     return find_run(RUNS / names[-1], key)

@@ -9,6 +9,35 @@ from typing import Any
 from initlab.errors import UserError
 
 
+class Lock:
+    """Keeps others out of a folder from `take` to `release`, or to the end of this object or of the process, in
+    whatever way it ends."""
+
+    def __init__(self, folder: Path, refusal: str) -> None:
+        self._folder, self._refusal = folder, refusal
+        self._held: int | None = None
+
+    def take(self) -> None:
+        """What is read of the folder before may be another's who is at work.
+
+        Raises:
+            UserError: another process has it.
+        """
+        if self._held is None:
+            try:
+                self._held = hold(self._folder)
+            except BlockingIOError:
+                raise UserError(f"{self._folder}: {self._refusal}") from None
+
+    def release(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def __del__(self) -> None:
+        self.release()
+
+
 def hold(path: Path) -> int | None:
     """Keep other processes out of a file or folder until the descriptor is closed, or this process ends in any way.
 

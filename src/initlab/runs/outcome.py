@@ -13,6 +13,7 @@ from initlab.runs.reader import number
 
 LEAST_FALL = 0.01  # of the loss at the start, the same as the finding "loss not moving" asks for
 HARDLY = 0.05  # a smaller fall is no training that anybody would call one: log 10 down to 2.19
+FACTS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss")
 NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
 
 
@@ -51,6 +52,11 @@ def outcome(run: Run) -> Outcome:
         headline = f"It trained, with {len(run.findings)} finding{'s' * (len(run.findings) > 1)}."
     word = "flat" if word == "hardly" else word
     return Outcome(word, headline, because, cause(run.findings) if word in ("flat", "diverged") else "")
+
+
+def facts(run: Run) -> dict[str, str]:
+    """The metrics at its end that say most, by name, as far as they are numbers."""
+    return {name: shown(run.last[name]) for name in FACTS if math.isfinite(run.last.get(name, math.nan))}
 
 
 def cause(findings: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from initlab.checks.rules import nearest
+from initlab.checks.rule import nearest
 from initlab.errors import UserError
 from initlab.invocation import command
 from initlab.runs.allowed import allowed_names, to_allow

@@ -19,7 +19,7 @@ from initlab.runs.atomic import whole_file, write_json
 from initlab.runs.config_file import FILE
 from initlab.runs.event_files import put_in_order
 from initlab.runs.growing_files import cut_back
-from initlab.runs.locks import hold
+from initlab.runs.locks import Lock
 from initlab.runs.reading import check_folder, check_no_links, read_json
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class RunDir:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._held: int | None = None  # the lock
+        self._lock = Lock(self.path, "this run is still training, in another process")
 
     @property
     def last_checkpoint(self) -> Path:
@@ -141,27 +141,12 @@ class RunDir:
             raise UserError(f"{path}: another run wrote this checkpoint, not the one in {self.path}")
 
     def hold(self) -> None:
-        """Keep others out until `release`, or the process ends in whatever way. What is read of the folder before may
-        be another's who is at work.
-
-        Raises:
-            UserError: another process holds it.
-        """
-        if self._held is not None:
-            return
-        try:
-            self._held = hold(self.path)
-        except BlockingIOError:
-            raise UserError(f"{self.path}: this run is still training, in another process") from None
+        """Keep others out until `release`."""
+        self._lock.take()
 
     def release(self) -> None:
         """Others may take it."""
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
-
-    def __del__(self) -> None:
-        self.release()
+        self._lock.release()
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Say how the run ended."""

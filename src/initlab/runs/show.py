@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from initlab.notebook import Shown, card, plot, small, table
-from initlab.numbers import shown
 from initlab.runs.open_run import Run
-from initlab.runs.outcome import outcome
+from initlab.runs.outcome import facts, outcome
 
 TONES = {"trained": "good", "flat": "bad", "diverged": "bad", "failed": "bad"}
-FACTS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss")
 FINDINGS = 5
 
 
@@ -23,11 +19,11 @@ def show_run(run: Run) -> Shown:
     more = [f"... and {len(found) - FINDINGS} more findings"] if len(found) > FINDINGS else []
     sentences = [how.because, how.cause, f"Forecast: {forecast}" if forecast else ""]
     sentences += [f"Finding: {one}" for one in found[:FINDINGS]] + more
-    facts = {name: shown(run.last[name]) for name in FACTS if math.isfinite(run.last.get(name, math.nan))}
+    metrics = facts(run)
     page = run.path / "report.html"
     where = f"{page if page.is_file() else run.path}"
-    text = [how.says, *filter(None, sentences), *(f"{name} {value}" for name, value in facts.items()), where]
-    parts = table({name: [value] for name, value in facts.items()}) if facts else ""
+    text = [how.says, *filter(None, sentences), *(f"{name} {value}" for name, value in metrics.items()), where]
+    parts = table({name: [value] for name, value in metrics.items()}) if metrics else ""
     parts += plot("loss by epoch", {name: _by_epoch(run, name) for name in ("train/loss", "val/loss")})
     parts += small(where)
     html = card(how.says, sentences, TONES.get(how.word, "open"), f"initlab run · {run.path.name}", parts)

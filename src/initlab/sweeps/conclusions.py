@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
+from initlab.numbers import listed
 from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide, seeds_to_tell, wilson
 from initlab.sweeps.summary import Row, Summary
 
@@ -22,16 +22,16 @@ def conclusions(summary: Summary) -> list[str]:
     said += _against_best(best, summary)
     shared = [(row, d) for row in others if (d := row.to_best) and d.n >= SHARED_FROM and math.isfinite(d.narrower)]
     if shared:
-        shares = _list(f"{d.narrower:.2g} as wide for {row.name}" for row, d in shared)
+        shares = listed(f"{d.narrower:.2g} as wide for {row.name}" for row, d in shared)
         said.append(f"By the shared seeds the interval to the best row is {shares} as with seeds of its own.")
     partly = [row for row in summary.rows if 0 < row.trained[0] < row.trained[1]]
     if partly:
-        shares = _list(f"{row.name} in {' '.join(trained_words(row))}" for row in partly)
+        shares = listed(f"{row.name} in {' '.join(trained_words(row))}" for row in partly)
         said.append(f"Trained with some seeds only: {shares}; in brackets the share of all seeds, 95 % (Wilson).")
     same = [row for row in summary.rows if row.identical]
     if same:
         said.append(
-            f"A seed that changes nothing is no other run: with {_list(row.name for row in same)} runs are identical "
+            f"A seed that changes nothing is no other run: with {listed(row.name for row in same)} runs are identical "
             "to the last digit and count as one; what is drawn may be fixed by init_seed and data.seed."
         )
     elif others and best.score.n and all(row.score.n <= 1 for row in summary.rows):
@@ -41,7 +41,7 @@ def conclusions(summary: Summary) -> list[str]:
         )
     diverged = [row for row in summary.rows if row.score.nan]
     if diverged:
-        said.append(f"Not a number in some runs, which no mean includes: {_list(row.name for row in diverged)}.")
+        said.append(f"Not a number in some runs, which no mean includes: {listed(row.name for row in diverged)}.")
     return said
 
 
@@ -60,13 +60,13 @@ def _against_best(best: Row, summary: Summary) -> list[str]:
     beaten, winners, undecided = summary.against_best()
     sure, test = _confidence(summary)
     how = f"{summary.score_words}, paired over seeds, {sure} ({test})"
-    said = [f"{best.name} beats {_list(row.name for row in beaten)}: {how}."] if beaten else []
+    said = [f"{best.name} beats {listed(row.name for row in beaten)}: {how}."] if beaten else []
     said += [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in winners]
     if undecided:
         fewest, most = seeds_to_decide(len(summary.rows)), max(row.to_best.n for row in undecided if row.to_best)
         why = f"{most} seeds cannot decide with {sure}, {fewest} can" if most < fewest else f"not decided with {sure}"
-        others = _list(f"{row.name} ({summary.wins(row)})" for row in undecided)
-        would = _list(_would_do(row, len(summary.rows)) for row in undecided)
+        others = listed(f"{row.name} ({summary.wins(row)})" for row in undecided)
+        would = listed(_would_do(row, len(summary.rows)) for row in undecided)
         said.append(f"{best.name} against {others}: {why} ({test}). Differences like these need about {would}.")
     return said
 
@@ -82,8 +82,3 @@ def _confidence(summary: Summary) -> tuple[str, str]:
     pairs = len(summary.rows) * (len(summary.rows) - 1) // 2
     sure, test = f"{CONFIDENCE:.0%} confidence", "exact sign-flip test"
     return (f"{sure} for all {pairs} pairs of rows together", f"{test}, Bonferroni") if pairs > 1 else (sure, test)
-
-
-def _list(names: Iterable[str]) -> str:
-    every = list(names)
-    return ", ".join(every[:6]) + (f" and {len(every) - 6} more" if len(every) > 6 else "")

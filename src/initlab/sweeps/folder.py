@@ -12,7 +12,7 @@ from typing import Any
 from initlab.errors import UserError
 from initlab.latest import point_latest_to
 from initlab.runs.atomic import write_json
-from initlab.runs.locks import hold
+from initlab.runs.locks import Lock
 from initlab.sweeps.job_folder import check_own
 from initlab.sweeps.record import NAME, Job, check_folders, read_record
 
@@ -31,7 +31,7 @@ class SweepFolder:
         self.path = Path(os.path.abspath(path))
         self.about: dict[str, Any] = {}
         self.jobs: list[Job] = []
-        self._held: int | None = None  # the lock
+        self._lock = Lock(self.path, "this sweep is running in another process")
 
     @classmethod
     def read(cls, path: str | Path) -> SweepFolder:
@@ -49,7 +49,7 @@ class SweepFolder:
                 made by this sweep.
         """
         sweep = cls.read(path)
-        sweep._hold()
+        sweep._lock.take()
         sweep.about, sweep.jobs = read_record(sweep.path)  # the process that held it until now may have added jobs
         if "id" not in sweep.about:
             raise UserError(
@@ -71,7 +71,7 @@ class SweepFolder:
             raise UserError(
                 f"hydra.sweep.dir={self.path}: {error.strerror}; choose a folder that can be made"
             ) from None
-        self._hold()
+        self._lock.take()
         if (self.path / NAME).exists():
             raise UserError(
                 f"hydra.sweep.dir={self.path}: this folder already holds a sweep; "
@@ -108,21 +108,9 @@ class SweepFolder:
                 return state
         return "waiting"
 
-    def _hold(self) -> None:
-        """Keep other processes out until `release`, or the process ends in whatever way."""
-        try:
-            self._held = hold(self.path)
-        except BlockingIOError:
-            raise UserError(f"{self.path}: this sweep is running in another process") from None
-
     def release(self) -> None:
         """Other processes may resume it, and workers that are left end."""
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
-
-    def __del__(self) -> None:
-        self.release()
+        self._lock.release()
 
 
 def _check_no_links(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from initlab.console import as_text
 from initlab.errors import UserError
+from initlab.latest import LATEST_SWEEP
 from initlab.notebook import Displays, Shown, card, small, table
 from initlab.sweeps.summary import Summary, is_sweep, summarize
 from initlab.sweeps.table import columns_of, sentences_of, show
@@ -20,7 +21,8 @@ def open_sweep(folder: str | Path = "latest") -> Sweep:
     Raises:
         UserError: no sweep is there.
     """
-    path = next((path for path in (Path(folder), SWEEPS / folder) if path.is_dir()), None)
+    linked = [LATEST_SWEEP] if str(folder) == "latest" else []
+    path = next((path for path in (Path(folder), *linked, SWEEPS / folder) if path.is_dir()), None)
     if path is None:
         there = sorted(p.name for p in SWEEPS.glob("*") if is_sweep(p))
         if str(folder) != "latest" or not there:

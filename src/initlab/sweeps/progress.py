@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from initlab.console import say
-from initlab.numbers import shown
+from initlab.numbers import duration, shown
 from initlab.runs import Run
 from initlab.runs.outcome import outcome
 from initlab.runs.reader import number
@@ -89,7 +89,7 @@ class Progress:
         left = (time.monotonic() - self._started) / (ended - self._before) * (self.total - ended)
         more = [f"{running} running"] if running else []
         more += [f"{self._failed} failed"] if self._failed else []
-        more += [f"about {duration(left)} left"] if ended < self.total else []
+        more += [f"about {duration(left, 2)} left"] if ended < self.total else []
         return f" [{', '.join(more)}]" if more else ""
 
 
@@ -121,10 +121,3 @@ def job_ended() -> None:
     """A job of this process has ended."""
     if _current:
         _current.look()
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `3.5 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from initlab.checks.rules import did_you_mean
+from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
+from initlab.latest import LATEST_SWEEP
 from initlab.shipped import CONFIGS
 from initlab.sweeps.record import NAME, read_record
 from initlab.sweeps.trusted import assignment, to_repeat
@@ -28,7 +29,7 @@ def words_of_resume(words: list[str]) -> list[str]:
     name = asked[-1].removeprefix(KEY).strip("'\"")
     if not name:
         raise UserError(f"{KEY}: needs the folder of a sweep, or latest")
-    folder = Path("outputs/sweeps/latest") if name == "latest" else Path(name)
+    folder = LATEST_SWEEP if name == "latest" else Path(name)
     about, _ = read_record(folder)
     recorded: list[str] = about["overrides"]
     added = [word for word in words if word not in ("-m", "--multirun") and not word.startswith(KEY)]

@@ -13,6 +13,8 @@ from types import FrameType
 
 from initlab.console import from_here, say, say_command
 from initlab.invocation import command
+from initlab.latest import LATEST_SWEEP
+from initlab.numbers import listed
 from initlab.sweeps.folder import SweepFolder
 from initlab.sweeps.job import STOPPED
 from initlab.sweeps.progress import Progress, watching
@@ -67,18 +69,14 @@ def close(sweep: SweepFolder, write_page: Callable[[Path], Path]) -> None:
     others = [folder for folder, state in states.items() if state in ("begun", "waiting")]
     if failed:
         sys.exit(
-            f"error: {len(failed)} of {len(states)} jobs failed: {_some(failed)}; each folder's failed.json says why, "
+            f"error: {len(failed)} of {len(states)} jobs failed: {listed(failed)}; each folder's failed.json says why, "
             f"{_resume(sweep)} runs them again"
         )
     if others:
         sys.exit(
-            f"error: {len(others)} of {len(states)} jobs have not ended: {_some(others)}; {_resume(sweep)} runs them, "
+            f"error: {len(others)} of {len(states)} jobs have not ended: {listed(others)}; {_resume(sweep)} runs them, "
             "unless another process still does"
         )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _print_how_to_resume(sweep: SweepFolder, total: int) -> None:
@@ -90,8 +88,7 @@ def _print_how_to_resume(sweep: SweepFolder, total: int) -> None:
 def _resume(sweep: SweepFolder) -> str:
     """The words that resume this sweep: `latest` where that is it, and the overrides that its record is not trusted
     with."""
-    latest = Path("outputs/sweeps/latest")
-    here = latest.exists() and latest.samefile(sweep.path)
+    here = LATEST_SWEEP.exists() and LATEST_SWEEP.samefile(sweep.path)
     folder = f"sweep.resume={'latest' if here else from_here(sweep.path)}"
     return shlex.join([folder, *to_repeat(sweep.about["overrides"])])
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from initlab.checks.rules import QUANTITIES, did_you_mean
+from initlab.checks.rule import did_you_mean
+from initlab.checks.rules import QUANTITIES
 from initlab.errors import UserError
 
 KINDS = ("figure", "finding", "no_finding", "forecast")

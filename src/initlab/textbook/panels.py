@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from initlab.plots.style import FAINT, GRID, HEAD, INK, SMALL, TEXT, new_figure, plain
+from initlab.report.captions import metric_name
 from initlab.runs.open_run import Run
 from initlab.textbook.claim import Metric
 from initlab.textbook.page import Page, same
@@ -183,11 +184,7 @@ def in_words(name: str) -> str:
     """`validation loss`"""
     split, _, metric = name.partition("/")
     known = {"train": "training", "val": "validation", "test": "test"}
-    if split == "error":
-        return {"distance": "distance from the true weights", "b": "bias, true minus learned"}.get(
-            metric, f"weight {metric[1:]}, true minus learned"
-        )
-    return f"{known[split]} {'accuracy' if metric == 'acc' else metric}" if split in known else name
+    return f"{known[split]} {'accuracy' if metric == 'acc' else metric}" if split in known else metric_name(name)
 
 
 def axis_name(figures: Sequence[str]) -> str:

@@ -19,7 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from initlab.checks.rules import check, nearest
+from initlab.checks.rule import nearest
+from initlab.checks.rules import check
 from initlab.errors import UserError
 from initlab.override import override
 

@@ -1,7 +1,8 @@
-"""Weights written down one by one: those of a worked example in a book."""
+"""Weights that no chance decides: all alike, the identity, the numbers of a worked example in a book."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,6 +14,73 @@ from torch import Tensor, nn
 from initlab.checks.rules import check
 from initlab.errors import UserError
 from initlab.init.scheme import Dense, Scheme
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant(Scheme):
+    """W_ij = value. Units of one layer get equal gradients and stay equal for ever (d2l 5.4.1.3)."""
+
+    entries: ClassVar[str] = "alike"
+
+    value: float
+
+    def __post_init__(self) -> None:
+        check("init.value", self.value)
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        weight.fill_(self.value)
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        return 0.0
+
+    def __str__(self) -> str:
+        return f"constant {self.value:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zeros(Scheme):
+    """W = 0. Fine for a linear or softmax model, whose loss is convex; in a deeper one with an activation
+    that is 0 at 0, nothing but the last bias ever moves.
+    """
+
+    entries: ClassVar[str] = "alike"
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        weight.zero_()
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        return 0.0
+
+    def __str__(self) -> str:
+        return "zeros"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(Scheme):
+    """W_ij = 1 where i = j, else 0: a ReLU layer of equal width begins by copying its input (Le et al. 2015).
+
+    The mean entry is 1 / max(fan_in, fan_out) = p, their variance p (1 - p).
+    """
+
+    entries: ClassVar[str] = "fixed"
+    by_shape: ClassVar[bool] = True
+
+    def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
+        weight.zero_().fill_diagonal_(1)
+
+    def weight_std(self, fan_in: int, fan_out: int, gain: float) -> float:
+        p = 1 / max(fan_in, fan_out)
+        return math.sqrt(p * (1 - p))
+
+    def centred(self) -> bool:
+        """A convolution copies its input, as with `torch.nn.init.dirac_`."""
+        return True
+
+    def why_not(self, layer: nn.Module, outputs: int, inputs: int) -> str:
+        return "a product of two inputs hands neither on" if isinstance(layer, nn.Bilinear) else ""
+
+    def __str__(self) -> str:
+        return "identity"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,13 @@ from typing import Any
 
 from torch import nn
 
+from initlab.batch import Batch, batch_for
 from initlab.errors import UserError
-from initlab.forecasting.branches import last_of_branches, scale
+from initlab.forecasting.measured.branches import last_of_branches, scale
 from initlab.forecasting.rule import TRAINS, Verdict
-from initlab.measurement import Batch, Loss, Measurement, Redraw, batch_for, draw_again, listed, measure_module
+from initlab.measurement import Loss, Measurement, Redraw, draw_again, measure_module
 from initlab.nn import Linear
+from initlab.numbers import listed
 
 DRAWS = 2  # of each change
 SCHEMES = ("kaiming", "xavier", "orthogonal")
@@ -86,9 +88,9 @@ def _changes(module: nn.Module, batch: Batch, redraw: Redraw, kind: str, seed: i
     lasts = [layer for layer in lasts if not isinstance(layer, (nn.RNNBase, nn.RNNCellBase))]
     if len(lasts) > 1:
         names = {layer: name for name, layer in module.named_modules()}
+        some = listed((names[one] for one in lasts), 4)
         yield (
-            f"the last layer of each of its {len(lasts)} residual branches ({listed([names[one] for one in lasts])}) "
-            f"times 1 / sqrt({len(lasts)})",
+            f"the last layer of each of its {len(lasts)} residual branches ({some}) times 1 / sqrt({len(lasts)})",
             scaled,
             kind,
         )

@@ -9,19 +9,17 @@ from typing import Any
 import lightning as L
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.box import SIMPLE_HEAD
 from torch import Tensor, nn
 
 from initlab.build import build
 from initlab.checks.arguments import signature_of
-from initlab.checks.shipped_class import imported
-from initlab.console import say, show_table
+from initlab.checks.shipped_class import imported, optimizer_kind
+from initlab.console import say
 from initlab.errors import UserError
-from initlab.forecasting.network import NetworkForecast, forecast_module
-from initlab.forecasting.network_table import LEGEND, columns
+from initlab.forecasting.answer import show
+from initlab.forecasting.measured.network import LEGEND, NetworkForecast, forecast_module
 from initlab.forecasting.remedy import typed_words
 from initlab.forecasting.rule import NOT, UNSURE
-from initlab.limits import kind_of
 
 ROWS = 32  # of the batch: 8 draws of resnet18 take about a second
 DRAWS = 8
@@ -50,7 +48,7 @@ def report_network(cfg: DictConfig) -> None:
         batch,
         draws=cfg.forecast.measure or DRAWS,
         redraw=scheme or build_again,
-        optimizer=kind_of(cfg.optimizer._target_.rsplit(".", 1)[-1]),
+        optimizer=optimizer_kind(cfg.optimizer._target_),
         lr=cfg.lr if _typed("lr") or "lr" in _typed("optimizer") else None,
         seed=cfg.seed,
     )
@@ -65,11 +63,7 @@ def report_network(cfg: DictConfig) -> None:
 
 
 def show_network(found: NetworkForecast) -> None:
-    show_table(columns(found.measurement), box=SIMPLE_HEAD, narrow=True)
-    say(LEGEND, style="dim")
-    for sentence in found.sentences():
-        if not sentence.startswith("fix: "):
-            say(sentence)
+    show(found.columns(), LEGEND, [sentence for sentence in found.sentences() if sentence not in found.details()])
     if found.fix is not None:
         say(str(found.fix), "fix", "bold")
     elif found.verdict.word in (NOT, UNSURE):

@@ -9,11 +9,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from initlab.batch import Batch
 from initlab.errors import UserError
-from initlab.forecasting.forecast import Forecast, forecast
+from initlab.forecasting.forecast import Forecast
+from initlab.forecasting.on_paper import forecast
 from initlab.forecasting.rates import Rate
 from initlab.init import Scheme
-from initlab.measurement import Batch, Measurement, layers_of, middle
+from initlab.measurement import Measurement, layers_of, middle
 from initlab.monitor.saturation import ELEMENTWISE
 from initlab.nn import Linear
 from initlab.theory.elementwise import elementwise

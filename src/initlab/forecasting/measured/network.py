@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import nn
 
-from initlab.checks.rules import check, did_you_mean
+from initlab.batch import Batch, batch_for
+from initlab.checks.rule import did_you_mean
+from initlab.checks.rules import check
+from initlab.console import Column
 from initlab.errors import UserError
+from initlab.forecasting.answer import Answer
 from initlab.forecasting.forecast import Forecast
-from initlab.forecasting.measured_chain import theory_of
-from initlab.forecasting.network_fix import NetworkFix, fix_of
-from initlab.forecasting.network_rule import (
+from initlab.forecasting.measured.chain import theory_of
+from initlab.forecasting.measured.fix import NetworkFix, fix_of
+from initlab.forecasting.measured.rule import (
     Features,
     features_of,
     judge_lr,
     judge_network,
     where_it_dies,
 )
-from initlab.forecasting.network_table import as_text, columns
 from initlab.forecasting.rates import is_bounded
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE, Verdict
-from initlab.forecasting.shown import verdict_html
 from initlab.limits import limits_of
 from initlab.measurement import (
-    Batch,
     Loss,
     MeasuredLayer,
     Measurement,
     Redraw,
-    batch_for,
     draw_again,
     layers_of,
     measure_module,
@@ -39,27 +40,29 @@ from initlab.measurement import (
     spread,
     unwrapped,
 )
-from initlab.notebook import Displays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = ("sgd", "adam")
 FURTHEST = range(1, 13)  # powers of ten by which another learning rate may differ
+LEGEND = (
+    "std: of the layer's output; alike: of two inputs of the batch, 1: the layer no longer tells them apart; gradient: "
+    "log10 of that with respect to the output, over that of the last layer with weights before the output layer; "
+    "+-: from draw to draw, of a std in decades"
+)
 ZERO_HEAD = (
     "{} begins at 0, so that the first step moves no other layer; measured with its weights drawn by reset_parameters()"
 )
 
 
 @dataclass(frozen=True)
-class NetworkForecast(Displays):
+class NetworkForecast(Answer):
     """The answer, and what it rests on.
 
-    dies:   where the signal or the gradient is lost or grows; "" if neither does.
     fix:    what would make it train, tried and measured; None where it trains, or nothing helped, or none was sought.
     theory: of a chain of dense layers, whose verdict is the theory's; None for any other network.
     limits: of `features.backward`, in which the theory lets a chain of dense layers train; None for any other network.
-    notes:  what was assumed or left out, a sentence each.
     """
 
     verdict: Verdict
@@ -74,29 +77,33 @@ class NetworkForecast(Displays):
     notes: tuple[str, ...]
 
     @property
-    def trains(self) -> bool:
-        """Whether the verdict is that it trains; False on the edge and without a forecast, too."""
-        return self.verdict.word == TRAINS
-
-    @property
     def layers(self) -> tuple[MeasuredLayer, ...]:
         """In order of execution."""
         return self.measurement.layers
 
-    def sentences(self) -> list[str]:
-        """The verdict first."""
-        lines = [self.verdict.says]
-        if self.dies:
-            lines.append(self.dies)
-        if self.fix is not None:
-            lines.append(f"fix: {self.fix}")
-        if self.verdict.record:
-            lines.append(f"the rule: {self.verdict.record}")
-        return [*lines, *self.notes]
+    @property
+    def title(self) -> str:
+        return self.measurement.module
 
-    def table(self) -> str:
+    def details(self) -> list[str]:
+        return [f"fix: {self.fix}"] if self.fix is not None else []
+
+    def columns(self) -> list[Column]:
         """A line a layer."""
-        return as_text(self.measurement)
+        layers = self.layers
+        several = self.measurement.draws > 1
+        every = [
+            Column("layer", [layer.name for layer in layers], right=False),
+            Column("kind", [layer.kind for layer in layers], right=False, rank=2),
+            Column("std", [_number(middle(layer.std), ".3g") for layer in layers]),
+            Column("+-", [_number(spread(_log10(layer)), ".2f") for layer in layers], rank=3),
+            Column("alike", [_number(middle(layer.similarity), ".3f") for layer in layers]),
+            Column("dead", [_share(middle(layer.dead)) for layer in layers], rank=1),
+            Column("saturated", [_share(middle(layer.saturated)) for layer in layers], rank=1),
+            Column("gradient", [_number(middle(layer.gradient), "+.2f") for layer in layers]),
+            Column("+- ", [_number(spread(layer.gradient), ".2f") for layer in layers], rank=3),
+        ]
+        return [column for column in every if several or not column.heading.startswith("+-")]
 
     def plot(self) -> Figure:
         """Each layer's std, and the gradient that comes back to it."""
@@ -107,24 +114,11 @@ class NetworkForecast(Displays):
     def __str__(self) -> str:
         return self.as_text()
 
-    def as_text(self) -> str:
-        return "\n".join([*self.sentences(), "", self.table()])
-
-    def as_html(self) -> str:
-        return verdict_html(self.verdict.word, self.sentences(), columns(self.measurement), self.measurement.module)
-
-    def record(self) -> dict[str, Any]:
-        """Plain values, as they stand in forecast.json."""
+    def numbers(self) -> dict[str, Any]:
         return {
-            "verdict": self.verdict.word,
-            "says": self.verdict.says,
-            "why": self.verdict.why,
-            "rule": self.verdict.record,
-            "dies": self.dies,
             "fix": self.fix and {"change": self.fix.says, "forecast": self.fix.verdict.says},
             "features": asdict(self.features),
             "module": self.measurement.module,
-            "optimizer": self.kind,
             "lr": self.lr,
             "rows": self.measurement.rows,
             "draws": self.measurement.draws,
@@ -226,3 +220,16 @@ def _with_drawn(head: Any, redraw: Redraw, batch: Batch, seed: int) -> Redraw:
         head.reset_parameters()
 
     return draw
+
+
+def _number(x: float, form: str) -> str:
+    return "" if math.isnan(x) else format(x, form)
+
+
+def _share(x: float) -> str:
+    return "" if math.isnan(x) else f"{x:.0%}"
+
+
+def _log10(layer: MeasuredLayer) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log10(layer.std))

@@ -9,7 +9,8 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from initlab.measurement import OUTPUT, Batch, layers_of, pass_forward, untouched
+from initlab.batch import Batch
+from initlab.measurement import OUTPUT, layers_of, pass_forward, untouched
 
 ROWS = 2  # of the batch: enough to see whether an output depends on the input
 CONSTANT = 1e-10  # 1 - similarity; equal rows come out equal but for rounding

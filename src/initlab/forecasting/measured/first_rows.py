@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from initlab.console import say
 from initlab.errors import UserError
-from initlab.forecasting.network_rule import features_of, judge_network
+from initlab.forecasting.measured.rule import features_of, judge_network
 from initlab.forecasting.rule import UNKNOWN, Verdict
 from initlab.limits import kind_of
 from initlab.measurement import assemble
@@ -35,8 +35,7 @@ class FirstRowsVerdict(Observer):
         if not first or not self._waits:
             return
         self._waits = False
-        optimizer = type(trainer.optimizers[0]).__name__ if trainer.optimizers else "SGD"
-        verdict = verdict_of(trainer.lightning_module, first, kind_of(optimizer))
+        verdict = verdict_of(trainer.lightning_module, first, kind_of(*map(type, trainer.optimizers)))
         if verdict is not None:
             say(verdict.says, "forecast")
 

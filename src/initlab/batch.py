@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from initlab.errors import UserError
 
@@ -33,24 +35,36 @@ class Batch:
 
     def copied(self) -> Batch:
         """With tensors of its own, which an in-place operation may overwrite."""
-        args, kwargs, y, whole = mapped(_copy, (self.args, self.kwargs, self.y, self.whole))
+        args, kwargs, y, whole = each_tensor(_copy, (self.args, self.kwargs, self.y, self.whole))
         return Batch(args, kwargs, y, whole, self.num_rows)
+
+    def pass_through(self, module: nn.Module) -> Any:
+        """What the module makes of it."""
+        try:
+            return module(*self.args, **self.kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise UserError(f"the batch does not pass through {type(module).__name__} ({says})") from error
 
     def first(self, rows: int) -> Batch:
         """The first `rows` of it, where every input has its rows in dimension 0; else all."""
         n = self.num_rows or 0
-        if n <= rows or any(not x.dim() or len(x) != n for x in _tensors((self.args, self.kwargs))):
+        if n <= rows or any(not x.dim() or len(x) != n for x in tensors_of((self.args, self.kwargs))):
             return self
-        args, kwargs = mapped(lambda x: x[:rows], (self.args, self.kwargs))
+        args, kwargs = each_tensor(lambda x: x[:rows], (self.args, self.kwargs))
         return Batch(args, kwargs, None, None, rows)
 
 
 def batch_for(module: nn.Module, given: Any) -> Batch:
-    """`given` is one of `FORMS`; its tensors are moved to the device of the module's parameters, and floats to their
-    dtype, where all parameters share one."""
-    whole = mapped(_placed_as(module), given)
+    """`given` is one of `FORMS`, or a `Batch` already; its tensors are moved to the device of the module's parameters,
+    and floats to their dtype, where all parameters share one."""
+    if isinstance(given, Batch):
+        return given
+    whole = each_tensor(_placed_as(module), given)
     args, kwargs, y = _split(module, whole)
-    tensors = _tensors((args, kwargs))
+    tensors = tensors_of((args, kwargs))
     if not tensors:
         raise UserError(f"batch: a {type(given).__name__} without a tensor in it; give {FORMS}")
     if any(not x.numel() for x in tensors):
@@ -60,7 +74,7 @@ def batch_for(module: nn.Module, given: Any) -> Batch:
 
 def _split(module: nn.Module, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     required, names, any_name, any_number = _takes(module)
-    if isinstance(batch, Tensor):
+    if isinstance(batch, (Tensor, PackedSequence)):
         return (batch,), {}, None
     if isinstance(batch, Mapping):
         if any_name or set(batch) - set(TARGETS) <= names:
@@ -99,7 +113,7 @@ def _takes(module: nn.Module) -> tuple[int, set[str], bool, bool]:
 def _rows(module: nn.Module, x: Tensor, y: Any) -> int | None:
     if x.dim() == 0:
         return None
-    targets = _tensors(y)
+    targets = tensors_of(y)
     if targets and targets[0].dim() == 1 and len(targets[0]) in x.shape[:2]:
         return len(targets[0])
     time_first = any(getattr(part, "batch_first", None) is False for part in module.modules())
@@ -126,25 +140,32 @@ def _copy(x: Tensor) -> Tensor:
         return x.detach().clone()
 
 
-def mapped(change: Callable[[Tensor], Tensor], given: Any) -> Any:
+def each_tensor(change: Callable[[Tensor], Tensor], given: Any) -> Any:
     """`given` with each of its tensors changed, in tuples, lists and dicts."""
     if isinstance(given, Tensor):
         return change(given)
     if isinstance(given, Mapping):
-        return {key: mapped(change, value) for key, value in given.items()}
+        changed = {key: each_tensor(change, value) for key, value in given.items()}
+        if type(given) is dict or not isinstance(given, MutableMapping):
+            return changed
+        same = copy.copy(given)  # of a class of its own, as transformers' tokenizers give
+        same.update(changed)
+        return same
+    if isinstance(given, PackedSequence):
+        return given._replace(data=change(given.data))
     if isinstance(given, tuple) and hasattr(given, "_fields"):
-        return type(given)(*(mapped(change, part) for part in given))
+        return type(given)(*(each_tensor(change, part) for part in given))
     if isinstance(given, (tuple, list)):
-        return type(given)(mapped(change, part) for part in given)
+        return type(given)(each_tensor(change, part) for part in given)
     return given
 
 
-def _tensors(given: Any) -> list[Tensor]:
+def tensors_of(given: Any) -> list[Tensor]:
     found: list[Tensor] = []
 
     def note(x: Tensor) -> Tensor:
         found.append(x)
         return x
 
-    mapped(note, given)
+    each_tensor(note, given)
     return found
