@@ -68,7 +68,7 @@ def test_it_trains_forecasts_and_reports_by_itself(installed: Path, tmp_path: Pa
         installed, tmp_path,
         ["train", "model=linear", "data=synthetic_regression", "trainer.max_epochs=1"],
         ["forecast", "model.depth=20", "init=normal", "model.activation=tanh"],
-        ["report", "outputs/runs/latest"],
+        ["report", "outputs/latest_run"],
         ["evaluate", "run=latest"],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ def test_it_trains_forecasts_and_reports_by_itself(installed: Path, tmp_path: Pa
     assert (folder / "report.html").stat().st_size > 1e5
     assert "will not train" in told.stdout
     assert "initlab train" in told.stdout
-    assert (page.returncode, page.stdout.strip()) == (0, "outputs/runs/latest/report.html")
+    assert (page.returncode, page.stdout.strip()) == (0, "outputs/latest_run/report.html")
     assert tested.returncode == 0, tested.stderr
 
 
