@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from initlab.errors import UserError
+from initlab.errors import UserError, reason
 
 TARGETS = ("y", "labels", "label", "targets", "target")  # keys of a batch that is a dict
 FORMS = "an input X, a pair (X, y), several inputs (X1, X2, y), or a dict of the arguments that the module takes"
@@ -45,8 +45,8 @@ class Batch:
         except UserError:
             raise
         except Exception as error:
-            says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            raise UserError(f"the batch does not pass through {type(module).__name__} ({says})") from error
+            mode = " in training mode" if module.training else ""
+            raise not_taken(f"{type(module).__name__}{mode}", error) from error
 
     def first(self, rows: int) -> Batch:
         """The first `rows` of it, where every input has its rows in dimension 0; else all."""
@@ -70,6 +70,13 @@ def batch_for(module: nn.Module, given: Any) -> Batch:
     if any(not x.numel() for x in tensors):
         raise UserError("batch: it has no rows")
     return Batch(args, kwargs, y, whole, _rows(module, tensors[0], y))
+
+
+def not_taken(what: str, error: Exception) -> UserError:
+    """For a batch that is refused by whatever takes it."""
+    if "more than 1 value per channel" in str(error):
+        return UserError("batch: batch normalisation needs two rows or more in training mode; give a larger batch")
+    return UserError(f"batch: {what} does not take it ({reason(error)})")
 
 
 def _split(module: nn.Module, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:

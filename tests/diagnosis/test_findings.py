@@ -120,6 +120,21 @@ def test_a_loss_that_ends_above_its_start(losses: list[float], kinds: set[str]) 
     assert set(found(mlp(3), losses=(range(len(losses)), losses))) == kinds
 
 
+@pytest.mark.parametrize(
+    ("losses", "kinds"),
+    [
+        ([4.0**i for i in range(13)], {"loss rising"}),
+        ([1.0] + [9.0] * 12, set()),  # it rose once
+        ([1.0, 8.0, 3.0] + [4.0 + i for i in range(9)] + [7.9], set()),
+    ],
+)
+def test_a_short_run_diverges_whose_last_batches_are_all_above_its_first_ones(
+    losses: list[float], kinds: set[str]
+) -> None:
+    """Of 32 updates the default monitor has 13 losses."""
+    assert set(found(mlp(3), losses=([*range(11), 20, 30], losses))) == kinds
+
+
 def test_dead_layer_by_training_names_layer_step_and_share() -> None:
     values = mlp(DEPTH)
     values["phi.2", "dead"] = lambda step: 0.9 if step >= 4 else 0.1

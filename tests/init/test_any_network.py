@@ -180,8 +180,8 @@ def test_a_batch_that_does_not_fit_is_told() -> None:
     model = Functional()
     found = initialize(model, batch=torch.randn(4, 9))
     assert set(behind(found).values()) == {"none (next module)"}
-    assert "the batch does not pass through Functional (RuntimeError" in found.notes[0]
-    with pytest.raises(UserError, match="the batch does not pass through Functional"):
+    assert "batch: Functional does not take it (RuntimeError" in found.notes[0]
+    with pytest.raises(UserError, match="batch: Functional does not take it"):
         initialize(model, "lsuv", batch=torch.randn(4, 9))
     assert model.training
 

@@ -81,5 +81,5 @@ def test_a_folder_without_a_signal_is_refused_in_one_sentence(tmp_path: Path) ->
     with pytest.raises(UserError, match=r"no signal\.csv there"):
         read_history(tmp_path)
     (tmp_path / "signal.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(UserError, match="not what SignalMonitor writes"):
+    with pytest.raises(UserError, match="not the table that a run writes"):
         read_history(tmp_path)

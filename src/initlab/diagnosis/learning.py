@@ -19,7 +19,8 @@ LOSS_MOVED = 0.01
 LOSS_SEEN = 0.1  # a fall by this share must stand out from the noise before "it does not move" is said
 LOSS_STEPS = 100  # updates that a run must have before "it does not move" is said of it
 LOSS_STEPS_SO_FAR = 300  # ... and before it is reported of a run that is still training: some start on a plateau
-# A loss rises whose median at the end is so many times that of step 0, and whose every batch there is above it.
+# A loss rises whose median at the end is so many times that of step 0, and whose every batch there is above it; where
+# few batches are recorded, above every early batch too.
 LOSS_ROSE = 1.5
 # A run learns whose loss moves and has come down to this share of what it was and of what guessing costs.
 LEARNS = 0.5
@@ -44,17 +45,19 @@ def too_early(losses: Losses) -> bool:
 def loss_finding(losses: Losses, over: bool) -> Finding | None:
     """Medians, so that the first few steps, which only set the output's bias right, do not count as moving."""
     steps, values = np.asarray(losses[0]), np.asarray(losses[1], float)
-    if not len(steps) or steps[0] > 0 or len(values) < 4 * CONFIRM:
+    if not len(steps) or steps[0] > 0 or len(values) < 2 * CONFIRM:
         return None  # a resumed run may have converged already
     first, last = _quarters(steps, values, CONFIRM if over else 0)
     if min(len(first), len(last)) < CONFIRM or steps[-1] + 1 < (0 if over else LOSS_STEPS_SO_FAR):
         return None
     before, after = float(np.median(first)), float(np.median(last))
     end = f"its median is {shown(after)} at the end of {steps[-1] + 1:,} steps"
-    if min(last) > values[0] > 0 and after > LOSS_ROSE * values[0]:
+    few = len(values) < 4 * CONFIRM
+    height = max(first) if few else values[0]
+    if min(last) > height and values[0] > 0 and after > LOSS_ROSE * values[0]:
         says, rise = f"{end} and it was {shown(float(values[0]))} at step 0", after / values[0]
         return Finding("loss rising", (), 0, "factor by which it rose", rise, says, "a smaller lr")
-    if _moves(first, last) or values[-1] < min(first):  # it may have left a plateau only now
+    if few or _moves(first, last) or values[-1] < min(first):  # it may have left a plateau only now
         return None
     if steps[-1] + 1 < LOSS_STEPS or _noise(last) > LOSS_SEEN * abs(before):
         return None

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.config import check_config
 from initlab.console import CONSOLE
 from initlab.error_sentence import sentence_for
+from initlab.errors import reason
 from initlab.explaining.changed import changed
 from initlab.proof.fork import Change, Fork
 from initlab.run import train
@@ -56,7 +57,7 @@ def fork(config: dict[str, Any], change: Change, steps: int, guess: float, seed_
             check_config(cfg)
             train(cfg, callbacks)
         except Exception as error:
-            sentence = sentence_for(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+            sentence = sentence_for(error) or reason(error, whole=True)
         run = Run.lenient(folder)
         losses = _losses(run)
         return Fork(change, losses, guess, "" if len(losses) >= steps else sentence, signal=_signal(run))

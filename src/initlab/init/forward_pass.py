@@ -22,7 +22,7 @@ def only_looking(model: nn.Module) -> Iterator[None]:
         for module, _ in modes:
             module.training = False  # not eval(), which a model may have a version of its own of
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad(), torch.random.fork_rng(cuda), _nothing_compiled():
+        with torch.no_grad(), torch.random.fork_rng(cuda), nothing_compiled():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
@@ -34,6 +34,6 @@ def only_looking(model: nn.Module) -> Iterator[None]:
                 setattr(module, name, buffer)  # which it may have replaced
 
 
-def _nothing_compiled() -> AbstractContextManager[object]:
+def nothing_compiled() -> AbstractContextManager[object]:
     """To ask for it imports the compiler, for seconds, which anything compiled has done already."""
     return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from initlab.checks.rule import did_you_mean
-from initlab.errors import UserError
+from initlab.errors import UserError, reason
 from initlab.init.gains import declared_by, gains_of
 from initlab.init.report import Report
 from initlab.init.scheme import Scheme
@@ -94,9 +94,10 @@ def _once(batch: Any) -> Callable[[], Any] | None:
     def given() -> Any:
         try:
             return batch()
+        except UserError:
+            raise
         except Exception as error:
-            says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            raise error if isinstance(error, UserError) else UserError(f"there is no batch ({says})") from error
+            raise UserError(f"there is no batch ({reason(error)})") from error
 
     return given
 

@@ -13,10 +13,9 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from initlab.batch import Batch
+from initlab.batch import Batch, not_taken
 from initlab.checks.rule import did_you_mean
-from initlab.errors import UserError
-from initlab.monitor.guard import reason
+from initlab.errors import UserError, reason
 from initlab.monitor.outputs import first_signal
 
 Loss = Callable[..., Any] | str | None
@@ -39,7 +38,7 @@ def loss_of(module: nn.Module, batch: Batch, loss: Loss, say: Callable[[str], No
     if loss is None and _trains_itself(module):
         found = _step(module, batch.whole)
     else:
-        output = _forward(module, batch)
+        output = batch.pass_through(module)
         own = _own_loss(output) if loss is None and batch.y is None else None
         if own is not None:
             found = own
@@ -51,21 +50,6 @@ def loss_of(module: nn.Module, batch: Batch, loss: Loss, say: Callable[[str], No
         shape = f"a tensor of shape {list(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
         raise UserError(f"loss: it gave {shape}; it must be a tensor of one number, such as the mean over the batch")
     return found.reshape(())
-
-
-def _forward(module: nn.Module, batch: Batch) -> Any:
-    try:
-        return module(*batch.args, **batch.kwargs)
-    except UserError:
-        raise
-    except Exception as error:
-        raise _failed(f"{type(module).__name__} in training mode", error) from error
-
-
-def _failed(what: str, error: Exception) -> UserError:
-    if "more than 1 value per channel" in str(error):
-        return UserError("batch: batch normalisation needs two rows or more in training mode; give a larger batch")
-    return UserError(f"batch: {what} does not take it ({reason(error)})")
 
 
 def _trains_itself(module: nn.Module) -> bool:
@@ -88,7 +72,7 @@ def _step(module: Any, batch: Any) -> Any:
         except UserError:
             raise
         except Exception as error:
-            raise _failed(f"{type(module).__name__}.training_step", error) from error
+            raise not_taken(f"{type(module).__name__}.training_step", error) from error
     return found.get("loss") if isinstance(found, Mapping) else found
 
 

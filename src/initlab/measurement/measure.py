@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from initlab.batch import Batch, batch_for
 from initlab.errors import UserError
+from initlab.init.forward_pass import nothing_compiled, only_looking
 from initlab.measurement.assemble import OUTPUT, assemble, layers_of
 from initlab.measurement.figures import Measurement
 from initlab.measurement.loss import Loss, loss_of
@@ -60,7 +59,7 @@ def measure_module(
     notes = Notes()
     done: list[list[Row]] = []
     for i in range(draws):
-        with untouched(module), _eager(), torch.inference_mode(False), torch.enable_grad():
+        with untouched(module), nothing_compiled(), torch.inference_mode(False), torch.enable_grad():
             seed_all(batch_seed(seed, i))
             if not draw_again(module, redraw, taken, i, seed, notes.note):
                 break
@@ -104,13 +103,6 @@ def _check(module: nn.Module) -> None:
         raise UserError(f"{name}: {'all parameters are frozen' if parameters else 'it has no parameters'}")
 
 
-@contextmanager
-def _eager() -> Iterator[None]:
-    """Parts that are compiled run as they were written, so that their layers are seen."""
-    with torch.compiler.set_stance("force_eager"):
-        yield
-
-
 def _measured(module: nn.Module, batch: Batch, loss: Loss, notes: Notes) -> list[Row]:
     sample = Sample(0, num_rows=batch.num_rows)
     layers = LayerProbe(QUANTITIES, Stopwatch(), notes)
@@ -140,9 +132,8 @@ def pass_forward(module: nn.Module, batch: Batch) -> dict[str, dict[str, float]]
     layers.choose(layers_of(module))
     layers.attach(sample, full=True)
     try:
-        with torch.enable_grad(), _eager():  # without gradients torch's transformer layers take a way of their own
-            copied = batch.copied()
-            module.eval()(*copied.args, **copied.kwargs)
+        with only_looking(module):
+            batch.copied().pass_through(module)
     finally:
         layers.detach()
     found: dict[str, dict[str, float]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from initlab.console import CONSOLE
-from initlab.errors import UserError
+from initlab.errors import UserError, reason
 
 
 class Guard:
@@ -48,9 +48,3 @@ class Guard:
             except SystemExit as error:  # rich ends a process whose output has no reader left
                 if type(error) is not SystemExit:
                     raise
-
-
-def reason(error: BaseException) -> str:
-    """ "RuntimeError: shape mismatch": the type and the first line of the message."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

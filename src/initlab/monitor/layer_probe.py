@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from initlab.errors import reason
 from initlab.monitor import kernels
 from initlab.monitor.budget import Stopwatch
-from initlab.monitor.guard import Guard, reason
+from initlab.monitor.guard import Guard
 from initlab.monitor.moment import in_backward
 from initlab.monitor.outputs import first_signal, of_numbers, unreadable
 from initlab.monitor.sample import Sample

@@ -10,7 +10,7 @@ import torch
 from initlab.monitor.history import Histogram, History
 from initlab.monitor.observer import Row
 from initlab.monitor.rows_in import read_histograms, read_rows
-from initlab.monitor.rows_out import HISTOGRAMS, RowsOut
+from initlab.monitor.rows_out import FILE_OF_HISTOGRAMS, RowsOut
 from initlab.monitor.sample import Sample
 
 
@@ -68,9 +68,9 @@ class Recorder:
         """The history comes from the files."""
         self.looked, self.first_nonfinite = state["looked"], state["first_nonfinite"]
         self.out.resume(state.get("files", {"number": 1}))
-        rows, histograms = (self.out.files.path(name) for name in (self.out.file, HISTOGRAMS))
+        rows, histograms = (self.out.files.path(name) for name in (self.out.file, FILE_OF_HISTOGRAMS))
         if rows and histograms:
-            self.history.add(read_rows(rows), read_histograms(histograms))
+            self.history.add(read_rows(rows, lenient=True), read_histograms(histograms, lenient=True))
             layers = self.history.layers("dead")
             self.out.died |= {layer for layer in layers if any(v > 0 for v in self.history.series(layer, "dead")[1])}
 

@@ -19,10 +19,9 @@ from initlab.monitor.files import Files
 from initlab.monitor.guard import Guard
 from initlab.monitor.history import Histogram
 from initlab.monitor.observer import Row
+from initlab.runs.reader import HISTOGRAMS, SIGNAL
 
-COLUMNS = ("step", "layer", "quantity", "value")
-HISTOGRAMS = "histograms.csv"
-HISTOGRAM_COLUMNS = ("step", "layer", "low", "high", "counts")
+FILE_OF_HISTOGRAMS = "histograms.csv"
 LOGS = ("std", "grad_std", "update_ratio")
 GROUPS = {"grad_std": "gradients", "grad_norm": "parameters", "weight_norm": "parameters", "update_ratio": "parameters"}
 
@@ -80,7 +79,9 @@ class RowsOut:
         self, folder: Path | None, file: str, guard: Guard, *, others: Sequence[str] = (), histograms: bool = True
     ) -> None:
         self.file = file
-        self.files = Files(folder, {file: COLUMNS} | ({HISTOGRAMS: HISTOGRAM_COLUMNS} if histograms else {}), others)
+        self.files = Files(
+            folder, {file: [*SIGNAL]} | ({FILE_OF_HISTOGRAMS: [*HISTOGRAMS]} if histograms else {}), others
+        )
         self._guard = guard
         self._names: dict[tuple[str, str], tuple[str, str]] = {}  # (layer, quantity) -> its CSV cells, its tag
         self._failed: set[str] = set()
@@ -105,7 +106,7 @@ class RowsOut:
         """Rows come in order of step."""
         steps = [(step, list(group)) for step, group in groupby(rows, key=lambda row: row["step"])]
         self._to(self.file, lambda: self._write_rows(steps))
-        self._to(HISTOGRAMS, lambda: self._write_histograms(list(histograms)))
+        self._to(FILE_OF_HISTOGRAMS, lambda: self._write_histograms(list(histograms)))
         self._to("to TensorBoard", lambda: self._write_events(trainer, steps))
 
     def _to(self, what: str, write: Any) -> None:
@@ -120,9 +121,9 @@ class RowsOut:
     def _write_histograms(self, histograms: list[Histogram]) -> None:
         text = io.StringIO()
         rows = (vars(h) | {"counts": " ".join(map(str, h.counts))} for h in histograms)
-        csv.DictWriter(text, HISTOGRAM_COLUMNS).writerows(rows)
+        csv.DictWriter(text, [*HISTOGRAMS]).writerows(rows)
         if histograms:
-            self.files.append(HISTOGRAMS, text.getvalue())
+            self.files.append(FILE_OF_HISTOGRAMS, text.getvalue())
 
     def _write_events(self, trainer: L.Trainer, steps: list[tuple[int, list[Row]]]) -> None:
         writers = tensorboard_writers(trainer)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from initlab.batch import each_tensor, tensors_of
 from initlab.error_sentence import sentence_for
+from initlab.errors import reason
 from initlab.proof.fork import Change, Fork
 
 MOST_BYTES = 2**30  # of batches that are kept
@@ -91,7 +92,7 @@ def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: 
             with torch.enable_grad():
                 trainer.fit(module, train_dataloaders=again.loader())
         except Exception as failed:
-            error = sentence_for(failed) or f"{type(failed).__name__}: {' '.join(str(failed).split())}"
+            error = sentence_for(failed) or reason(failed, whole=True)
     done = losses.values
     return Fork(change, done, guess, "" if len(done) >= steps else error)
 

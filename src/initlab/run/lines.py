@@ -100,7 +100,8 @@ def show_result(result: Result, seconds: float) -> None:
         show_table(columns)
     if not any(name.startswith("val/") for name in result.metrics):
         say("no validation took place, so no epoch counts as best")
-    logdir = "outputs" if from_here(result.run_dir).parts[:1] == ("outputs",) else from_here(result.run_dir)
+    here = from_here(result.run_dir)
+    logdir = Path(*here.parts[:2]) if here.parts[:1] == ("outputs",) else here  # all of outputs/runs
     look = f"; the layers as they trained: tensorboard --logdir {shlex.quote(str(logdir))}"
     say(f"done in {seconds:.1f} s{look if (result.run_dir / 'tensorboard').is_dir() else ''}")
 

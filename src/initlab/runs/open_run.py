@@ -14,17 +14,12 @@ from initlab.notebook import Displays, Shown
 from initlab.runs.allowed import check_allowed, class_named
 from initlab.runs.config_file import FILE, read_config
 from initlab.runs.find import find_run
-from initlab.runs.reader import Reader, number
+from initlab.runs.reader import HISTOGRAMS, METRICS, SIGNAL, Reader, number
 
 if TYPE_CHECKING:
     import pandas as pd
     from lightning import LightningDataModule, LightningModule
     from omegaconf import DictConfig
-
-
-METRICS = {"epoch": "int64", "step": "int64"}
-SIGNAL = {"step": "int64", "layer": "category", "quantity": "category", "value": "float64"}
-HISTOGRAMS = {"step": "int64", "layer": "str", "low": "float64", "high": "float64", "counts": "str"}
 
 
 def open_run(folder: str | Path, weights: str = "best", allow: Sequence[str] = ()) -> Run:

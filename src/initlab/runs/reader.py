@@ -16,6 +16,10 @@ from initlab.runs.reading import MOST_ROWS, check_yaml, read_file, read_json, re
 if TYPE_CHECKING:
     import pandas as pd
 
+# The tables of a run: their columns, and of what type each is.
+METRICS = {"epoch": "int64", "step": "int64"}  # and a column of numbers for each metric
+SIGNAL = {"step": "int64", "layer": "category", "quantity": "category", "value": "float64"}
+HISTOGRAMS = {"step": "int64", "layer": "str", "low": "float64", "high": "float64", "counts": "str"}
 TEXTS = ("str", "category")  # types of columns that hold no numbers
 MIDLINE = "{} ends in mid-line: it is being written, or its run was stopped while writing; the last line is left out"
 

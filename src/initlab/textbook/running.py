@@ -12,6 +12,7 @@ from pathlib import Path
 
 from initlab.composition import compose
 from initlab.error_sentence import sentence_for
+from initlab.errors import reason
 from initlab.sweeps.job import record_failure
 from initlab.sweeps.record import SEEDS
 from initlab.textbook.page import Page
@@ -54,7 +55,7 @@ def run_one(name: str, keeps: Sequence[str], job: Mapping[str, str], folder: Pat
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             train(cfg)
     except Exception as trouble:
-        error = sentence_for(trouble) or f"{type(trouble).__name__}: {' '.join(str(trouble).split())}"
+        error = sentence_for(trouble) or reason(trouble, whole=True)
         record_failure(folder, error, traceback.format_exc())
     setting = {key: value for key, value in job.items() if key not in SEEDS}
     return Ran(setting, folder, time.perf_counter() - started, error)
