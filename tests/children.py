@@ -14,6 +14,7 @@ import multiprocessing.forkserver
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,10 @@ class Program:
     def kill(self) -> None:
         self._process.kill()
 
+    def said(self) -> str:
+        """Its output and errors so far."""
+        return "".join(file.read_text() for file in self._files if file.exists())
+
     def communicate(self) -> tuple[str, str]:
         """Its output and errors, when it has ended."""
         self.returncode = ended(self._process)
@@ -142,6 +147,16 @@ def answered(*words: str | Path, cwd: Path, env: Mapping[str, str] = MappingProx
     program = Program(*words, cwd=cwd, env=env)
     out, err = program.communicate()
     return CompletedProcess(words, program.returncode or 0, out, err)
+
+
+def on_two_devices(*words: str | Path, cwd: Path) -> list[CompletedProcess[str]]:
+    """Both processes of a `strategy="ddp"`, which finds itself started from outside, as by torchrun."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    programs = [Program(*words, cwd=cwd, env=shared | {"LOCAL_RANK": rank}) for rank in "01"]
+    said = [program.communicate() for program in programs]
+    return [CompletedProcess(words, program.returncode or 0, *s) for program, s in zip(programs, said, strict=True)]
 
 
 def start(words: Sequence[str], cwd: Path, die: str = "") -> ForkServerProcess:

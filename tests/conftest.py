@@ -14,6 +14,8 @@ import hypothesis
 import pytest
 import torch
 
+import initlab.plots.signal_pictures
+
 DATA = Path(__file__).parents[1] / "data"
 JANITOR = pytest.StashKey[subprocess.Popen[bytes]]()
 hypothesis.settings.register_profile(  # the same examples every time, however slow the machine is
@@ -85,6 +87,18 @@ def quiet() -> Iterator[None]:
         ):
             warnings.filterwarnings("ignore", f".*{words}")
         yield
+
+
+@pytest.fixture
+def pictures() -> None:
+    """For a test that asks for TensorBoard's heat maps."""
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those maps take half the time of a short run: they are left out, here and in forks (warmed.py)."""
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setattr(initlab.plots.signal_pictures, "PICTURES", {})
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,13 @@
 """The wheel, used where there is no source tree."""
 
+import json
 import os
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,42 +30,67 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def run(installed: Path, here: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """`initlab WORDS` in an empty folder; the interpreter's own path comes behind the wheel's content."""
-    code = f"import sys; sys.path.insert(0, {str(installed)!r}); sys.argv = ['initlab', *sys.argv[1:]]"
-    code += "; from initlab.__main__ import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=here, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"},
+COMMANDS = """
+import contextlib, io, json, sys
+site, commands = json.load(open("commands.json"))
+sys.path.insert(0, site)  # the interpreter's own path comes behind the wheel's content
+from initlab.__main__ import main
+answers = []
+for words in commands:
+    sys.argv, out, err, status = ["initlab", *words], io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as leaving:
+            status = leaving.code or 0
+    answers.append([words, status, out.getvalue(), err.getvalue()])
+json.dump(answers, open("answers.json", "w"))
+"""
+
+
+def run(installed: Path, here: Path, *commands: Sequence[str]) -> list[subprocess.CompletedProcess[str]]:
+    """`initlab WORDS` for each of the commands, one after the other, in an empty folder and one process."""
+    files = here / "commands.json", here / "answers.json"
+    files[0].write_text(json.dumps([str(installed), commands]))
+    subprocess.run(
+        [sys.executable, "-c", COMMANDS], cwd=here, stdin=subprocess.DEVNULL, check=True, timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+    answers = json.loads(files[1].read_text())
+    for file in files:
+        file.unlink()
+    return [subprocess.CompletedProcess(*answer) for answer in answers]
 
 
 @pytest.mark.slow
 def test_it_trains_forecasts_and_reports_by_itself(installed: Path, tmp_path: Path) -> None:
-    done = run(installed, tmp_path, "train", "model=linear", "data=synthetic_regression", "trainer.max_epochs=1")
+    done, told, page, tested = run(
+        installed, tmp_path,
+        ["train", "model=linear", "data=synthetic_regression", "trainer.max_epochs=1"],
+        ["forecast", "model.depth=20", "init=normal", "model.activation=tanh"],
+        ["report", "outputs/latest_run"],
+        ["evaluate", "run=latest"],
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "outputs" / "runs").glob("*_*")
     assert "initlab train -m model=linear" in done.stdout  # what it proposes next can be typed
     assert "scripts/" not in done.stdout
     assert (folder / "report.html").stat().st_size > 1e5
-    told = run(installed, tmp_path, "forecast", "model.depth=20", "init=normal", "model.activation=tanh")
     assert "will not train" in told.stdout
     assert "initlab train" in told.stdout
-    page = run(installed, tmp_path, "report", str(folder))
-    assert (page.returncode, page.stdout.strip()) == (0, str(folder / "report.html"))
-    tested = run(installed, tmp_path, "evaluate", "run=latest")
+    assert (page.returncode, page.stdout.strip()) == (0, "outputs/latest_run/report.html")
     assert tested.returncode == 0, tested.stderr
 
 
 def test_what_is_no_command_gets_one_sentence(installed: Path, tmp_path: Path) -> None:
-    said = run(installed, tmp_path, "trian")
+    asked = [["trian"], ["--help"], ["train", "--help"], ["lesson", "seed=3"]]
+    said, general, of_train, lesson = run(installed, tmp_path, *asked)
     assert (said.returncode, said.stderr) == (
         2, "error: initlab trian: must be one of train, forecast, evaluate, explain, lesson, report; did you mean "
         "train?\n",
     )  # fmt: skip
-    assert "initlab forecast" in run(installed, tmp_path, "--help").stdout
-    assert "  initlab train model=mlp" in run(installed, tmp_path, "train", "--help").stdout
-    lesson = run(installed, tmp_path, "lesson", "seed=3")  # which asks, and finds its input at an end
+    assert "initlab forecast" in general.stdout
+    assert "  initlab train model=mlp" in of_train.stdout  # the lesson asks, and finds its input at an end
     assert (lesson.returncode, lesson.stdout.splitlines()[-1]) == (
         0, "Nothing answered yet; seed=3 begins with the same network.",
     )  # fmt: skip

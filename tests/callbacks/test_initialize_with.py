@@ -1,7 +1,5 @@
 """A callback that draws the weights: once, at the start of a fit, the same in every process."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,7 @@ import lightning as L
 import pytest
 import torch
 import torch.nn.functional as F
-from children import PATIENCE
+from children import on_two_devices
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -151,10 +149,8 @@ trainer.fit(Net(), loader)
 @pytest.mark.slow
 def test_every_process_has_the_same_weights(tmp_path: Path) -> None:
     (tmp_path / "fit.py").write_text(SCRIPT)
-    ran = subprocess.run(
-        [sys.executable, "fit.py"], cwd=tmp_path, timeout=PATIENCE, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
+    ran = on_two_devices("fit.py", cwd=tmp_path)
+    assert [process.returncode for process in ran] == [0, 0], ran[0].stderr[-3000:]
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert ran.stdout.count("1 weight drawn") == 1
+    assert "".join(process.stdout for process in ran).count("1 weight drawn") == 1

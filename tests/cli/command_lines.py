@@ -216,9 +216,10 @@ MORE_KEYS = """
 
 @st.composite
 def command_lines(draw: st.DrawFn, keys: dict[tuple[str, ...], list[str]]) -> tuple[tuple[str, int], list[str]]:
-    """A base and one or two words; before them of what kind the line is: its model, and the first word's shape."""
-    base = draw(st.sampled_from(sorted(keys)))
+    """A base and one or two words; before them of what kind the line is: its model, and the first word's shape. Each
+    shape has two of the models, so that a model has eight."""
     shapes = draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=2))
+    base = sorted(keys)[(shapes[0] + 2 * draw(st.integers(0, 1))) % len(keys)]
     return (base[0] + base[1], shapes[0]), [*base, *SHORT, *(draw(one_word(keys[base], shape)) for shape in shapes)]
 
 

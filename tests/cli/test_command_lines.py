@@ -20,7 +20,7 @@ from initlab.errors import UserError
 from initlab.run import train
 from initlab.shipped import CONFIGS
 
-KINDS = len(BASES) * len(SHAPES)
+KINDS = 2 * len(SHAPES)
 
 
 @pytest.fixture
@@ -37,25 +37,26 @@ def assert_one_sentence_and_nothing_left(words: list[str], said: Answer, before:
     assert here() == before, (words, said)
 
 
-@pytest.mark.slow(seconds=50)
-def test_a_hundred_command_lines(there: Path) -> None:
+@pytest.mark.slow(seconds=15)
+def test_many_command_lines(there: Path) -> None:
     """Every kind of line once. Which lines hypothesis draws depends on the modules that are loaded, whatever the seed,
     so how many are accepted is not held."""
     before = here()
     counts: Counter[str] = Counter()
-    kinds: set[tuple[str, int]] = set()
+    kinds: dict[tuple[str, int], list[str]] = {}  # and the line of each, which is run again when it fails
     keys = {base: keys_of(*base) for base in BASES}
 
     @hypothesis.seed(0)
     @hypothesis.settings(
-        max_examples=KINDS, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
+        max_examples=KINDS + KINDS // 2, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
     )
     @given(command_lines(keys))
     def check(line: tuple[tuple[str, int], list[str]]) -> None:
         kind, words = line
-        if kind in kinds or any("\0" in word or _is_surrogate(word) for word in words):
-            hypothesis.reject()  # no shell can hand the latter over
-        kinds.add(kind)
+        if any("\0" in word or _is_surrogate(word) for word in words):  # which no shell can hand over
+            hypothesis.reject()
+        if kinds.setdefault(kind, words) != words:
+            hypothesis.reject()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are Lightning's and torch's about what was asked for
             said = answer("train", words)

@@ -64,7 +64,7 @@ def test_what_cannot_be_predicted_can_be_measured(capsys: pytest.CaptureFixture[
 
 
 def test_ranks(capsys: pytest.CaptureFixture[str]) -> None:
-    report(config("forecast.rank=true", "model.depth=10", "model.width=64"))
+    report(config("forecast.rank=true", "model.depth=6", "model.width=64"))
     lines = capsys.readouterr().out.splitlines()
     inits = [line.split()[0] for line in lines[lines.index("") if "" in lines else 0 :] if line.strip()]
     assert inits.index("critical") < inits.index("kaiming") < inits.index("torch_default") < inits.index("normal")

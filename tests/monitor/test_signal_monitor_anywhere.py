@@ -1,7 +1,6 @@
 """The monitor on other people's models, and on all the ways a Trainer has of running them."""
 
 import csv
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from children import on_two_devices
 from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet18
@@ -288,9 +288,8 @@ def test_two_processes_write_the_figures_of_the_global_batch_once_and_stop_toget
     )
     script = tmp_path / "two.py"
     script.write_text(TWO.format(path=[str(Path(__file__).parent), *sys.path], folder=str(two)))
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    for process in (0, 1):  # the nan is in the batch of process 1 alone
+    for process, done in enumerate(on_two_devices(script, cwd=tmp_path)):
+        assert done.returncode == 0, done.stderr[-3000:]  # the nan is in the batch of process 1 alone
         assert f"process {process}: layer net.0 first non-finite at step 2" in done.stdout
     lines = (two / "signal.csv").read_text().splitlines()
     assert len(lines) == len({line.rsplit(",", 1)[0] for line in lines})

@@ -182,6 +182,7 @@ class Noise(L.LightningDataModule):
         return Batches(torch.randn(320, 12, generator=g), torch.randint(4, (320,), generator=g), 64, seed=1)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_fifty_layers_add_two_pictures_and_no_flood_of_cards(fit: Callable[..., Any], tmp_path: Path) -> None:
     logger = TensorBoardLogger(tmp_path, name="tb", version="", default_hp_metric=False)
     monitor = SignalMonitor(every_n_steps=1, max_overhead=None, observers=[SignalPictures()])

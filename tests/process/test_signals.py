@@ -1,10 +1,10 @@
 import contextlib
 import os
 import signal
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
+from children import answered
 
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.process.signals import leave_in_order
@@ -29,8 +29,8 @@ with leave_in_order():
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_whose_exception_is_lost_ends_the_run_before_it_trains(name: str, status: int) -> None:
-    done = subprocess.run([sys.executable, "-c", LOST.replace("SIGNAL", name)], capture_output=True, text=True)
+def test_a_signal_whose_exception_is_lost_ends_the_run_before_it_trains(tmp_path: Path, name: str, status: int) -> None:
+    done = answered("-c", LOST.replace("SIGNAL", name), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (status, "lost\n")
 
 

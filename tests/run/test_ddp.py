@@ -4,11 +4,10 @@ import csv
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from children import PATIENCE, TRAIN, command, run, wait_for
+from children import TRAIN, Program, run, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -27,10 +26,10 @@ def rows(path: Path, key: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, st
     return found
 
 
-def start(words: list[str], cwd: Path) -> subprocess.Popen[bytes]:
+def start(words: list[str], cwd: Path) -> Program:
+    """The first process, a fork; it starts the other from scratch."""
     paths = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with open(cwd / "said", "ab") as said:
-        return command(TRAIN, *words, cwd=cwd, stdout=said, stderr=said, env=os.environ | {"PYTHONPATH": paths})
+    return Program(TRAIN, *words, cwd=cwd, env={"PYTHONPATH": paths})
 
 
 def test_stopped_and_resumed_it_is_the_run_of_one_process(tmp_path: Path) -> None:
@@ -42,14 +41,17 @@ def test_stopped_and_resumed_it_is_the_run_of_one_process(tmp_path: Path) -> Non
     process = start([*WORDS, "trainer=ddp", "+callbacks.hold={_target_:children.Hold,step:77}"], two)
     wait_for((two / "held").exists, lambda: process.poll() is None)
     process.send_signal(signal.SIGTERM)
-    wait_for(lambda: "stopping after this update" in (two / "said").read_text(), lambda: process.poll() is None)
+    wait_for(lambda: "stopping after this update" in process.said(), lambda: process.poll() is None)
     (two / "go").touch()
-    assert process.wait(PATIENCE) == 143, (two / "said").read_text()[-3000:]
-    assert "resume=run allow=children" in (two / "said").read_text()
+    out, err = process.communicate()
+    assert process.returncode == 143, err[-3000:]
+    assert "resume=run allow=children" in out
     assert not (two / "run" / "summary.json").exists()
-    assert start(["resume=run", "allow=children"], two).wait(PATIENCE) == 0, (two / "said").read_text()[-3000:]
+    again = start(["resume=run", "allow=children"], two)
+    err = again.communicate()[1]
+    assert again.returncode == 0, err[-3000:]
 
-    assert sorted(p.name for p in two.iterdir()) == ["go", "held", "run", "said"]  # one folder
+    assert sorted(p.name for p in two.iterdir()) == ["go", "held", "run"]  # one folder
     for name, key in (("metrics.csv", ("epoch",)), ("signal.csv", ("step", "layer", "quantity"))):
         ours, its = rows(two / "run" / name, key), rows(one / "run" / name, key)
         assert list(ours) == list(its)

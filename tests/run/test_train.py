@@ -3,9 +3,6 @@
 import csv
 import json
 import os
-import resource
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -258,10 +255,8 @@ def test_a_loss_that_is_no_number_is_said(tmp_path: Path, capsys: pytest.Capture
 
 def test_a_disk_that_fills_gets_one_line_and_loses_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: the checkpoint is the first file to meet it."""
-
-    def small_disk() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
+    small_disk = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+    small_disk += "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
     words = [
         "model=mlp",
         "model.width=256",
@@ -270,8 +265,7 @@ def test_a_disk_that_fills_gets_one_line_and_loses_nothing(tmp_path: Path) -> No
         "~callbacks.monitor",
         DATA,
     ]
-    command = [sys.executable, TRAIN, *words, f"hydra.run.dir={tmp_path}/run"]
-    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, preexec_fn=small_disk)
+    said = answered("-c", small_disk, TRAIN, *words, f"hydra.run.dir={tmp_path}/run", cwd=tmp_path)
     assert said.returncode == 2
     assert said.stderr.startswith("error: ")
     assert said.stderr.count("\n") == 1

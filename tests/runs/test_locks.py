@@ -38,21 +38,14 @@ for sweep in ([], ["-m", "seed=1,2"]):
 WORDS = ["model=linear", "data=synthetic_regression", "init=normal"]
 
 
-def without_fcntl(code: str, *words: str, cwd: Path) -> tuple[int, str]:
-    """Exit status and standard error."""
-    said = subprocess.run(
-        [sys.executable, "-c", WITHOUT + code, *words], capture_output=True, text=True, cwd=cwd, check=False
-    )
-    return said.returncode, said.stderr
-
-
-def test_every_module_imports_and_a_file_is_read(tmp_path: Path) -> None:
+def test_every_module_imports_a_file_is_read_a_run_and_a_sweep_say_what_they_need(tmp_path: Path) -> None:
+    """And leave nothing."""
     (tmp_path / "rows.csv").write_bytes(b"1\n")
-    assert without_fcntl(IMPORTS, cwd=tmp_path) == (0, "")
-
-
-def test_a_run_and_a_sweep_say_what_they_need_and_leave_nothing(tmp_path: Path) -> None:
-    sentence = "error: a run's folder is locked with fcntl, which Windows lacks: train on Linux, on macOS or in WSL\n"
+    code = WITHOUT + SCRIPT + IMPORTS
     train = str(CONFIGS.parent / "scripts" / "train.py")
-    assert without_fcntl(SCRIPT, train, *WORDS, cwd=tmp_path) == (0, 2 * sentence)
-    assert not list(tmp_path.iterdir())
+    said = subprocess.run(
+        [sys.executable, "-c", code, train, *WORDS], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    sentence = "error: a run's folder is locked with fcntl, which Windows lacks: train on Linux, on macOS or in WSL\n"
+    assert (said.returncode, said.stderr) == (0, 2 * sentence)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]

@@ -1,6 +1,7 @@
 """Every page of configs/experiment is run, cut to one seed and some to fewer steps, and shows what it claims."""
 
 import dataclasses
+import functools
 import json
 import re
 import runpy
@@ -14,10 +15,12 @@ from initlab.composition import compose
 from initlab.run import train
 from initlab.shipped import CONFIGS
 from initlab.sweeps.record import SEEDS
+from initlab.textbook import gallery, theory_lines
 from initlab.textbook.checking import check_page
 from initlab.textbook.drawing import draw_page
 from initlab.textbook.gallery import DOCS, PAGES, render
-from initlab.textbook.page import Page, page_names, read_page, same
+from initlab.textbook.page import Page, page_names, same
+from initlab.textbook.page import read_page as read
 from initlab.textbook.running import run_one, run_page
 
 SLOW = {  # over three seconds on a quiet core
@@ -26,28 +29,37 @@ SLOW = {  # over three seconds on a quiet core
     "lsuv", "makemore_tanh", "neuron", "batch_norm_and_init", "phase_diagram", "phase_plane", "plain_cnn_depth",
     "pre_and_post_ln", "residual_scaling", "width_transfer",
 }  # fmt: skip
+FEW_IMAGES = ["trainer.limit_val_batches=8", "trainer.limit_test_batches=1"]
 SHORTER = {  # than the page: its claims are about the first steps, or hold as early
     "d2l_variance_1000_mlp": ["trainer.limit_train_batches=60"],
     "d2l_zero_init": ["trainer.limit_train_batches=60"],
+    "fastai_init": ["trainer.limit_train_batches=170"],
     "fastai_std": ["trainer.limit_train_batches=60"],
     "glorot_2010_tanh": ["trainer.limit_train_batches=450"],
     "glorot_2010_sigmoid": ["trainer.limit_train_batches=400"],
-    "he_2015": ["trainer.limit_train_batches=50"],
-    "lsuv": ["trainer.limit_train_batches=100"],
+    "he_2015": ["trainer.limit_train_batches=50", *FEW_IMAGES],
+    "lsuv": ["trainer.limit_train_batches=30", *FEW_IMAGES],
     "makemore_tanh": ["trainer.limit_train_batches=60"],
-    "neuron": ["callbacks.monitor.every_n_steps=100", "callbacks.monitor.dense_steps=20"],  # all its 10,000 steps
+    "neuron": ["callbacks.monitor.every_n_steps=1000", "callbacks.monitor.dense_steps=20"],  # all its 10,000 steps
+    "phase_diagram": ["trainer.limit_train_batches=120"],
+    "phase_plane": ["trainer.limit_train_batches=120"],
+    "plain_cnn_depth": ["trainer.limit_train_batches=100", *FEW_IMAGES],
+    "pre_and_post_ln": ["trainer.limit_train_batches=100", *FEW_IMAGES],
+    "residual_scaling": ["trainer.limit_train_batches=140", *FEW_IMAGES],
+    "batch_norm_and_init": ["trainer.limit_train_batches=100"],
+    "width_transfer": ["trainer.limit_train_batches=120"],
 }
 FEWER = {  # settings of what is a map or a large network: the values that the test takes
     "batch_norm_and_init": {"init.sigma": ("0.01",)},
     "fifty_layers": {"init.sigma": ("1.0", "0.141421")},
     "neuron": {"model.derivative": ("published",)},  # tests/models/test_neuron.py has both
-    "phase_diagram": {"model.activation": ("tanh",), "init.sigma_w": ("0.6", "1.2"), "model.depth": ("2", "25")},
+    "phase_diagram": {"model.activation": ("tanh",), "init.sigma_w": ("0.6", "1.2"), "model.depth": ("25",)},
     "phase_plane": {"model.activation": ("tanh",), "init.sigma_w": ("0.6", "1.4"), "init.sigma_b": ("0.2",)},
-    "plain_cnn_depth": {"model.depth": ("2", "8")},
+    "plain_cnn_depth": {"model.depth": ("8",)},
     "pre_and_post_ln": {"model.norm_first": ("false",), "init.gain": ("2.8",)},
-    "residual_scaling": {"model.branch_scale": ("0.25",)},
-    "width_transfer": {"model.width": ("64",), "lr": ("0.0003", "0.003", "0.01")},
+    "width_transfer": {"init": ("mup",), "model.width": ("64",), "lr": ("0.0003", "0.003", "0.01")},
 }
+read_page = functools.cache(read)
 ANOTHERS = {"d2l_mlp_torch"}  # ten epochs of the MLP again, by torch's layers: of the model tests
 ALL = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
@@ -78,7 +90,9 @@ def with_fewer(page: Page) -> Page:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_page_shows_what_it_claims(name: str, tmp_path: Path) -> None:
+def test_a_page_shows_what_it_claims(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(theory_lines, "POINTS", 7)  # of the theory's lines, which are drawn and not looked at
+    monkeypatch.setattr(theory_lines, "PLANE", 4)
     page = with_fewer(read_page(name))
     ran = run_page(page, tmp_path, seeds=1, more=SHORTER.get(name, []))
     draw_page(page, ran, tmp_path / "page.png")
@@ -152,6 +166,7 @@ def test_the_record_of_a_page_is_of_the_page_as_it_stands(name: str) -> None:
     assert (PAGES / f"{name}.png").stat().st_size > 5000
 
 
-def test_the_gallery_is_what_its_records_say() -> None:
+def test_the_gallery_is_what_its_records_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "read_page", read_page)
     assert (DOCS / "gallery.md").read_text() == render()
     assert set(SEEDS) >= {"seed"}  # what makes n

@@ -45,19 +45,19 @@ def inputs_of(X: Any, groups: int = 16) -> Inputs:
     groups = min(groups, len(rows))
     total, own = rows.sum(0), (rows**2).sum()
     similarity = ((total**2).sum() - own) / (len(rows) - 1) / own
-    gram = rows.T @ rows if rows.shape[0] > rows.shape[1] else rows @ rows.T  # either has the sum of (x . x')^2
+    few = rows.shape[0] <= rows.shape[1]
+    gram = rows @ rows.T if few else rows.T @ rows  # either has the sum of (x . x')^2
     pair_square = ((gram**2).sum() - ((rows**2).sum(1) ** 2).sum()) / (len(rows) - 1) / own**2 * len(rows)
+    with_one = gram + 1 if few else np.block([[gram, total[:, None]], [total[None], len(rows)]])  # of (x, 1)
     means = tuple(float(part.mean()) for part in np.array_split(squares, groups))
-    return Inputs(means, float(similarity), "given rows", _curvature(rows), float(pair_square))
+    return Inputs(means, float(similarity), "given rows", _largest(with_one / len(rows)), float(pair_square))
 
 
-def _curvature(rows: Array) -> float:
-    """By the power method, on the rows."""
-    inputs: Array = np.hstack([rows, np.ones((len(rows), 1))])
-    direction: Array = np.random.default_rng(0).standard_normal((inputs.shape[1],))
+def _largest(matrix: Array) -> float:
+    """The largest eigenvalue of a Gram matrix, by the power method."""
+    direction: Array = np.random.default_rng(0).standard_normal((len(matrix),))
     for _ in range(POWERS):
-        unit = direction / np.sqrt(np.square(direction).sum())
-        direction = inputs.T @ (inputs @ unit) / len(inputs)
+        direction = matrix @ (direction / np.sqrt(np.square(direction).sum()))
     return float(np.sqrt(np.square(direction).sum()))
 
 
