@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from initlab.callbacks import SignalMonitor, TensorBoardPage
 from initlab.callbacks.tensorboard_page import LAYOUT
 from initlab.data.batches import Batches
-from initlab.models import MLP
+from initlab.models import MLP, SoftmaxRegression
 from initlab.monitor.history import Histogram, History
 from initlab.plots.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of, reach
 from initlab.plots.signal_pictures import RATIO_TAG, SignalPictures
@@ -207,6 +207,20 @@ def test_fifty_layers_add_two_pictures_and_no_flood_of_cards(fit: Callable[..., 
     line = [event.value for event in events.Scalars(RATIO_TAG)]
     assert len(line) >= 2
     assert line == pytest.approx([-3.0] * len(line))
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize(("hidden", "drawn"), [((), False), ((8,), True)])
+def test_a_net_of_one_layer_has_no_pictures(
+    fit: Callable[..., Any], tmp_path: Path, hidden: tuple[int, ...], drawn: bool
+) -> None:
+    logger = TensorBoardLogger(tmp_path, name="tb", version="", default_hp_metric=False)
+    monitor = SignalMonitor(observers=[SignalPictures()])
+    model = MLP(12, 4, num_hiddens=list(hidden)) if hidden else SoftmaxRegression(12, 4)
+    fit(model, Noise(), logger=logger, callbacks=[monitor])
+    events = EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    assert bool(events.Tags()["images"]) == drawn
 
 
 def test_pictures_before_the_end_take_less_than_a_share_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from initlab.monitor.observer import Observer, Recording, Row
 from initlab.monitor.rows_out import tensorboard_writers
 from initlab.plots.colourful_dimension import colourful_dimension
 from initlab.plots.style import pixels
-from initlab.plots.whole_net import whole_net
+from initlab.plots.whole_net import shown_layers, whole_net
 
 if TYPE_CHECKING:
     import lightning as L
@@ -28,9 +28,9 @@ RATIO_TAG = "watched/parameters/1e-3 line/log10 update_ratio"  # stands in one c
 
 
 class SignalPictures(Observer):
-    """An observer of `SignalMonitor`: adds pictures of the `whole net` to TensorBoard at the
-    end of the fit, and before that whenever the pictures so far took under half a percent of its time; and, in
-    the chart of the ratios of update to weight, a line at 1e-3."""
+    """An observer of `SignalMonitor`: adds pictures of the `whole net` to TensorBoard at the end of the fit, and before
+    that whenever the pictures so far took under half a percent of its time; and, in the chart of the ratios of update
+    to weight, a line at 1e-3. A net of one layer has no pictures, which take 0.2 s: its charts show as much."""
 
     def on_start(self, monitor: Recording) -> None:
         self._began, self._spent, self._longest = time.monotonic(), 0.0, FIRST_GUESS
@@ -49,13 +49,14 @@ class SignalPictures(Observer):
             self._spent += self._longest
 
     def on_end(self, monitor: Recording, trainer: L.Trainer) -> None:
-        history, writers = monitor.history, tensorboard_writers(trainer)
-        layers = history.layers("std")
+        writers, layers = tensorboard_writers(trainer), monitor.history.layers("std")
         if layers and writers:
-            self._draw(monitor, writers, history.series(layers[0], "std")[0][-1])
+            self._draw(monitor, writers, monitor.history.series(layers[0], "std")[0][-1])
 
     @staticmethod
     def _draw(monitor: Recording, writers: Sequence[Any], step: int) -> None:
+        if len(shown_layers(monitor.history, "std")) < 2:
+            return
         for tag, draw in PICTURES.items():
             picture = pixels(partial(draw, monitor.history))
             for writer in writers:
