@@ -13,12 +13,12 @@ from initlab.runs.outcome import sentence
 from initlab.sweeps.record import read_record
 
 CAPTIONS = {  # how to read each picture; data attributes of the page
-    "data-std": "White is a std of 1. Ever bluer downwards: vanishing; ever redder: exploding.",
+    "data-std": "A std of 1 has the colour of the page. Ever bluer downwards: vanishing; ever redder: exploding.",
     "data-gradstd": "Of the loss with respect to each layer’s output. Even down a column: all layers learn alike; "
     "dark at the top: hardly anything reaches the first layers.",
     "data-dead": "Units that are 0 for the whole batch. Yellow: the layer is off.",
-    "data-updateratio": "How far a step moves the weights, against their size. White, from 1e-4 to 1e-1, is "
-    "usual; blue hardly moves, red moves too far.",
+    "data-updateratio": "How far a step moves the weights, against their size. The colour of the page, from 1e-4 to "
+    "1e-1, is usual; blue hardly moves, red moves too far.",
 }  # fmt: skip
 SHOWN_PACKAGES = ("torch", "lightning", "hydra-core", "numpy", "initlab")
 

@@ -117,7 +117,7 @@ function heatMap(element, picture, quantity, cells, margin) {
       },
     }];
     const marks = new Set(cells.flat().map(cell => cell.mark));
-    if (marks.has('zero')) traces.push(one('zero', LOOK.zero));
+    if (marks.has('zero')) traces.push(one('zero', dark() ? '#ffffff' : LOOK.zero));  // a dark card is a std of 1
     if (marks.has('broken')) traces.push(one('broken', LOOK.broken));
     const first = cells.map(row => row[0]), at = i => `${picture.layers[i]} ${inWords(first[i], linear)}`;
     return {
