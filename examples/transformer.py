@@ -1,4 +1,4 @@
-"""A post-LN transformer encoder of your own: which token comes most often?"""
+"""A pre-LN transformer encoder of your own: which token comes most often?"""
 # python examples/transformer.py
 
 import lightning as L
@@ -14,7 +14,7 @@ class Net(L.LightningModule):
     def __init__(self, tokens: int = 6, width: int = 32, depth: int = 2) -> None:
         super().__init__()
         self.embed = nn.Embedding(tokens, width)
-        block = nn.TransformerEncoderLayer(width, 4, 64, batch_first=True)
+        block = nn.TransformerEncoderLayer(width, 4, 64, batch_first=True, norm_first=True)
         self.blocks = nn.TransformerEncoder(block, depth, enable_nested_tensor=False)
         self.head = nn.Linear(width, tokens)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import torch
 from torch import nn
 
 from initlab.batch import Batch
+from initlab.forecasting.measured.rule import LAYER_NORMS
 from initlab.measurement import OUTPUT, layers_of, pass_forward, untouched
 
 ROWS = 2  # of the batch: enough to see whether an output depends on the input
@@ -27,6 +28,12 @@ def last_of_branches(module: nn.Module, batch: Batch) -> list[nn.Module]:
     """
     with untouched(module):
         return _Trial(module, batch.first(ROWS)).last_of_branches()
+
+
+def normalises_its_whole_signal(module: nn.Module, batch: Batch) -> bool:
+    """Whether more than one LayerNorm has no way around it, as in a post-LN transformer; a pre-LN one has its last."""
+    with untouched(module):
+        return _Trial(module, batch.first(ROWS)).normalises_all()
 
 
 class _Trial:
@@ -49,6 +56,14 @@ class _Trial:
             if length[one] != length[other] and end in self._silenced_by([one, other]):
                 around.add(min(one, other, key=length.__getitem__))
         return [self._layers[last] for last in lasts if last not in around]
+
+    def normalises_all(self) -> bool:
+        norms = [
+            name for name in self._alive if name in self._layers and type(self._layers[name]).__name__ in LAYER_NORMS
+        ]
+        end = OUTPUT if OUTPUT in self._alive else self._alive[-1]
+        without_a_way_around = (name for name in norms if self._parameters(name) and end in self._silenced_by([name]))
+        return len(list(islice(without_a_way_around, 2))) > 1
 
     def _parameters(self, name: str) -> list[nn.Parameter]:
         return list(self._layers[name].parameters())

@@ -43,7 +43,9 @@ class FirstRowsVerdict(Observer):
 def verdict_of(module: Any, rows: Sequence[Row], kind: str) -> Verdict | None:
     """None: too little was recorded."""
     try:
-        verdict = judge_network(features_of(assemble(module, [rows])), kind)
+        features = features_of(assemble(module, [rows]))
+        verdict = judge_network(features, kind)
     except UserError:
         return None
-    return None if verdict.word == UNKNOWN else verdict
+    unknown = verdict.word == UNKNOWN or (features.layer_norm and verdict.record)  # which takes a pass to find out
+    return None if unknown else verdict

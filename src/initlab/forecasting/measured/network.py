@@ -16,9 +16,12 @@ from initlab.console import Column
 from initlab.errors import UserError
 from initlab.forecasting.answer import Answer
 from initlab.forecasting.forecast import Forecast
+from initlab.forecasting.measured.branches import normalises_its_whole_signal
 from initlab.forecasting.measured.chain import theory_of
 from initlab.forecasting.measured.fix import NetworkFix, fix_of
 from initlab.forecasting.measured.rule import (
+    ABSTAINS,
+    LAYER_NORMS,
     Features,
     features_of,
     judge_lr,
@@ -26,7 +29,7 @@ from initlab.forecasting.measured.rule import (
     where_it_dies,
 )
 from initlab.forecasting.rates import is_bounded
-from initlab.forecasting.rule import NOT, TRAINS, UNSURE, Verdict
+from initlab.forecasting.rule import NOT, TRAINS, UNKNOWN, UNSURE, Verdict
 from initlab.limits import limits_of
 from initlab.measurement import (
     Loss,
@@ -174,7 +177,11 @@ def forecast_module(
         theory = theory_of(module, taken, measured, drawn, kind, rate)
         if isinstance(theory, Forecast):
             return theory.verdict, theory
-        return judge_lr(judge_network(features_of(measured), kind), measured, kind, rate), theory
+        features = features_of(measured)
+        verdict = judge_network(features, kind)
+        if features.layer_norm and verdict.record and _passes_norms(module, taken):
+            return Verdict(UNKNOWN, ABSTAINS, ""), theory
+        return judge_lr(verdict, measured, kind, rate), theory
 
     verdict, theory = judged(found, redraw, optimizer)
     if isinstance(theory, str):
@@ -194,6 +201,16 @@ def forecast_module(
     return NetworkForecast(
         verdict, features, found, ends, better, theory, optimizer, lr, between, tuple(dict.fromkeys(notes))
     )
+
+
+def _passes_norms(module: nn.Module, batch: Batch) -> bool:
+    """Whether its whole signal is normalised again and again; of a copy with layer normalisation put in it is."""
+    if not any(type(part).__name__ in LAYER_NORMS for part in module.modules()):
+        return True
+    try:
+        return normalises_its_whole_signal(module, batch)
+    except Exception:  # a module that does not run on few rows, or with a layer silenced
+        return False
 
 
 def _other_rates(lr: float | None) -> list[float]:

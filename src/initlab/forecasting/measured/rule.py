@@ -30,13 +30,13 @@ EDGE = 0.3  # decades to either side of a limit: too near to call
 REACHED = 0.5  # share of the weight matrices that must get a gradient
 STEP = 0.3, 1.0  # share of a weight that the first step changes: from the first it may, from the second it is too much
 TOO_LITTLE = 0.01  # share of a weight, the one that moves most, that 200 such steps change at most
-# (optimiser, with layer normalisation): right, clear, networks
-HELD_OUT = {
-    ("sgd", False): (177, 177, 192),
-    ("sgd", True): (63, 71, 72),
-    ("adam", False): (179, 188, 192),
-    ("adam", True): (66, 72, 72),
-}
+HELD_OUT = {"sgd": (200, 200, 216), "adam": (202, 212, 216)}  # right, clear, networks of the families that are judged
+FAMILIES = 9
+ABSTAINS = (  # dense layers with LayerNorm and post-LN transformers: of 96 clear verdicts 83 were right
+    "its whole signal passes several layer normalisations, as in a post-LN transformer, and of such networks the rule "
+    "is too often wrong"
+)
+LAYER_NORMS = ("LayerNorm", "RMSNorm")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def features_of(found: Measurement) -> Features:
         forward=decades(last.std, first.std) if first and last else 0.0,
         backward=decades(first.grad_std, last.grad_std) if first and last else 0.0,
         normalised=any("norm" in layer.kind.lower() for layer in found.layers),
-        layer_norm=any(layer.kind in ("LayerNorm", "RMSNorm") for layer in found.layers),
+        layer_norm=any(layer.kind in LAYER_NORMS for layer in found.layers),
         hidden=len(hidden),
     )
 
@@ -121,16 +121,15 @@ def judge_network(features: Features, kind: str = "sgd") -> Verdict:
         why = f"{size} ({who} copes with {least} to {most})"
     else:
         why = f"{why}, {'too far off to learn' if word == NOT else 'near the limit'} ({who} needs {end})"
-    return Verdict(word, why, record(features, kind), "" if word == NOT else SUITABLE)
+    return Verdict(word, why, record(kind), "" if word == NOT else SUITABLE)
 
 
-def record(features: Features, kind: str) -> str:
+def record(kind: str) -> str:
     """How often the rule was right, of networks whose family had no part in its limits."""
-    right, clear, networks = HELD_OUT[kind, features.layer_norm]
-    which = "with layer normalisation" if features.layer_norm else "of 8 families"
+    right, clear, networks = HELD_OUT[kind]
     return (
-        f"of {networks} small networks {which}, each held out with its family, {clear} got a clear verdict and {right} "
-        f"of these were right; to train is half of held-out images right after {STEPS} steps"
+        f"of {networks} small networks of {FAMILIES} families, each held out with its family, {clear} got a clear "
+        f"verdict and {right} of these were right; to train is half of held-out images right after {STEPS} steps"
     )
 
 
