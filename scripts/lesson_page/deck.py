@@ -12,7 +12,9 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.composition import compose
+from initlab.forecasting.answer import Answer
 from initlab.forecasting.from_config import forecast_run, is_known
+from initlab.forecasting.measured.terminal import forecast_network
 from initlab.forecasting.rule import NOT, TRAINS
 from initlab.textbook.claim import settings, word_of
 from initlab.textbook.gallery import PAGES
@@ -58,6 +60,11 @@ def _as_recorded(where: Mapping[str, str], claims: list[Any]) -> dict[str, str]:
     return {key: spelled[key, value] for key, value in where.items()}
 
 
+def measured(words: list[str], cfg: DictConfig) -> Answer:
+    """The forecast of a network that theory does not cover; `words`: that train it."""
+    return forecast_network(cfg, fix=False)[0]
+
+
 def _lesson(name: str, lesson: Mapping[str, Any], claims: list[Any]) -> dict[str, Any]:
     where = _as_recorded(settings("where", lesson["where"]), claims)
     swept = {key: [str(one[key]) for one in ask["of"]] for ask in lesson["asks"] if "of" in ask for key in ask["of"][0]}
@@ -71,16 +78,18 @@ def _lesson(name: str, lesson: Mapping[str, Any], claims: list[Any]) -> dict[str
     why = lesson["why"].format(*(ask.pop("short") for ask in asks), *map(brief, quoted))
     train = ["-m"] * bool(swept) + [f"experiment={name}", *words, *(f"{key}={','.join(swept[key])}" for key in swept)]
     found: dict[str, Any] = {"says": "", "dies": "", "wrong": False, "stds": []}
-    if forecast is not None:
-        found = {
-            "says": forecast.verdict.says,
-            "dies": forecast.dies,
+    predicted = None if swept else forecast or measured(train, cfg)
+    if predicted is not None:
+        found |= {
+            "says": predicted.verdict.says,
+            "dies": predicted.dies,
             "wrong": any(
-                "trains" in ask and made["answer"] == WRONG.get(forecast.verdict.word)
+                "trains" in ask and made["answer"] == WRONG.get(predicted.verdict.word)
                 for ask, made in zip(lesson["asks"], asks, strict=True)
             ),
-            "stds": [float(f"{layer.std:.3g}") for layer in forecast.layers],
         }
+    if forecast is not None:
+        found["stds"] = [float(f"{layer.std:.3g}") for layer in forecast.layers]
     return {
         "setting": where,
         **described(cfg, shape, swept),

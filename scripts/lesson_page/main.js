@@ -76,7 +76,6 @@ function revealOf(lesson, earned) {
   box.append(make('p', { className: 'reason', textContent: lesson.why }));
   const { says, dies, wrong, stds } = lesson.forecast;
   if (says) box.append(make('p', { className: 'forecast' }, make('b', { textContent: 'Forecast ' }), `${says}.`, ...dies ? [` ${dies[0].toUpperCase()}${dies.slice(1)}.`] : [], ...wrong ? [make('em', { textContent: ' Here the forecast is wrong; the run decides.' })] : []));
-  else if (lesson.words[0] !== '-m') box.append(make('p', { className: 'forecast' }, make('b', { textContent: 'Forecast ' }), 'by measuring a batch:'), make('pre', { className: 'command', textContent: `initlab forecast ${lesson.words.join(' ')}` }));
   if (stds.length > 3) box.append(make('figure', {}, chartOf(stds), make('figcaption', { textContent: 'Predicted std of each dense layer’s output before the first update' })));
   box.append(make('p', { className: 'see' }, 'See it: page ', make('b', { textContent: lesson.page }), ' of the gallery, or'), make('pre', { className: 'command', textContent: `initlab train ${lesson.words.join(' ')}` }));
   return box;

@@ -83,12 +83,6 @@ def _reveal(lesson: Lesson, earned: list[float], live: Live | None) -> None:
     if lesson.forecast["says"]:
         wrong = " Here the forecast is wrong; the run decides." if lesson.forecast["wrong"] else ""
         say(f"{lesson.forecast['says']}.{wrong}", "forecast")
-    elif "-m" not in lesson.words:  # a network that is measured
-        say_command(
-            [*command("forecast"), *lesson.words],
-            "forecast",
-            "Theory does not cover this network; the command measures a batch.",
-        )
     if lesson.forecast["dies"]:
         say(f"{lesson.forecast['dies']}.", " ")
     say(lesson.why, "why")

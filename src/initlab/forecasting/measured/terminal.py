@@ -30,6 +30,14 @@ def report_network(cfg: DictConfig) -> None:
     """Print what a batch of the data makes of the model, the verdict, and what was found to mend it."""
     if cfg.forecast.rank:
         raise UserError(f"model={cfg.model._target_}: a ranking is of model=mlp; leave out init=all and activation=all")
+    found, said = forecast_network(cfg, cfg.forecast.measure or DRAWS)
+    for sentence in said:
+        say(sentence, style="bold" if sentence is said[0] else "")
+    show_network(found)
+
+
+def forecast_network(cfg: DictConfig, draws: int = DRAWS, *, fix: bool = True) -> tuple[NetworkForecast, list[str]]:
+    """Of the model of a config, on a batch of its data; and what is to be said of how it was measured."""
     made_by(cfg)
     torch.manual_seed(cfg.seed)
     data = build(cfg, "data")
@@ -37,29 +45,30 @@ def report_network(cfg: DictConfig) -> None:
     module = build_module(cfg, data)
     batch, said = batch_of(module, data)
     scheme = build(cfg, "init") if _typed("init") or isinstance(module, L.LightningModule) else None
-    draws = count()
+    built = count()
 
     def build_again(one: nn.Module) -> None:
-        if next(draws) > 0:
+        if next(built) > 0:
             one.load_state_dict(build_module(cfg, data).state_dict())
 
     found = forecast_module(
         module,
         batch,
-        draws=cfg.forecast.measure or DRAWS,
+        draws=draws,
         redraw=scheme or build_again,
         optimizer=optimizer_kind(cfg.optimizer._target_),
         lr=cfg.lr if _typed("lr") or "lr" in _typed("optimizer") else None,
         seed=cfg.seed,
+        fix=fix,
     )
     init = f"init {scheme}" if scheme else "its own initialisation (init= draws another)"
     size = sum(p.numel() for p in module.parameters())
-    say(f"{type(module).__name__}, {size:,} parameters, {init}, {found.kind.upper()}", style="bold")
     plural = "s" if found.measurement.draws > 1 else ""
-    say(f"measured on {found.measurement.rows} rows of {cfg.data._target_}, {found.measurement.draws} draw{plural}")
-    for sentence in said:
-        say(sentence)
-    show_network(found)
+    return found, [
+        f"{type(module).__name__}, {size:,} parameters, {init}, {found.kind.upper()}",
+        f"measured on {found.measurement.rows} rows of {cfg.data._target_}, {found.measurement.draws} draw{plural}",
+        *said,
+    ]
 
 
 def show_network(found: NetworkForecast) -> None:
