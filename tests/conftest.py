@@ -83,6 +83,7 @@ def quiet() -> Iterator[None]:
             "The number of training",
             "does not have many",
             "You defined a `val",
+            "`torch.jit.script",  # of an older torch, which its compiler calls too
             "It looks like `register_random`",  # an older Hypothesis, which does not find what is frozen
         ):
             warnings.filterwarnings("ignore", f".*{words}")

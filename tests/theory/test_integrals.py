@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -139,6 +139,8 @@ def test_an_oscillation_gets_as_many_panels_as_it_has_turns(q: float) -> None:
 
 
 @settings(max_examples=10, deadline=None)
+@example(kink=0.00390625, q=1.0)  # next to where a panel begins
+@example(kink=-1e-6, q=3.0)
 @given(kink=st.floats(-3, 3), q=st.floats(0.1, 30))
 def test_kinks_and_steps_that_nobody_named(kink: float, q: float) -> None:
     """relu(z - k) is the partial moments of a normal number beyond k, a step its distribution function."""
