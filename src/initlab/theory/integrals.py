@@ -13,7 +13,7 @@ import numpy as np
 
 from initlab.errors import UserError
 from initlab.theory.elementwise import Array, Elementwise
-from initlab.theory.panels import KINK, NODES, WEIGHTS, adapted
+from initlab.theory.panels import GAUSS, KINK, LOBATTO, NODES, WEIGHTS, adapted
 
 REACH, TAIL = 8.5, 7.5
 OUTER, COARSE = np.polynomial.legendre.leggauss(8), np.polynomial.legendre.leggauss(8)  # of the pair integral
@@ -88,8 +88,8 @@ def decorrelation(phi: Elementwise, q: float, d: float) -> float:
     ends, kinks = np.zeros(0), np.array(phi.kinks) / math.sqrt(q)
     if phi.known or not q < math.inf:
         return _apart(phi, q, d, ends, kinks, 1)
-    for _ in range(2):  # once more with the kinks that were found, so that no panels close in on them
-        found = adapted(phi, q, np.sort(np.append(LINEAR, np.clip(kinks, -REACH, REACH))))
+    for rule in (LOBATTO, GAUSS):  # once more with the kinks that were found, so that no panels close in on them
+        found = adapted(phi, q, np.sort(np.append(LINEAR, np.clip(kinks, -REACH, REACH))), rule)
         kinks = np.unique(np.append(kinks, found.kinks))
     ends = found.ends[np.append(np.diff(found.ends) > KINK, True)]
     finest = np.diff(ends)[np.diff(ends) > KINK].min(initial=REACH)

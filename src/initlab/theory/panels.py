@@ -14,14 +14,15 @@ import numpy as np
 from initlab.errors import UserError
 from initlab.theory.elementwise import Array, Elementwise
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(10)  # in each panel
-# To see whether it agrees with its halves, those of Lobatto, the ends among them: a step next to an end lies between
-# Gauss's nodes of the panel and of both halves, which then agree without it.
+NODES, WEIGHTS = GAUSS = np.polynomial.legendre.leggauss(10)  # in each panel
+# Lobatto's rule has the ends too: of a step next to an end Gauss's nodes see nothing, neither those of the panel nor
+# those of its halves. A hair inside, so that a step at the very end belongs to one side.
 _LAST = np.polynomial.legendre.Legendre.basis(9)
-WITH_ENDS = np.concatenate([[-1.0], _LAST.deriv().roots(), [1.0]])
-THEIR_WEIGHTS = 2 / (90 * _LAST(WITH_ENDS) ** 2)
+_WITH_ENDS = np.concatenate([[-1.0], _LAST.deriv().roots(), [1.0]])
+LOBATTO = (1 - 1e-9) * _WITH_ENDS, 2 / (90 * _LAST(_WITH_ENDS) ** 2)
 AGREED = 1e-9  # of the whole integral, by which a panel may differ from its halves
 MOST, LEVELS = 20_000, 60
+Rule = tuple[Array, Array]  # nodes in [-1, 1], weights
 KINK = 1e-4  # a panel narrower than this has closed in on a step or kink
 
 
@@ -35,8 +36,9 @@ class Panels:
     kinks: Array
 
 
-def adapted(phi: Elementwise, q: float, ends: Array) -> Panels:
-    """For phi^2 and phi'^2 of sqrt(q) z, between the sorted `ends` to begin with.
+def adapted(phi: Elementwise, q: float, ends: Array, rule: Rule = LOBATTO) -> Panels:
+    """For phi^2 and phi'^2 of sqrt(q) z, between the sorted `ends` to begin with. `rule`: by which a panel is held to
+    its halves; with Gauss's one no panels close in on a kink that an end is next to.
 
     Raises:
         UserError: where the panels do not agree in the end.
@@ -47,11 +49,11 @@ def adapted(phi: Elementwise, q: float, ends: Array) -> Panels:
     settled: list[tuple[Array, Array]] = []
     whole = np.zeros(2)
     with np.errstate(all="ignore"):
-        coarse = _integrals(phi, root, left, right)
+        coarse = _integrals(phi, root, left, right, rule)
         for _ in range(LEVELS):
             middle = (left + right) / 2
             halves = np.concatenate([left, middle]), np.concatenate([middle, right])
-            fine = _integrals(phi, root, *halves)
+            fine = _integrals(phi, root, *halves, rule)
             both = fine[:, : len(left)] + fine[:, len(left) :]
             total = whole + both.sum(1)
             if not np.isfinite(total).all():  # the function itself has no such integral here
@@ -78,15 +80,16 @@ def adapted(phi: Elementwise, q: float, ends: Array) -> Panels:
     )
 
 
-def _integrals(phi: Elementwise, root: float, left: Array, right: Array) -> Array:
+def _integrals(phi: Elementwise, root: float, left: Array, right: Array, rule: Rule) -> Array:
     """Of phi^2 and phi'^2, [2, panels]."""
-    z, density = _nodes(left, right, WITH_ENDS, THEIR_WEIGHTS)
+    z, density = _nodes(left, right, rule)
     u = (root * z).ravel()
     squares = np.stack([phi.value(u), phi.derivative(u)]).reshape(2, *z.shape) ** 2
     return (squares * density).sum(-1)
 
 
-def _nodes(left: Array, right: Array, nodes: Array = NODES, weights: Array = WEIGHTS) -> tuple[Array, Array]:
+def _nodes(left: Array, right: Array, rule: Rule = GAUSS) -> tuple[Array, Array]:
+    nodes, weights = rule
     half = ((right - left) / 2)[:, None]
     z = left[:, None] + half + half * nodes
     return z, half * weights * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
