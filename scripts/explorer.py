@@ -67,7 +67,7 @@ def numbers() -> dict[str, Any]:
         "lr": {"sgd": defaults["sgd"].lr, "momentum": defaults["sgd"].lr, "adam": defaults["adam"].lr},
         "momentum": 0.9,
         "leaky_slope": LEAKY_SLOPE,
-        "gains": {name: elementwise(name).gain for name in ACTIVATION_NAMES},
+        "gains": {name: portable(elementwise(name).gain) for name in ACTIVATION_NAMES},
         "critical": {name: critical(name) for name in ACTIVATION_NAMES},
         "normal_sigma": Normal().sigma,
         "words": [rule.TRAINS, rule.NOT, rule.UNSURE],
@@ -97,7 +97,12 @@ def numbers() -> dict[str, Any]:
 
 def critical(name: str) -> dict[str, float]:
     point = critical_point(elementwise(name))
-    return {"sigmaW": point.sigma_w, "sigmaB": point.sigma_b, "q": point.q}
+    return {"sigmaW": portable(point.sigma_w), "sigmaB": portable(point.sigma_b), "q": portable(point.q)}
+
+
+def portable(x: float) -> float:
+    """Without the last digits, which another version of torch computes otherwise."""
+    return float(f"{x:.12g}")
 
 
 if __name__ == "__main__":
