@@ -101,8 +101,8 @@ def critical(name: str) -> dict[str, float]:
 
 
 def portable(x: float) -> float:
-    """Without the last digit, which another version of torch computes otherwise."""
-    return float(f"{x:.15g}")
+    """Without the last digits, which another version of torch computes otherwise."""
+    return float(f"{x:.14g}")
 
 
 if __name__ == "__main__":
