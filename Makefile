@@ -1,5 +1,5 @@
 # make train [ARGS="model=softmax"]   set up, then scripts/train.py
-# make test [WORKERS=3]               set up, then the tests, in so many processes
+# make test [WORKERS=2]               set up, then the tests, in so many processes
 # make quick                          set up, then the tests that are not slow (tests/slow.txt)
 # make check                          format, lint, types
 # make pages [PAGES="he_2015"]        set up, then run the textbook's pages, check what they claim, write docs/gallery.md;
@@ -10,7 +10,7 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 ARGS    ?= model=mlp init=kaiming
-WORKERS ?= 3
+WORKERS ?= 2
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 
