@@ -188,6 +188,15 @@ def wait_for(true: Callable[[], object], alive: Callable[[], bool]) -> None:
     assert true(), "it hangs" if alive() else "it ended before"
 
 
+def is_running(process: int) -> bool:
+    """As Linux shows it; a zombie, whose parent has not asked for its status, does not run."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # the second: it ended while the file was read
+        return False
+    return state != "Z"
+
+
 def hold() -> None:
     """Tell the test that this point is reached, with a file `held`, and wait until it makes a file `go`. Signals are
     answered meanwhile."""

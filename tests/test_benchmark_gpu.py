@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from children import answered, command, wait_for
+from children import answered, command, is_running, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -86,12 +86,7 @@ gpu.gpu(1200, "cpu", Path("gpu.md"), [*items, gpu.Item("late", ("-c", "1 / 0"), 
     assert err == ""
     assert rows(tmp_path / "gpu.md") == [["says", "so"], ["hangs", "stopped"], ["late", "not reached"]]
     assert (tmp_path / "gpu.md").read_text() in out
-    wait_for(lambda: has_ended(int((tmp_path / "gpu_1" / "child").read_text())), lambda: True)
-
-
-def has_ended(process: int) -> bool:
-    stat = Path(f"/proc/{process}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    wait_for(lambda: not is_running(int((tmp_path / "gpu_1" / "child").read_text())), lambda: True)
 
 
 def test_a_rehearsal_of_no_time(tmp_path: Path) -> None:

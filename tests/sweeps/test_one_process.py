@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from children import PATIENCE, wait_for
+from children import PATIENCE, is_running, wait_for
 from test_sweeps import LINEAR, run, scores, start, start_alone
 
 from initlab.sweeps import SweepFolder
@@ -17,15 +17,6 @@ pytestmark = pytest.mark.slow
 def waiting(sweep: Path) -> list[Path]:
     """The files with the process numbers of jobs that wait."""
     return [path for path in sweep.glob("*/waiting") if path.read_text()]
-
-
-def is_running(process: int) -> bool:
-    """A zombie, whose parent has not asked for its status, does not run."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 def test_a_sweep_that_runs_is_not_resumed_until_its_process_has_died(tmp_path: Path) -> None:
