@@ -27,7 +27,7 @@ def test_outputs_are_stripped(path: Path) -> None:
         if cell.cell_type == "code":
             assert (cell.outputs, cell.execution_count) == ([], None)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    assert "version" not in notebook.metadata.language_info  # of whoever saved it last
+    assert "version" not in notebook.metadata.language_info  # of the one who saved it last
 
 
 class Checked(HTMLParser):

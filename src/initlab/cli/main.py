@@ -90,7 +90,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                         raise UserError(f"-m: {Path(sys.argv[0]).name} answers for one network at a time")
                     sys.argv[1:] = flags_first(sys.argv[1:])
                     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
-            except BrokenPipeError:  # whoever read the output, `| head`, has gone
+            except BrokenPipeError:  # the reader of the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(1)
             except KeyboardInterrupt:  # while it imports; a run that trains has a handler of its own

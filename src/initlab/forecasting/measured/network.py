@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,6 +172,8 @@ def forecast_module(
         found = measure_module(module, batch, loss, draws=draws, redraw=redraw, seed=seed)
         notes.append(ZERO_HEAD.format(found.weight_layers[-1].name))
 
+    passes_norms = cache(lambda: _passes_norms(module, taken))  # a forward pass for each LayerNorm
+
     def judged(
         measured: Measurement, drawn: Redraw, kind: str, rate: float | None = lr
     ) -> tuple[Verdict, Forecast | str | None]:
@@ -179,7 +182,7 @@ def forecast_module(
             return theory.verdict, theory
         features = features_of(measured)
         verdict = judge_network(features, kind)
-        if features.layer_norm and verdict.record and _passes_norms(module, taken):
+        if features.layer_norm and verdict.record and passes_norms():
             return Verdict(UNKNOWN, ABSTAINS, ""), theory
         return judge_lr(verdict, measured, kind, rate), theory
 
