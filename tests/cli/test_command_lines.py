@@ -6,10 +6,8 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-import hypothesis
 import pytest
-from command_lines import BASES, SHAPES, SHORT, Answer, answer, command_lines, furnish, here, keys_of
-from hypothesis import HealthCheck, Phase, given
+from command_lines import BASES, SHORT, Answer, answer, command_lines, furnish, here
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.checks.annotations import fits, words_of
@@ -20,7 +18,7 @@ from initlab.errors import UserError
 from initlab.run import train
 from initlab.shipped import CONFIGS
 
-KINDS = 2 * len(SHAPES)
+LINES = 500
 
 
 @pytest.fixture
@@ -37,43 +35,22 @@ def assert_one_sentence_and_nothing_left(words: list[str], said: Answer, before:
     assert here() == before, (words, said)
 
 
-@pytest.mark.slow(seconds=15)
+@pytest.mark.slow(seconds=40)
 def test_many_command_lines(there: Path) -> None:
-    """Every kind of line once. Which lines hypothesis draws depends on the modules that are loaded, whatever the seed,
-    so how many are accepted is not held."""
     before = here()
     counts: Counter[str] = Counter()
-    kinds: dict[tuple[str, int], list[str]] = {}  # and the line of each, which is run again when it fails
-    keys = {base: keys_of(*base) for base in BASES}
-
-    @hypothesis.seed(0)
-    @hypothesis.settings(
-        max_examples=KINDS + KINDS // 2, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
-    )
-    @given(command_lines(keys))
-    def check(line: tuple[tuple[str, int], list[str]]) -> None:
-        kind, words = line
-        if any("\0" in word or _is_surrogate(word) for word in words):  # which no shell can hand over
-            hypothesis.reject()
-        if kinds.setdefault(kind, words) != words:
-            hypothesis.reject()
+    for words in command_lines(LINES, seed=0):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are Lightning's and torch's about what was asked for
             said = answer("train", words)
         if said.began or said.status == 0:
-            counts["accepted"] += 1
+            counts["began" if said.began else "shown"] += 1
             _clean(there, before)
         else:
             counts["refused"] += 1
             assert_one_sentence_and_nothing_left(words, said, before)
-
-    check()
-    assert len(kinds) > 0.9 * KINDS
-    assert counts["refused"] > KINDS / 2
-
-
-def _is_surrogate(word: str) -> bool:
-    return any(0xD800 <= ord(character) < 0xE000 for character in word)
+    assert counts["refused"] > LINES / 2
+    assert counts["began"] > LINES / 10
 
 
 def _clean(there: Path, before: dict[str, str]) -> None:
