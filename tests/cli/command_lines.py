@@ -5,13 +5,12 @@ import contextlib
 import io
 import itertools
 import os
-import pickle
 import re
 import runpy
 import signal
 import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -37,7 +36,6 @@ BASES = (
     ("model=neuron", "data=truth_table", "scheduler=cosine", "callbacks.monitor.table=true"),
 )
 SHORT = ("trainer=cpu", "threads=1")
-READ: dict[str, bytes] = {}
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
 
 
@@ -68,7 +66,6 @@ def answer(script: str, words: Sequence[str]) -> Answer:
     with (
         mock.patch.object(sys, "argv", [str(SCRIPTS / f"{script}.py"), *words]),
         mock.patch.object(initlab.run, "train", lambda cfg, **more: original(cfg, [Once()], **more)),
-        mock.patch.object(OmegaConf, "load", read_once),
         mock.patch.object(os, "fsync", return_value=None),  # no machine fails here
         mock.patch.dict(os.environ),
         contextlib.redirect_stdout(out),
@@ -83,14 +80,6 @@ def answer(script: str, words: Sequence[str]) -> Answer:
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0
     return Answer(status, began, out.getvalue(), err.getvalue())
-
-
-def read_once(file: Any, load: Callable[[Any], Any] = OmegaConf.load) -> Any:
-    """`OmegaConf.load`, which takes half the time of a composition; the same text gives the same config."""
-    text = Path(file).read_text() if isinstance(file, (str, Path)) else file.read()
-    if text not in READ:
-        READ[text] = pickle.dumps(load(io.StringIO(text)))
-    return pickle.loads(READ[text])
 
 
 @contextlib.contextmanager

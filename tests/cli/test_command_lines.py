@@ -85,6 +85,8 @@ def _clean(there: Path, before: dict[str, str]) -> None:
         ("data.w=${repeat:0.1,300000000}", "must be a whole number from 0 to 200,000 values"),
         ("data.w=${data}", "data.w: Interpolation to parent node detected"),
         ("lr=${nope}", "Interpolation key 'nope' not found"),
+        ("+resume.foo=1", "resume={'foo': 1}: must be latest or the folder of a run, or null: a new run"),
+        ("~resume", "~resume: there is no such key here, or it is null already"),
         ("lr=???", "lr: Missing mandatory value"),
         ("~trainer.nope", "trainer.nope: no such key"),
         ("~logger=1.0", "~logger=1.0: Hydra cannot use this"),
