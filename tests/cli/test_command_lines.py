@@ -176,6 +176,30 @@ def test_the_other_scripts_answer_so_too(there: Path, script: str, words: list[s
     assert_one_sentence_and_nothing_left(words, answer(script, words), before)
 
 
+@pytest.mark.parametrize(
+    ("words", "without", "default"),
+    [
+        (("model=mlp",), "~model.activation", "model.activation=relu"),
+        (("model=mlp", "model.depth=1"), "~model.depth", "model.depth=1"),
+        (("model=softmax", "model._target_=initlab.models.MLP"), "lr=0.1", "+model.width=256"),
+        (("model=mlp", "optimizer=adam"), "~optimizer.lr", "lr=0.001"),
+        (("model=linear", "data=synthetic_regression"), "~data.w", "data.w=[2,-3.4]"),
+        (("model=linear", "data=synthetic_regression"), "~data.batch_size", "data.batch_size=32"),
+    ],
+)
+def test_a_key_left_out_is_what_its_class_takes(
+    there: Path, words: tuple[str, ...], without: str, default: str
+) -> None:
+    said = answer("forecast", [*words, without])
+    assert (said.status, said.err) == (0, "")
+    assert said.out == answer("forecast", [*words, default]).out
+
+
+@pytest.mark.parametrize("more", [("~model.depth",), ("model=softmax", "model._target_=initlab.models.MLP")])
+def test_a_run_without_a_key_trains(there: Path, more: tuple[str, ...]) -> None:
+    assert answer("train", [*BASES[3], *SHORT, *more]).began
+
+
 def test_benchmark_answers_by_its_own_usage(there: Path) -> None:
     for words in (["--rounds", "0"], ["--threads", "-1"], ["--seconds", "nan"], ["--steps", "x"]):
         said = answer("benchmark", ["scaling", *words])
