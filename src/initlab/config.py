@@ -90,6 +90,8 @@ def _short(value: Any) -> str:
 def _check_limits(trainer: dict[str, Any]) -> None:
     """A run ends at some time, and not before it may."""
     check("trainer.max_time", trainer.get("max_time"))  # a mapping is no leaf
+    if "max_epochs" not in trainer:
+        raise UserError("trainer.max_epochs: a run needs this limit; -1 goes without, where another one ends it")
     steps = trainer.get("max_steps", -1)
     if trainer.get("max_epochs") == -1 and steps == -1 and trainer.get("max_time") is None:
         raise UserError("trainer.max_epochs=-1: a run without this limit needs trainer.max_steps or trainer.max_time")

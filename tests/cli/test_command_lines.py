@@ -86,6 +86,7 @@ def _clean(there: Path, before: dict[str, str]) -> None:
         ("data.w=${data}", "data.w: Interpolation to parent node detected"),
         ("lr=${nope}", "Interpolation key 'nope' not found"),
         ("+resume.foo=1", "resume={'foo': 1}: must be latest or the folder of a run, or null: a new run"),
+        ("~trainer.max_epochs", "trainer.max_epochs: a run needs this limit"),
         ("~resume", "~resume: there is no such key here, or it is null already"),
         ("lr=???", "lr: Missing mandatory value"),
         ("~trainer.nope", "trainer.nope: no such key"),
