@@ -17,8 +17,8 @@ class LossFirst(TensorBoardLogger):
     """Lightning's logger, but its page opens on the losses: TensorBoard unfolds the first two groups by name, which are
     then `train` and `val`. Without `epoch`, which only counts.
 
-    The last four arguments are those of `torch.utils.tensorboard.SummaryWriter`, whose writing thread would fail with a
-    traceback of its own.
+    The arguments from `max_queue` on are those of `torch.utils.tensorboard.SummaryWriter`, whose writing thread would
+    fail with a traceback of its own.
     """
 
     def __init__(
@@ -34,13 +34,14 @@ class LossFirst(TensorBoardLogger):
         flush_secs: float = 120,
         filename_suffix: str = "",
         purge_step: int | None = None,
+        **more: Any,
     ) -> None:
         check_value("logger.tensorboard.max_queue", max_queue, whole(1))
         seconds = Rule(lambda v: is_number(v) and 0 < v <= DAY, f"a number of seconds above 0 and at most {DAY:,}")
         check_value("logger.tensorboard.flush_secs", flush_secs, seconds)
-        writer = {"max_queue": max_queue, "flush_secs": flush_secs, "filename_suffix": filename_suffix}
+        more |= {"max_queue": max_queue, "flush_secs": flush_secs, "filename_suffix": filename_suffix}
         super().__init__(
-            save_dir, name, version, log_graph, default_hp_metric, prefix, sub_dir, purge_step=purge_step, **writer
+            save_dir, name, version, log_graph, default_hp_metric, prefix, sub_dir, purge_step=purge_step, **more
         )
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
