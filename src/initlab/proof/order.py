@@ -51,11 +51,11 @@ def order_of(loader: Any, steps: int, first: Sequence[Any] | None = None) -> Ord
     if classes:
         count = 1 + int(torch.cat([ordered, every]).max())
         ordered, every = (torch.nn.functional.one_hot(y, count) for y in (ordered, every))
-    chunks = ordered[: len(ordered) - len(ordered) % NEIGHBOURS].double().flatten(1).unflatten(0, (-1, NEIGHBOURS))
-    overall = float(every.double().flatten(1).var(0).sum())
-    if not len(chunks) or overall <= 0:
+    ordered, every = (y.double().reshape(len(y), -1) for y in (ordered, every))
+    overall = float(every.var(0).sum())
+    if len(ordered) < NEIGHBOURS or overall <= 0:
         return None
-    share = float(chunks.var(1).sum(-1).mean()) / overall
+    share = float(torch.stack(ordered.split(NEIGHBOURS)[: len(ordered) // NEIGHBOURS]).var(1).sum(-1).mean()) / overall
     if share >= ALIKE:
         return None
     what = "labels" if classes else "targets"
