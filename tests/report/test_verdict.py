@@ -40,8 +40,13 @@ def test_failed_and_unfinished(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "summary.json").unlink()
     stopped = outcome(Run.lenient(folder))
-    assert (stopped.word, stopped.says) == ("unfinished", "It did not finish.")
-    assert "3 of 3 epochs" in stopped.because
+    assert (stopped.word, stopped.says, stopped.bad) == ("unfinished", "It did not finish; so far it trains.", False)
+    assert "3 of 3 epochs" in stopped.reached
+    flat = make_run(tmp_path / "flat", init="normal", fades=0.1)
+    (flat / "summary.json").unlink()
+    stopped = outcome(Run.lenient(flat))
+    assert (stopped.says, stopped.bad) == ("It did not finish; so far it does not train.", True)
+    assert stopped.cause.startswith("Cause, from step 0")
     (folder / "failed.json").write_text(json.dumps({"error": "the disk is full", "traceback": "..."}))
     assert outcome(Run.lenient(folder)).because == "the disk is full."
 

@@ -164,6 +164,8 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, straight: Path, number:
     assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 42
     words = said(tmp_path)
     assert "stopped in epoch" in words
+    assert "It did not finish; so far it trains. The training loss fell from" in words
+    assert words.index("run/report.html") < words.index("resume ")
     assert "python scripts/train.py resume=run allow=children" in words
     assert "Traceback" not in words
     assert not (tmp_path / "run" / "summary.json").exists()

@@ -79,8 +79,10 @@ def test_the_main_job_on_the_real_images(tmp_path: Path, capsys: pytest.CaptureF
         200,
     ]
     assert values["val/acc"][0].value == pytest.approx(float(row["val/acc"]))
-    assert values["test/acc"][0].value == pytest.approx(result.metrics["test/acc"])
+    assert values["whole test/acc"][0].value == pytest.approx(result.metrics["test/acc"])
     assert {"train/lr", "train/loss", "train/loss_step"} <= set(values)
+    unfolded = sorted({tag.split("/")[0] for names in (*tags.values(), values) for tag in names if "/" in tag})[:2]
+    assert unfolded == ["train", "val"]
     assert "x/a batch of the data" in tags["images"]
     assert "custom_scalars__config__" in tags["tensors"]
     assert "_hparams_/experiment" in plugins

@@ -7,13 +7,18 @@ from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 
-RENAMED = {"lr": "train/lr"}
-
 
 class LossFirst(TensorBoardLogger):
-    """Lightning's logger with `lr` among the charts of training, and without `epoch`, which only counts: TensorBoard
-    unfolds the first two groups by name, which are then test and train."""
+    """Lightning's logger, but its page opens on the losses: TensorBoard unfolds the first two groups by name, which are
+    then `train` and `val`. Without `epoch`, which only counts."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        named: dict[str, Any] = {RENAMED.get(name, name): v for name, v in metrics.items() if name != "epoch"}
+        named: dict[str, Any] = {name_of_chart(name): v for name, v in metrics.items() if name != "epoch"}
         super().log_metrics(named, step)
+
+
+def name_of_chart(metric: str) -> str:
+    """`lr` is among the charts of training; those of the test, a point each, come after the validation's."""
+    if metric == "lr":
+        return "train/lr"
+    return f"whole {metric}" if metric.startswith("test/") else metric

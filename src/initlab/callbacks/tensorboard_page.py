@@ -10,6 +10,8 @@ import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
+from initlab.callbacks.tensorboard_logger import name_of_chart
+
 OF_LAYERS = ("mean", "dead", "saturated", "active", "min", "max")
 OF_PARAMETERS = ("grad_norm", "weight_norm")
 # One chart a quantity, all layers in it: Custom Scalars tab. A chart whose quantity is not recorded stays empty.
@@ -51,7 +53,7 @@ class TensorBoardPage(L.Callback):
             logger.experiment.add_custom_scalars(LAYOUT)
             if self.hparams:
                 names = getattr(pl_module, "metrics", ("loss",))
-                shown = {f"{split}/{name}": math.nan for split in ("val", "test") for name in names}
+                shown = {name_of_chart(f"{split}/{name}"): math.nan for split in ("val", "test") for name in names}
                 # Only the names of the metrics: the logger's own log_hyperparams would draw the nan as well.
                 for summary in hparams_summaries(dict(self.hparams), shown):
                     logger.experiment.file_writer.add_summary(summary)

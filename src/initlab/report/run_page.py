@@ -34,7 +34,7 @@ def run_page(run: Run) -> str:
         "names": {name: captions.metric_name(name) for name in run.epochs},
     }
     how, predicted = outcome(run), captions.forecast_line(run)
-    fix = captions.fix(run) if how.word in ("flat", "diverged", "failed") else ("", "")
+    fix = captions.fix(run) if how.bad else ("", "")
     environment, packages = captions.environment_rows(run)
     return html.render(
         "run.html",

@@ -81,10 +81,14 @@ def show_ending(ended: Ending, nothing: bool, cfg: DictConfig) -> None:
 
 
 def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:
-    """Where it stopped and how to resume."""
+    """Where it stopped."""
     where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
     kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it starts from step 0"
     say(f"{where}; {kept}")
+
+
+def show_how_to_resume(run_dir: RunDir) -> None:
+    """The command."""
     say_command(shlex.split(how_to_resume(run_dir.path)), "resume")
 
 
@@ -111,21 +115,22 @@ def show_verdict(run_dir: Path, compare: Sequence[str] | None = None) -> None:
     where there is more to see."""
     run = Run.lenient(run_dir)
     how = outcome(run)
-    bad = how.word in ("flat", "diverged", "failed")
-    headline = how.says.rstrip(".").upper() if bad else how.says.rstrip(".")
+    headline = how.says.rstrip(".").upper() if how.bad else how.says.rstrip(".")
     text = " ".join(part for part in (f"{headline}.", how.because, how.cause) if part)
-    say(text, style="bold red" if bad else "bold green" if how.word == "trained" else "bold")
-    if bad and (how.word != "failed" or any(finding.get("kind") == "non-finite" for finding in run.findings)):
-        _show_fix(run)
-    elif compare and not bad:
+    say(text, style="bold red" if how.bad else "bold green" if how.word == "trained" else "bold")
+    if how.bad and (how.word != "failed" or any(finding.get("kind") == "non-finite" for finding in run.findings)):
+        _show_fix(run, ended=how.word != "unfinished")
+    elif compare and not how.bad:
         say_command(compare, "compare")
     say(str(_page(run_dir)), "look", "bold")
 
 
-def _show_fix(run: Run) -> None:
+def _show_fix(run: Run, ended: bool) -> None:
     fix = run.forecast.get("fix")
     if isinstance(fix, dict):
         Remedy(fix["command"], fix["forecast"]).show()
+    elif not ended:  # it may yet train
+        return
     elif not run.forecast:
         say("none known: there is no forecast for this model, data or initialisation", "fix")
     elif str(run.forecast.get("verdict")) == TRAINS:

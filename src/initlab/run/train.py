@@ -103,6 +103,9 @@ def _train(
         except Stopped:
             if start.over or claim.resumes:
                 lines.show_interruption(trainer, claim.folder)
+                if trainer.is_global_zero and not claim.of_sweep:
+                    _conclude(claim, command_line)
+                lines.show_how_to_resume(claim.folder)
             if not trainer.is_global_zero:  # Lightning kills the others when one of them fails
                 raise SystemExit(0) from None
             raise

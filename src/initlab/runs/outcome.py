@@ -20,12 +20,15 @@ NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
 @dataclass(frozen=True)
 class Outcome:
     """word: trained, flat, diverged, failed, unfinished, not begun or unknown; says: the headline; because: its
-    evidence; cause: what was wrong first, of a run that did not train."""
+    evidence; cause: what was wrong first, of a run that did not train; bad: it failed or did not train, or has not so
+    far; reached: how far an unfinished one came."""
 
     word: str
     says: str
     because: str
     cause: str = ""
+    bad: bool = False
+    reached: str = ""
 
 
 def outcome(run: Run) -> Outcome:
@@ -34,9 +37,19 @@ def outcome(run: Run) -> Outcome:
     word, because = _learning(run)
     if run.state == "failed":
         says = "It diverged and was ended." if _non_finite(run) else "It failed."
-        return Outcome("failed", says, sentence(str(run.failed.get("error") or "without a word")), cause(run.findings))
+        because = sentence(str(run.failed.get("error") or "without a word"))
+        return Outcome("failed", says, because, cause(run.findings), bad=True)
+    bad = word in ("flat", "hardly", "diverged")
+    why = cause(run.findings) if bad else ""
     if run.state == "unfinished":
-        return Outcome("unfinished", "It did not finish.", f"{_how_far(run)} {because}")
+        so_far = {
+            "trained": "; so far it trains",
+            "flat": "; so far it does not train",
+            "hardly": "; so far it hardly trains",
+            "diverged": "; it diverged",
+            "unknown": "",
+        }[word]
+        return Outcome("unfinished", f"It did not finish{so_far}.", because, why, bad, _how_far(run))
     headline = {
         "trained": "It trained.",
         "flat": "It did not train.",
@@ -50,8 +63,7 @@ def outcome(run: Run) -> Outcome:
         because += f" {sentence(says[:1].upper() + says[1:])}"
     if word == "trained" and run.findings:
         headline = f"It trained, with {len(run.findings)} finding{'s' * (len(run.findings) > 1)}."
-    word = "flat" if word == "hardly" else word
-    return Outcome(word, headline, because, cause(run.findings) if word in ("flat", "diverged") else "")
+    return Outcome("flat" if word == "hardly" else word, headline, because, why, bad)
 
 
 def facts(run: Run) -> dict[str, str]:

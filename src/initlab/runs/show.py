@@ -6,7 +6,6 @@ from initlab.notebook import Shown, card, plot, small, table
 from initlab.runs.open_run import Run
 from initlab.runs.outcome import facts, outcome
 
-TONES = {"trained": "good", "flat": "bad", "diverged": "bad", "failed": "bad"}
 FINDINGS = 5
 
 
@@ -17,7 +16,7 @@ def show_run(run: Run) -> Shown:
         f"{item.get('kind', 'finding')}: {item.get('says') or item.get('sentence') or ''}" for item in run.findings
     ]
     more = [f"... and {len(found) - FINDINGS} more findings"] if len(found) > FINDINGS else []
-    sentences = [how.because, how.cause, f"Forecast: {forecast}" if forecast else ""]
+    sentences = [how.reached, how.because, how.cause, f"Forecast: {forecast}" if forecast else ""]
     sentences += [f"Finding: {one}" for one in found[:FINDINGS]] + more
     metrics = facts(run)
     page = run.path / "report.html"
@@ -26,7 +25,8 @@ def show_run(run: Run) -> Shown:
     parts = table({name: [value] for name, value in metrics.items()}) if metrics else ""
     parts += plot("loss by epoch", {name: _by_epoch(run, name) for name in ("train/loss", "val/loss")})
     parts += small(where)
-    html = card(how.says, sentences, TONES.get(how.word, "open"), f"initlab run · {run.path.name}", parts)
+    tone = "bad" if how.bad else "good" if how.word == "trained" else "open"
+    html = card(how.says, sentences, tone, f"initlab run · {run.path.name}", parts)
     return Shown("\n".join(text), html)
 
 
