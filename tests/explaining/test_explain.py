@@ -144,6 +144,27 @@ def _check(found: Explanation, folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("words", "cause"), [([], "order"), (["init=zeros", "model.depth=2"], "order and init")])
+def test_rows_that_a_users_loader_has_in_the_order_of_their_labels(
+    trained: Trained, words: list[str], cause: str
+) -> None:
+    """The loss of its own batches comes down; the fork is judged by shuffled ones."""
+    folder = trained(
+        "data._target_=evidence.users_data.Sorted", "data.batch_size=16", "+data.rows=6000", "lr=0.5", *words, epochs=1
+    )
+    found = explain(folder, steps=STEPS, allow=("evidence",))
+    it = found.evidence
+    assert found.cause == cause, str(found)
+    assert it.repeats == "to the bit"
+    assert it.as_it_was is not None
+    assert it.mended is not None
+    assert it.mended.change.words[0] == "shuffle=True"
+    if not words:
+        assert it.as_it_was.losses[-1] < 0.1 < it.as_it_was.loss
+        assert it.mended.losses[0] != it.as_it_was.losses[0]
+
+
+@pytest.mark.slow
 def test_of_a_run_of_few_steps_they_are_all(trained: Trained) -> None:
     folder = trained("init=zeros", "trainer.limit_train_batches=12", epochs=2)
     found = explain(folder, steps=STEPS)

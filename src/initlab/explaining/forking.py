@@ -54,12 +54,11 @@ def fork(
     """
     judged = Held(held)
     callbacks: list[L.Callback] = [StopAfter(steps), *([judged] if held else []), *change.callbacks()]
-    words = () if change.applies else change.words
     with tempfile.TemporaryDirectory(prefix="initlab-") as place:
         folder, sentence = Path(place) / "fork", ""
         job_folder.make(folder, {"fork": change.name})  # so it is quiet, draws nothing and searches for no fix
         try:
-            cfg = forked(changed(config, (*seed_words, *words)), folder, steps)
+            cfg = forked(changed(config, (*seed_words, *change.overrides)), folder, steps)
             check_config(cfg)
             train(cfg, callbacks)
         except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, islice
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from initlab.checks.shipped_class import optimizer_kind
 from initlab.explaining.changed import changed
 from initlab.forecasting.mend import OTHERS, suited_scheme
 from initlab.override import quoted
+from initlab.proof.bugs import bug_pairs
 from initlab.proof.columns import column_changes
 from initlab.proof.fork import SIZES, Change
 from initlab.proof.order import Order, Shuffled
@@ -143,33 +145,35 @@ HYPOTHESES = (_order, _columns, _data, _init, _lr, _settings, _optimizer, _activ
 def single_changes(case: Case) -> list[Change]:
     """Every one that changes the config, and can be made of it."""
     every = [change for hypothesis in HYPOTHESES for change in hypothesis(case)]
-    return [change for change in every if change.applies or changed(case.config, change.words) != case.config]
+    return [change for change in every if change.applies or changed(case.config, change.overrides) != case.config]
 
 
-def pairs(case: Case) -> list[Change]:
-    """Of two changes, for a run that none by itself makes train: the scheme for the activation with another learning
-    rate, optimiser, depth or normalised inputs, and another activation with the scheme for that."""
-    found = []
-    first = next(_init(case), None)
-    inputs = [*(change for change in _columns(case) if not change.applies), *_data(case)]
-    others = [*inputs, *_lr(case), *_optimizer(case), *_depth(case)]
-    if first is not None:
-        found += [_in_order(first, other) for other in others]
+def pairs(case: Case, bugs: Sequence[Change] = ()) -> list[Change]:
+    """Of two changes, for a run that none by itself makes train: two mistakes; what has a right value, or the scheme
+    for the activation, with each other, another learning rate, optimiser or depth; another activation with the scheme
+    for that, or another learning rate."""
+    right = [*bugs, *_order(case), *_columns(case), *_data(case), *islice(_init(case), 1)]
+    others = [*_lr(case), *_optimizer(case), *_depth(case)]
+    found = [*bug_pairs(bugs), *(one + other for one, other in combinations(right, 2) if one.group != other.group)]
+    found += [_in_order(one, other) for one in right for other in others]
     for activation in _activation(case):
         of_it = replace(case, config=changed(case.config, activation.words))
         scheme = Change("init", (f"init={of_it.suited}",), SIZES["init"])
         found.append(_in_order(scheme, activation))
         found += [_in_order(activation, rate) for rate in _lr(case)]
-    found += [_in_order(normal, rate) for normal in inputs for rate in _lr(case)]
-    of_words = [change for change in single_changes(case) if not change.applies]
-    singles = [changed(case.config, change.words) for change in of_words] + [case.config]
-    made: list[Change] = []
+    known = [_made(case, change) for change in [*bugs, *single_changes(case)]] + [(case.config, [])]
+    new: list[Change] = []
     for change in sorted(found, key=lambda change: change.size):
-        config = changed(case.config, change.words)
-        if config not in singles:
-            singles.append(config)
-            made.append(change)
-    return made
+        made = _made(case, change)
+        if made not in known:
+            known.append(made)
+            new.append(change)
+    return new
+
+
+def _made(case: Case, change: Change) -> tuple[dict[str, Any], list[tuple[str, ...]]]:
+    """The config, and what else is done."""
+    return changed(case.config, change.overrides), [part.words for part in change.parts or (change,) if part.applies]
 
 
 def _in_order(one: Change, other: Change) -> Change:

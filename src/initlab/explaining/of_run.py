@@ -68,7 +68,8 @@ class _Proof:
         X, y = _rows(data, self.order)
         labels = None if X is None else labels_of(X, y)
         rows = len(data.splits.train[1]) if hasattr(data, "splits") else 0
-        self.case = Case(self.config, rows, X, data.input_names if "drop" in self.config["data"] else (), self.order)
+        names = data.input_names if "drop" in self.config["data"] and hasattr(data, "input_names") else ()
+        self.case = Case(self.config, rows, X, names, self.order)
         self.evidence = Evidence(steps, [], labels, guess=_guess(self.config, y, data))
 
     def explain(self) -> Explanation:
@@ -108,7 +109,8 @@ class _Proof:
             raise UserError(f"{self.run.path}: the run cannot be repeated here: {why}")
         self.evidence.steps = len(again.losses)  # fewer, where the run itself ends before
         if not again.trains:
-            search.run([*self._mistakes(), *hypotheses.single_changes(self.case)], hypotheses.pairs(self.case))
+            bugs = self._mistakes()
+            search.run([*bugs, *hypotheses.single_changes(self.case)], hypotheses.pairs(self.case, bugs))
 
     def _when_it_failed(self, recorded: Mapping[int, float]) -> int | None:
         """So many steps that the end of the first batches that no longer train is among them; None: too many."""
@@ -135,7 +137,7 @@ class _Proof:
     def _written(self) -> Explanation:
         self._line("")
         found = conclude(self.evidence)
-        if found.change is not None and found.change.applies is None:
+        if found.change is not None and not found.change.callbacks():
             found = found.with_command(command_with(self.run, self.config, found.change.words))
         try:
             write_json(self.run.path / FILE, found.record(), indent=None)

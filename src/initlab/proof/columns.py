@@ -22,13 +22,14 @@ class OnInputs(L.Callback):
         self.function = function
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        move = pl_module.on_after_batch_transfer
+        owner: Any = getattr(trainer, "datamodule", None) or pl_module
+        move = owner.on_after_batch_transfer
 
         def changed(batch: Any, dataloader_idx: int) -> Any:
             batch = move(batch, dataloader_idx)
             return type(batch)([self.function(batch[0]), *batch[1:]])
 
-        pl_module.on_after_batch_transfer = changed
+        owner.on_after_batch_transfer = changed
 
 
 def odd_columns(X: Tensor) -> tuple[dict[int, str], dict[int, str]]:

@@ -45,6 +45,7 @@ class Change:
     size:    by which several changes that suffice are ranked, the smallest first.
     applies: makes the callback that does it, where the words do not.
     accuses: what is to blame where this change is enough, if that is more than the group.
+    parts:   the two changes of which it is made.
     """
 
     group: str
@@ -52,26 +53,30 @@ class Change:
     size: float
     applies: Callable[[], Any] | None = None
     accuses: str = ""
+    parts: tuple[Change, ...] = ()
 
     @property
     def name(self) -> str:
         return " ".join(self.words) or "as it was"
 
     def __add__(self, other: Change) -> Change:
-        words = (*self.words, *other.words)
-        applies = (lambda: [*self.callbacks(), *other.callbacks()]) if self.applies or other.applies else None
         causes = f"{self.cause}{',' * (',' in self.cause)} and {other.cause}"
-        return Change(f"{self.group} and {other.group}", words, 10 + self.size + other.size, applies, causes)
+        group, words = f"{self.group} and {other.group}", (*self.words, *other.words)
+        return Change(group, words, 10 + self.size + other.size, accuses=causes, parts=(self, other))
 
     @property
     def cause(self) -> str:
         """In words, where this change is enough."""
         return self.accuses or (f"a setting: {self.name} is enough" if self.group == "setting" else CAUSES[self.group])
 
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """What of it a config can say."""
+        return tuple(word for part in self.parts or (self,) if not part.applies for word in part.words)
+
     def callbacks(self) -> list[Any]:
-        """That make the change in a fit."""
-        made = self.applies() if self.applies else []
-        return made if isinstance(made, list) else [made]
+        """What of it is done in a fit."""
+        return [part.applies() for part in self.parts or (self,) if part.applies]
 
 
 AS_IT_WAS = Change("", (), 0.0)

@@ -29,7 +29,7 @@ class Losses(L.Callback):
 
 
 class Held(L.Callback):
-    """Of these batches, when a callback before it has ended the fit; nothing is learned from them."""
+    """Of these batches after the last step; nothing is learned from them."""
 
     def __init__(self, batches: Sequence[Any]) -> None:
         self.batches = batches
@@ -39,7 +39,9 @@ class Held(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not trainer.should_stop or self.values or not pl_module.automatic_optimization:  # a step that steps
+        last = trainer.is_last_batch and trainer.current_epoch + 1 == trainer.max_epochs
+        ends = trainer.should_stop or last or trainer.global_step == trainer.max_steps
+        if not ends or self.values or not pl_module.automatic_optimization:  # else its step learns
             return
         for held in self.batches:
             held = pl_module.on_before_batch_transfer(held, 0)
