@@ -172,7 +172,7 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
         finite = [fork for fork in it.forks if math.isfinite(fork.loss)]
         best = min(finite, key=lambda fork: fork.loss, default=None)
         nearest = f"; the nearest is {best.change.name}, {shown(best.loss)}" if best else ""
-        yield f"The loss is {_loss(was)} {after} as it was{_seeds(was, it)}{nearest}."
+        yield f"The loss{_held(was)} is {_loss(was)} {after} as it was{_seeds(was, it)}{nearest}."
         marks = [fork.change.accuses for fork in it.forks if fork.change.group == "bug"]
         if marks:
             yield f"Seen in its first step, but not enough by itself: {'; '.join(marks)}."
@@ -190,7 +190,7 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
     else:
         yield f"It {'hardly trained' if it.fell else 'did not train'} because of {mended.change.cause}."
     yield (
-        f"With {mended.change.name} and nothing else changed the loss is {shown(mended.loss)} {after} "
+        f"With {mended.change.name} and nothing else changed the loss{_held(mended)} is {shown(mended.loss)} {after} "
         f"({_votes(mended)} {it.of} train), {_loss(was)} as it was ({_votes(was)})."
     )
     also = _also(it, mended)
@@ -206,6 +206,10 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
         first, count = failed[0].split(" (")
         text = ", ".join([f"{first} helps ({count}", *failed[1:]])
         yield f"{text[0].upper()}{text[1:]}."
+
+
+def _held(fork: Fork) -> str:
+    return " of shuffled batches" if fork.held else ""
 
 
 def _votes(fork: Fork) -> str:
