@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 LINEAR = (
     "-m", "model=linear", "data=synthetic_regression", "data.num_train=320", "trainer=cpu", "trainer.max_epochs=8",
     "trainer.precision=64-true", "threads=1", "hydra/launcher=population", "callbacks.last.every_n_steps=7",
+    "callbacks.last.min_seconds=0",
     "optimizer.momentum=0.9", "lr=0.01,0.02", "seed=0,1",
 )  # fmt: skip
 

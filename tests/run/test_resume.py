@@ -26,6 +26,7 @@ WORDS = [
     "optimizer.momentum=0.9", "trainer=cpu", "threads=1", "trainer.max_epochs=3", "callbacks.last.every_n_steps=10",
     "callbacks.monitor.dense_steps=20", "callbacks.monitor.every_n_steps=7", "callbacks.monitor.max_overhead=null",
     "callbacks.step_curve.every_n_steps=3", "hydra.run.dir=run", "steps_per_execution=5",
+    "callbacks.last.min_seconds=0",
 ]  # fmt: skip
 
 
@@ -107,6 +108,17 @@ def test_killed_there_and_resumed_it_is_the_same_run(tmp_path: Path, straight: P
         words = RESUME
     assert run(words, tmp_path) == 0, said(tmp_path)
     assert_same_run(tmp_path / "run", straight)
+
+
+def test_a_save_that_comes_too_soon_is_left_out(tmp_path: Path, straight: Path) -> None:
+    """As all of them but the last do here; the run is the same, from step 0 again where it was killed."""
+    words = [*WORDS[:-1], "callbacks.last.min_seconds=1000"]
+    assert run(words, tmp_path, "step 95") == -signal.SIGKILL, said(tmp_path)
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["best.ckpt"]
+    assert run(RESUME, tmp_path) == 0, said(tmp_path)
+    assert (tmp_path / "run" / "metrics.csv").read_text() == (straight / "metrics.csv").read_text()
+    ours, its = weights(tmp_path / "run", "last"), weights(straight, "last")
+    assert all(torch.equal(ours[key], its[key]) for key in its)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from initlab.training import own_clock
 class LastCheckpoint(Checkpoint):
     """Write `<dirpath>/last.ckpt` after every n-th update, at the end of each epoch and at the end of the fit.
 
+    Not again within `min_seconds`, but for the fit's end and for Ctrl-C: a save waits for the disk, longer than a small
+    epoch takes to train, and what a kill loses is little.
+
     A run that resumes from it ends with the same bits as one that was never stopped. For that it is made only where
     nothing is half done: after an update, and not between the last batch of an epoch (or one that a validation
     follows) and the epoch's end; the last epoch's end counts as done when everybody else has done his part of it.
@@ -26,23 +30,31 @@ class LastCheckpoint(Checkpoint):
 
     Args:
         every_n_steps: updates; a save that falls on a batch as above is made after the next one.
+        min_seconds: from the beginning, or the save before.
     """
 
-    def __init__(self, dirpath: str | Path, every_n_steps: int) -> None:
+    def __init__(self, dirpath: str | Path, every_n_steps: int, min_seconds: float = 1.0) -> None:
         check("callbacks.last.every_n_steps", every_n_steps)
+        check("callbacks.last.min_seconds", min_seconds)
         self.path = Path(dirpath) / "last.ckpt"
-        self.every_n_steps = every_n_steps
+        self.every_n_steps, self.min_seconds = every_n_steps, min_seconds
         self.saved_at = -1  # the step
         self._due = False
         self._earlier = 0.0  # seconds, of parts of the run before this process
         self._began = own_clock()
+        self._saved = time.monotonic()  # not the own clock: others that train at the same time are killed with it
 
     def looks_at(self, step: int) -> bool:
         return (step + 1) % self.every_n_steps == 0
 
     def save(self, trainer: L.Trainer) -> None:
         trainer.save_checkpoint(self.path)
-        self.saved_at, self._due = trainer.global_step, False
+        self.saved_at, self._due, self._saved = trainer.global_step, False, time.monotonic()
+
+    def _too_soon(self, trainer: L.Trainer) -> bool:
+        """In all processes of the run or in none, as they save together."""
+        soon = time.monotonic() - self._saved < self.min_seconds
+        return trainer.strategy.reduce_boolean_decision(soon, all=True) if trainer.world_size > 1 else soon
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -60,11 +72,11 @@ class LastCheckpoint(Checkpoint):
             if trainer.is_global_zero:
                 set_aside(self.path.parent)
             return
-        if self._due and between_updates(trainer, batch_idx):
+        if self._due and between_updates(trainer, batch_idx) and not self._too_soon(trainer):
             self.save(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not is_last_epoch(trainer):
+        if not is_last_epoch(trainer) and not self._too_soon(trainer):
             self.save(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -245,6 +245,7 @@ RULES: dict[str, Rule] = {
     "callbacks.monitor.folder": FOLDER,
     "callbacks.activation_stats.folder": FOLDER,
     "callbacks.last.every_n_steps": whole(1),
+    "callbacks.last.min_seconds": NOT_NEGATIVE,
     "callbacks.step_curve.every_n_steps": whole(1),
     # scripts/forecast.py
     "forecast.measure": whole(0),
