@@ -66,7 +66,7 @@ def explained(kind: str) -> list[int]:
     """Right, all."""
     rows = pd.read_csv(DOCS / "data" / "explanations.csv")
     rows = rows[rows["kind"] == kind]
-    assert kind != "broken" or ((rows["way"].value_counts() == 3).all() and rows["way"].nunique() == 11)
+    assert kind != "broken" or ((rows["way"].value_counts() == 3).all() and rows["way"].nunique() == 13)
     return [int(rows["right"].sum()), len(rows)]
 
 
@@ -144,7 +144,7 @@ QUOTES: list[tuple[Path, str, Callable[[], Iterable[Any]]]] = [
     ),
     (EXPERIMENT / "neuron.yaml", r"goes down to ([\de-]+) instead of ([\d.]+)\.", lambda: [
         f"{jumping_neuron(3.0):.0e}".replace("e-0", "e-"), f"{claimed('neuron', 'val/loss'):.3f}"]),
-    (DOCS / "explain.md", r"eleven ways, three of each .* named in (\d+) of (\d+), and in (\d+) of (\d+) healthy",
+    (DOCS / "explain.md", r"thirteen ways, three of each .* named in (\d+) of (\d+), and in (\d+) of (\d+) healthy",
      lambda: [n for kind in ("broken", "healthy") for n in explained(kind)]),
     (EXPERIMENT / "house_prices.yaml", r"A room is then worth ([\d,]+), a slate roof ([\d,]+)\.",
      lambda: [f"{value:,}" for value in houses()]),

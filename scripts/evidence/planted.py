@@ -1,7 +1,7 @@
 """Runs that were broken on purpose, each in one way, and runs that are well, by what is overridden.
 
 planted: the groups that count as the right cause; two stand where either is what was planted, as depth 40 with sigmoid.
-{blobs}, {raw}, {shuffled}, {numbers}, {noise}: tables that `evidence/tables.py` makes.
+{blobs}, {raw}, {constant}, {shuffled}, {numbers}, {noise}: tables that `evidence/tables.py` makes.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def _given(inputs: int, depth: int, outputs: int, bias: float, seed: int) -> str
 
 MLP = "model=mlp"
 RAW = f"{MLP} {CSV} data.path={{raw}} data.normalize=false"
+CONSTANT = f"{MLP} {CSV} data.path={{constant}} data.normalize=false"
+SORTED = f"{MLP} data._target_=evidence.users_data.Sorted data.batch_size=64"
 DEEP = f"{MLP} model.activation=sigmoid model.depth=40"
 USERS = "model._target_=evidence.users_module.SoftmaxFirst"
 BROKEN = (
@@ -63,6 +65,12 @@ BROKEN = (
     Planted("raw inputs", ("data",), RAW),
     Planted("raw inputs", ("data",), f"{RAW} model.activation=tanh model.depth=2"),
     Planted("raw inputs", ("data",), f"{RAW} model.depth=3 optimizer=adam"),
+    Planted("constant column", ("column",), CONSTANT),
+    Planted("constant column", ("column",), f"{CONSTANT} model.activation=tanh model.depth=2"),
+    Planted("constant column", ("column",), f"{CONSTANT} init=kaiming model.depth=3 lr=0.03"),
+    Planted("sorted rows", ("order",), SORTED),
+    Planted("sorted rows", ("order",), f"{SORTED} init=xavier model.activation=tanh model.depth=2"),
+    Planted("sorted rows", ("order",), f"{SORTED} init=kaiming model.depth=3 optimizer=adam"),
     Planted("shuffled labels", ("labels",), f"{MLP} {CSV} data.path={{shuffled}}"),
     Planted("shuffled labels", ("labels",), f"{MLP} {CSV} data.path={{shuffled}} model.depth=3 optimizer=adam"),
     Planted("shuffled labels", ("labels",), f"model=mlp_regression {CSV} data.path={{noise}} lr=0.01"),

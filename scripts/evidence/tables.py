@@ -1,4 +1,5 @@
-"""Made-up tables: classes that are easily told apart, in units of their own, with labels at random."""
+"""Made-up tables: classes that are easily told apart, in units of their own, with a constant column, with labels at
+random."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ ROWS, COLUMNS, CLASSES = 3000, 8, 4
 
 
 def make_tables(folder: Path) -> dict[str, Path]:
-    """By name: blobs, raw, shuffled (classes), numbers, noise (a regression)."""
+    """By name: blobs, raw, constant, shuffled (classes), numbers, noise (a regression)."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     y = rng.integers(CLASSES, size=ROWS)
@@ -22,6 +23,7 @@ def make_tables(folder: Path) -> dict[str, Path]:
     tables = {
         "blobs": (X, names[y]),
         "raw": (units * (X + 3), names[y]),
+        "constant": (np.column_stack([X, np.full(ROWS, 2e4)]), names[y]),
         "shuffled": (X, names[rng.permutation(y)]),
         "numbers": (X, value),
         "noise": (X, rng.permutation(value)),
@@ -29,6 +31,6 @@ def make_tables(folder: Path) -> dict[str, Path]:
     for name, (inputs, target) in tables.items():
         with open(folder / f"{name}.csv", "w", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow([*(f"x{i}" for i in range(COLUMNS)), "y"])
+            rows.writerow([*(f"x{i}" for i in range(inputs.shape[1])), "y"])
             rows.writerows([*(f"{x:.5g}" for x in row), t] for row, t in zip(inputs, target, strict=True))
     return {name: folder / f"{name}.csv" for name in tables}

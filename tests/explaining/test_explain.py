@@ -28,16 +28,19 @@ Trained = Callable[..., Path]
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Three classes in four columns: as they are, in units of their own, with labels at random, with a tenth of them
-    right."""
+    right, with one column more that is constant, or far from the others."""
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("tables")
     y = rng.integers(3, size=900)
     X = 2 * rng.standard_normal((3, 4))[y] + 0.5 * rng.standard_normal((900, 4))
     some = np.where(rng.random(900) < 0.35, y, rng.integers(3, size=900))
+    constant, far = (np.column_stack([X, column]) for column in (np.full(900, 2e4), 2e4 * rng.standard_normal(900)))
     for name, inputs, labels in (
-        ("plain", X, y), ("raw", 1000 * X + 3000, y), ("random", X, rng.permutation(y)), ("noisy", X, some)
+        ("plain", X, y), ("raw", 1000 * X + 3000, y), ("random", X, rng.permutation(y)), ("noisy", X, some),
+        ("constant", constant, y), ("far", far, y),
     ):  # fmt: skip
         lines = [",".join([*(f"{v:.5g}" for v in row), "abc"[c]]) for row, c in zip(inputs, labels, strict=True)]
-        (folder / f"{name}.csv").write_text("\n".join(["x0,x1,x2,x3,y", *lines]) + "\n")
+        names = ["x0", "x1", "x2", "x3", "a b"][: inputs.shape[1]]
+        (folder / f"{name}.csv").write_text("\n".join([",".join([*names, "y"]), *lines]) + "\n")
     return lambda name: folder / f"{name}.csv"
 
 
@@ -105,6 +108,8 @@ def test_as_it_was_it_is_the_run_to_the_bit_and_a_change_keeps_what_it_does_not_
         ("plain", ["init=zeros", "model.depth=2"], "init"),
         ("plain", ["optimizer.weight_decay=5.0"], "setting"),
         ("raw", ["data.normalize=false"], "data"),
+        ("far", ["data.normalize=false", "model.activation=tanh"], "data"),
+        ("constant", ["data.normalize=false", "model.depth=2", "data.drop=[x3]"], "column"),
         ("random", [], "labels"),
         ("plain", ["init=normal", "init.sigma=0.0001", "model.depth=4", "lr=0.0001"], "init and lr"),
         ("noisy", [], ""),
@@ -136,6 +141,27 @@ def _check(found: Explanation, folder: Path) -> None:
         assert f"the loss is {shown(it.mended.loss)} after {STEPS} steps" in found.says[1]
     else:
         assert not any(fork.trains for fork in it.forks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "cause"), [([], "order"), (["init=zeros", "model.depth=2"], "order and init")])
+def test_rows_that_a_users_loader_has_in_the_order_of_their_labels(
+    trained: Trained, words: list[str], cause: str
+) -> None:
+    """The loss of its own batches comes down; the fork is judged by shuffled ones."""
+    folder = trained(
+        "data._target_=evidence.users_data.Sorted", "data.batch_size=16", "+data.rows=6000", "lr=0.5", *words, epochs=1
+    )
+    found = explain(folder, steps=STEPS, allow=("evidence",))
+    it = found.evidence
+    assert found.cause == cause, str(found)
+    assert it.repeats == "to the bit"
+    assert it.as_it_was is not None
+    assert it.mended is not None
+    assert it.mended.change.words[0] == "shuffle=True"
+    if not words:
+        assert it.as_it_was.losses[-1] < 0.1 < it.as_it_was.loss
+        assert it.mended.losses[0] != it.as_it_was.losses[0]
 
 
 @pytest.mark.slow

@@ -19,3 +19,14 @@ def test_the_planted_cause_was_named_and_no_healthy_run_accused() -> None:
     right = [row["right"] == "True" for row in table]
     assert sum(right[: len(BROKEN)]) >= 0.9 * len(BROKEN)
     assert all(right[len(BROKEN) :])
+
+
+def test_the_page_is_of_the_record_and_says_what_fails() -> None:
+    from explain_evidence import CSV, PAGE, page, read
+
+    table = read(CSV)
+    assert page(table) == PAGE.read_text()
+    assert "In none of these runs." in page(table)
+    wrong = page([table[0] | {"right": "False"}, *table[1:]])
+    assert "In none of these runs." not in wrong
+    assert f"- `{table[0]['run']}`: {table[0]['says']}" in wrong

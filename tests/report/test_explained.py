@@ -10,7 +10,8 @@ import pytest
 from browser import BROWSER, Browser
 from run_folders import make_run
 
-from initlab.report import captions, write_report
+from initlab.report import captions, explained, write_report
+from initlab.report.figures import Blob
 from initlab.runs import Run
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">\'"{{7*7}}<b>%{x}'
@@ -86,6 +87,17 @@ def test_curves_pictures_and_command_are_there_whatever_the_width_and_the_theme(
     assert [row[0] for row in rows][:4] == ["as it was", "init=kaiming", "optimizer=adam", "lr=1.0"]
     assert rows[1][1:] == ["0.6000", "yes", "4 of 4"]
     assert rows[3][1:] == ["nan", "no", ""]
+
+
+def test_the_axis_ends_where_the_change_that_helps_is_seen(tmp_path: Path) -> None:
+    """Losses that begin at 5000 would leave it and the run as it was on the axis."""
+    content = explanation()
+    for one in (content["as_it_was"], *content["forks"][1:]):
+        one["losses"][:2] = [5000.0, 900.0]
+    page_of(tmp_path / "run", content)
+    assert explained.curves(Run.lenient(tmp_path / "run"), Blob())["top"] == pytest.approx(1.3 * 2.3, rel=0.01)
+    (tmp_path / "run/explanation.json").write_text(json.dumps(explanation()))
+    assert explained.curves(Run.lenient(tmp_path / "run"), Blob())["top"] == pytest.approx(1.3 * 2.3, rel=0.01)
 
 
 def test_a_run_that_nobody_asked_about_has_no_such_section(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,10 @@ from initlab.proof.bugs import Look
 from initlab.proof.conclusion import Evidence, Explanation, conclude
 from initlab.proof.fork import AS_IT_WAS, LAST, Change, Fork
 from initlab.proof.labels import Labels, labels_of
-from initlab.proof.module_changes import inputs_of_tape, module_changes, module_pairs, targets_of_tape
-from initlab.proof.replay import Tape, loss_of, module_copy, replayed, trainer_settings
+from initlab.proof.losses import loss_of
+from initlab.proof.module_changes import AtRate, inputs_of_tape, module_changes, module_pairs, targets_of_tape
+from initlab.proof.order import Order, order_of
+from initlab.proof.replay import Tape, module_copy, replayed, trainer_settings
 from initlab.proof.search import Search
 from initlab.runs.atomic import write_json
 
@@ -55,10 +60,11 @@ class Explain(L.Callback):
         self._tape: Tape | None = None
         self._first: list[Tensor] = []
         self._last: deque[Tensor] = deque(maxlen=LAST)
+        self._loader: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what belongs to a fit."""
-        return vars(self) | {"_tape": None, "_first": [], "_last": deque(maxlen=LAST)}
+        return vars(self) | {"_tape": None, "_first": [], "_last": deque(maxlen=LAST), "_loader": None}
 
     def looks_at(self, step: int) -> bool:
         return step < self.steps or step % EVERY == 0
@@ -78,6 +84,7 @@ class Explain(L.Callback):
             return
         batches = trainer.num_training_batches
         self._tape.epoch = int(batches) if math.isfinite(batches) else self.steps
+        self._loader = trainer.train_dataloader
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
         lr = groups[0].get("initial_lr", groups[0].get("lr")) if groups else 0.0
         self._lr = float(lr) if isinstance(lr, (int, float, Tensor)) else 0.0
@@ -102,12 +109,15 @@ class Explain(L.Callback):
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         tape, first, last = self._tape, [float(loss) for loss in self._first], [float(loss) for loss in self._last]
+        loader = self._loader
         self._forget()
         if tape is None or len(tape.batches) < LAST or not first:
             return
         try:
             with process_left_as_it_was():
-                self.explanation = self._explained(tape, first, last)
+                order = order_of(loader, len(tape.batches), tape.batches)
+                held = _losses_of(pl_module, tape, order.held) if order else ()
+                self.explanation = self._explained(tape, order, Fork(AS_IT_WAS, [first[0], *last], held=held), first)
         except Exception as error:
             say(f"the fit could not be explained: {_line(error)}", "explain")
             return
@@ -118,17 +128,20 @@ class Explain(L.Callback):
         if self.folder is not None:
             write_json(Path(self.folder) / "explanation.json", self.explanation.record(), indent=None)
 
-    def _explained(self, tape: Tape, first: list[float], last: list[float]) -> Explanation | None:
-        X, y = inputs_of_tape(tape), targets_of_tape(tape)
+    def _explained(self, tape: Tape, order: Order | None, fit: Fork, first: list[float]) -> Explanation | None:
+        mixed = replace(tape, batches=order.batches[: len(tape.batches)]) if order else tape
+        X, y = inputs_of_tape(mixed), targets_of_tape(mixed)
         guess = _guess(y)
-        if Fork(AS_IT_WAS, [first[0], *last], guess).trains:
+        if replace(fit, guess=guess).trains:
             return None
         steps = min(len(tape.batches), len(first))
-        labels = _labels(X, y, sum(len(b[0]) for b in tape.batches[: tape.epoch]) if X is not None else 0)
+        labels = _labels(X, y, sum(len(b[0]) for b in mixed.batches[: tape.epoch]) if X is not None else 0)
         evidence = Evidence(steps, [], labels, guess=guess, of="orders")
+        held = order.held if order else ()
 
         def fork(change: Change, seed: int) -> Fork:
-            return replayed(tape, change, guess, seed, steps=steps)
+            batches = mixed if change.group == "order" else tape
+            return replayed(batches, change, guess, seed, steps=steps, held=held)
 
         search = Search(evidence, fork)
         again = search.begin(dict(enumerate(first)))
@@ -138,9 +151,18 @@ class Explain(L.Callback):
         if not again.trains:
             look = Look()
             replayed(tape, Change("", ("look",), 0.0, lambda: look), guess, steps=1)
-            changes = [*look.changes(), *module_changes(tape, self._lr, self._decays, self._scale_free)]
-            search.run(changes, module_pairs(tape, self._lr, self._scale_free))
+            bugs = look.changes()
+            changes = [*bugs, *module_changes(mixed, self._lr, self._decays, self._scale_free)]
+            changes += [order.change()] if order else []
+            search.run(changes, module_pairs(mixed, self._lr, self._scale_free, bugs))
         return conclude(evidence)
+
+
+def _losses_of(module: L.LightningModule, tape: Tape, batches: Sequence[Any]) -> Sequence[float]:
+    """Of a fit's module at its end: a step at rate 0, and then these."""
+    trained = replace(tape, module=module_copy(module))
+    rate_0 = Change("lr", ("lr=0",), 0.0, partial(AtRate, 0.0))
+    return replayed(trained, rate_0, math.inf, steps=1, held=batches).held
 
 
 def _guess(y: Tensor | None) -> float:

@@ -17,6 +17,7 @@ from initlab.error_sentence import sentence_for
 from initlab.errors import reason
 from initlab.explaining.changed import changed
 from initlab.proof.fork import Change, Fork
+from initlab.proof.losses import Held
 from initlab.run import train
 from initlab.runs import Run
 from initlab.sweeps import job_folder
@@ -41,26 +42,30 @@ class StopAfter(L.Callback):
             trainer.should_stop = True
 
 
-def fork(config: dict[str, Any], change: Change, steps: int, guess: float, seed_words: Sequence[str] = ()) -> Fork:
+def fork(
+    config: dict[str, Any], change: Change, steps: int, guess: float, seed_words: Sequence[str] = (),
+    held: Sequence[Any] = (),
+) -> Fork:  # fmt: skip
     """The run of this config with the change, and of another seed with the words for that. Every step is recorded.
+    held: batches that it is judged by, where its own say nothing.
 
     An error of a change that cannot be made is the fork's, what fails after the last step is nobody's; Ctrl-C is not
     caught.
     """
-    callbacks: list[L.Callback] = [StopAfter(steps), *change.callbacks()]
-    words = () if change.applies else change.words
+    judged = Held(held)
+    callbacks: list[L.Callback] = [StopAfter(steps), *([judged] if held else []), *change.callbacks()]
     with tempfile.TemporaryDirectory(prefix="initlab-") as place:
         folder, sentence = Path(place) / "fork", ""
         job_folder.make(folder, {"fork": change.name})  # so it is quiet, draws nothing and searches for no fix
         try:
-            cfg = forked(changed(config, (*seed_words, *words)), folder, steps)
+            cfg = forked(changed(config, (*seed_words, *change.overrides)), folder, steps)
             check_config(cfg)
             train(cfg, callbacks)
         except Exception as error:
             sentence = sentence_for(error) or reason(error, whole=True)
         run = Run.lenient(folder)
         losses = _losses(run)
-        return Fork(change, losses, guess, "" if len(losses) >= steps else sentence, signal=_signal(run))
+        return Fork(change, losses, guess, "" if len(losses) >= steps else sentence, [], _signal(run), judged.values)
 
 
 def forked(config: dict[str, Any], folder: Path, steps: int) -> DictConfig:

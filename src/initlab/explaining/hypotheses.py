@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, islice
 from typing import Any
+
+from torch import Tensor
 
 from initlab.checks.shipped_class import optimizer_kind
 from initlab.explaining.changed import changed
 from initlab.forecasting.mend import OTHERS, suited_scheme
+from initlab.override import quoted
+from initlab.proof.bugs import bug_pairs
+from initlab.proof.columns import column_changes
 from initlab.proof.fork import SIZES, Change
+from initlab.proof.order import Order, Shuffled
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 SCHEMES = ("kaiming", "xavier", "orthogonal", "lsuv")
@@ -23,10 +30,16 @@ BATCH = 4  # times larger or smaller
 
 @dataclass(frozen=True)
 class Case:
-    """The run: its config as plain values, and what is known of its data."""
+    """The run: its config as plain values, and what is known of its data.
+
+    inputs: training rows as the network gets them; names: of their columns, where those can be left out by name.
+    """
 
     config: dict[str, Any]
     rows: int
+    inputs: Tensor | None = None
+    names: Sequence[str] = ()
+    order: Order | None = None
 
     def get(self, key: str) -> Any:
         """None where there is no such key."""
@@ -82,6 +95,25 @@ def _depth(case: Case) -> Iterator[Change]:
         fewer //= 2
 
 
+def _order(case: Case) -> Iterator[Change]:
+    if case.order:
+        yield case.order.change(Shuffled)
+
+
+def _columns(case: Case) -> Iterator[Change]:
+    if case.inputs is None:
+        return
+    dropped = [str(name) for name in case.get("data.drop") or ()]
+    if case.names:
+        yield from column_changes(case.inputs, case.names, lambda names: f"data.drop={_listed([*dropped, *names])}")
+    else:
+        yield from column_changes(case.inputs, [f"column {i}" for i in range(case.inputs[0].numel())])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"[{','.join(map(quoted, names))}]"
+
+
 def _data(case: Case) -> Iterator[Change]:
     if case.get("data.normalize") is False:
         yield Change("data", ("data.normalize=true",), SIZES["data"])
@@ -107,55 +139,41 @@ def _settings(case: Case) -> Iterator[Change]:
         yield Change("setting", ("optimizer.momentum=0.0",), SIZES["lr"] + 0.5)
 
 
-@dataclass(frozen=True)
-class Hypothesis:
-    """what: as it is named where none of its changes helps."""
-
-    group: str
-    what: str
-    changes: Callable[[Case], Iterator[Change]]
-
-
-HYPOTHESES = (
-    Hypothesis("data", "normalised inputs", _data),
-    Hypothesis("init", "scheme", _init),
-    Hypothesis("lr", "learning rate", _lr),
-    Hypothesis("setting", "setting", _settings),
-    Hypothesis("optimizer", "optimiser", _optimizer),
-    Hypothesis("activation", "activation", _activation),
-    Hypothesis("batch", "batch size", _batch),
-    Hypothesis("depth", "depth", _depth),
-)
+HYPOTHESES = (_order, _columns, _data, _init, _lr, _settings, _optimizer, _activation, _batch, _depth)
 
 
 def single_changes(case: Case) -> list[Change]:
     """Every one that changes the config, and can be made of it."""
-    every = [change for hypothesis in HYPOTHESES for change in hypothesis.changes(case)]
-    return [change for change in every if changed(case.config, change.words) != case.config]
+    every = [change for hypothesis in HYPOTHESES for change in hypothesis(case)]
+    return [change for change in every if change.applies or changed(case.config, change.overrides) != case.config]
 
 
-def pairs(case: Case) -> list[Change]:
-    """Of two changes, for a run that none by itself makes train: the scheme for the activation with another learning
-    rate, optimiser, depth or normalised inputs, and another activation with the scheme for that."""
-    found = []
-    first = next(_init(case), None)
-    others = [*_data(case), *_lr(case), *_optimizer(case), *_depth(case)]
-    if first is not None:
-        found += [_in_order(first, other) for other in others]
+def pairs(case: Case, bugs: Sequence[Change] = ()) -> list[Change]:
+    """Of two changes, for a run that none by itself makes train: two mistakes; what has a right value, or the scheme
+    for the activation, with each other, another learning rate, optimiser or depth; another activation with the scheme
+    for that, or another learning rate."""
+    right = [*bugs, *_order(case), *_columns(case), *_data(case), *islice(_init(case), 1)]
+    others = [*_lr(case), *_optimizer(case), *_depth(case)]
+    found = [*bug_pairs(bugs), *(one + other for one, other in combinations(right, 2) if one.group != other.group)]
+    found += [_in_order(one, other) for one in right for other in others]
     for activation in _activation(case):
         of_it = replace(case, config=changed(case.config, activation.words))
         scheme = Change("init", (f"init={of_it.suited}",), SIZES["init"])
         found.append(_in_order(scheme, activation))
         found += [_in_order(activation, rate) for rate in _lr(case)]
-    found += [_in_order(normal, rate) for normal in _data(case) for rate in _lr(case)]
-    singles = [changed(case.config, change.words) for change in single_changes(case)] + [case.config]
-    made: list[Change] = []
+    known = [_made(case, change) for change in [*bugs, *single_changes(case)]] + [(case.config, [])]
+    new: list[Change] = []
     for change in sorted(found, key=lambda change: change.size):
-        config = changed(case.config, change.words)
-        if config not in singles:
-            singles.append(config)
-            made.append(change)
-    return made
+        made = _made(case, change)
+        if made not in known:
+            known.append(made)
+            new.append(change)
+    return new
+
+
+def _made(case: Case, change: Change) -> tuple[dict[str, Any], list[tuple[str, ...]]]:
+    """The config, and what else is done."""
+    return changed(case.config, change.overrides), [part.words for part in change.parts or (change,) if part.applies]
 
 
 def _in_order(one: Change, other: Change) -> Change:

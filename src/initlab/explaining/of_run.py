@@ -23,6 +23,7 @@ from initlab.proof.bugs import Look
 from initlab.proof.conclusion import Evidence, Explanation, conclude
 from initlab.proof.fork import AS_IT_WAS, Change, Fork
 from initlab.proof.labels import ROWS, labels_of
+from initlab.proof.order import Order, order_of
 from initlab.proof.search import Search
 from initlab.runs import Run, open_run
 from initlab.runs.atomic import write_json
@@ -63,9 +64,12 @@ class _Proof:
         self.config = _config(run)
         data = build(OmegaConf.create(self.config), "data")
         data.prepare_data()
-        X, y = _rows(data)
+        self.order = None if hasattr(data, "splits") else order_of(_loader(data), steps)
+        X, y = _rows(data, self.order)
         labels = None if X is None else labels_of(X, y)
-        self.case = Case(self.config, len(data.splits.train[1]) if hasattr(data, "splits") else 0)
+        rows = len(data.splits.train[1]) if hasattr(data, "splits") else 0
+        names = data.input_names if "drop" in self.config["data"] and hasattr(data, "input_names") else ()
+        self.case = Case(self.config, rows, X, names, self.order)
         self.evidence = Evidence(steps, [], labels, guess=_guess(self.config, y, data))
 
     def explain(self) -> Explanation:
@@ -82,6 +86,8 @@ class _Proof:
     def _trained(self) -> bool:
         """By the whole run, with the same rule as of a fork."""
         start, _, end, until = losses(self.run)
+        if self.order:  # the training loss says little
+            end = self.run.last.get("val/loss", math.nan)
         whole = Fork(AS_IT_WAS, [start, *[end] * 10] if until and not self.run.failed else [], self.evidence.guess)
         self.evidence.end = end
         how = outcome(self.run)
@@ -103,7 +109,8 @@ class _Proof:
             raise UserError(f"{self.run.path}: the run cannot be repeated here: {why}")
         self.evidence.steps = len(again.losses)  # fewer, where the run itself ends before
         if not again.trains:
-            search.run([*self._mistakes(), *hypotheses.single_changes(self.case)], hypotheses.pairs(self.case))
+            bugs = self._mistakes()
+            search.run([*bugs, *hypotheses.single_changes(self.case)], hypotheses.pairs(self.case, bugs))
 
     def _when_it_failed(self, recorded: Mapping[int, float]) -> int | None:
         """So many steps that the end of the first batches that no longer train is among them; None: too many."""
@@ -124,12 +131,13 @@ class _Proof:
         words = (f"seed={self.config['seed'] + seed}",) if seed else ()
         self._line(f"{1 + len(self.evidence.forks)}: {' '.join((change.name, *words))}")
         with quiet():
-            return fork(self.config, change, self.evidence.steps, self.evidence.guess, words)
+            held = self.order.held if self.order else ()
+            return fork(self.config, change, self.evidence.steps, self.evidence.guess, words, held)
 
     def _written(self) -> Explanation:
         self._line("")
         found = conclude(self.evidence)
-        if found.change is not None and found.change.applies is None:
+        if found.change is not None and not found.change.callbacks():
             found = found.with_command(command_with(self.run, self.config, found.change.words))
         try:
             write_json(self.run.path / FILE, found.record(), indent=None)
@@ -149,23 +157,28 @@ def _config(run: Run) -> dict[str, Any]:
     return {"scheduler": None, "callbacks": {}, "logger": {}, **config, "threads": threads, "resume": None}
 
 
-def _rows(data: Any) -> tuple[Any, Any]:
+def _loader(data: Any) -> Any:
+    data.setup("fit")
+    return data.train_dataloader()
+
+
+def _rows(data: Any, order: Order | None) -> tuple[Any, Any]:
     """Training rows as the network gets them, in an order that says nothing; (None, None) of batches of another kind
     than (X, y)."""
+    draw = torch.Generator().manual_seed(0)
     try:
         if hasattr(data, "splits"):
             X, y = data.splits.train
-            chosen = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))[: 2 * ROWS]
+            chosen = torch.randperm(len(y), generator=draw)[: 2 * ROWS]
             return data.transform(X[chosen].clone()), y[chosen]
-        data.setup("fit")
         pairs, rows = [], 0
-        for X, y in data.train_dataloader():
+        for X, y in order.batches if order else data.train_dataloader():
             pairs.append((X, y))
             rows += len(y)
             if rows >= 2 * ROWS:
                 break
         X, y = (torch.cat(part) for part in zip(*pairs, strict=True))
-        chosen = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
+        chosen = torch.randperm(len(y), generator=draw)
         return X[chosen], y[chosen]
     except (TypeError, ValueError, AttributeError):
         return None, None

@@ -8,7 +8,8 @@ taken over the batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
+from itertools import combinations
 from typing import Any
 
 import lightning as L
@@ -17,12 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from initlab.proof.fork import SIZES, Change
+from initlab.proof.fork import SIZES, Change, listed
 
 SOFTMAXES = (torch.softmax, Tensor.softmax, F.softmax, torch.log_softmax, Tensor.log_softmax, F.log_softmax)
 DETACHES = (Tensor.detach, torch.detach)
+DIFFERENCES = (
+    F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, torch.sub, Tensor.sub, Tensor.__sub__, Tensor.__rsub__
+)  # fmt: skip
+OVER_BATCH = "the softmax over the classes"
 LEAST = 1e-30  # a probability whose logarithm is still a number in float32
-MOST_NAMES = 3
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
@@ -36,10 +40,13 @@ def _log_of_probabilities(call: Call) -> Call | None:
 
 
 def _logits_of_shares(call: Call) -> Call | None:
-    """A sigmoid before the loss that has one."""
+    """A sigmoid before the loss that has one, or a softmax."""
     func, args, kwargs = call
-    name = F.binary_cross_entropy_with_logits
-    if func is not name or not args or args[0].numel() < 2 or args[0].min() < 0 or args[0].max() > 1:
+    if func not in (F.binary_cross_entropy_with_logits, F.cross_entropy) or not args or args[0].numel() < 2:
+        return None
+    if args[0].min() < 0 or args[0].max() > 1 or any(_are_probabilities(args[0], dim) for dim in range(args[0].ndim)):
+        return None
+    if func is F.cross_entropy and args[0].min() == 0:  # of a ReLU
         return None
     return func, (args[0].clamp(1e-6, 1 - 1e-6).logit(), *args[1:]), kwargs
 
@@ -59,6 +66,23 @@ def _attached(call: Call) -> Call | None:
     return (lambda x: x, args[:1], {}) if func in DETACHES and args[0].requires_grad else None
 
 
+def _with_gradient(call: Call) -> Call | None:
+    """`torch.no_grad()` has no public name to be known by; under another one it is not seen."""
+    func, args, _ = call
+    return (lambda: None, (), {}) if getattr(func, "__name__", "") == "_set_grad_enabled" and args == (False,) else None
+
+
+def _of_one_shape(call: Call) -> Call | None:
+    """Predictions [batch, 1] with targets [batch], or the reverse, of which the one is broadcast along the other."""
+    func, args, kwargs = call
+    if func not in DIFFERENCES or len(args) < 2 or not all(isinstance(x, Tensor) for x in args[:2]):
+        return None
+    a, b = args[:2]
+    if {a.ndim, b.ndim} != {1, 2} or a.numel() != b.numel() or 1 not in (a.shape[-1], b.shape[-1]) or a.numel() < 2:
+        return None
+    return (func, (a, b.reshape(a.shape), *args[2:]), kwargs) if a.requires_grad or b.requires_grad else None
+
+
 def _are_probabilities(x: Any, dim: int) -> bool:
     if not isinstance(x, Tensor) or x.ndim <= dim or not x.is_floating_point():
         return False
@@ -70,13 +94,19 @@ def _are_probabilities(x: Any, dim: int) -> bool:
 REWRITES: dict[str, Callable[[Call], Call | None]] = {
     "the cross-entropy of log(p)": _log_of_probabilities,
     "logits before the loss": _logits_of_shares,
-    "the softmax over the classes": _along_the_classes,
+    OVER_BATCH: _along_the_classes,
+    "targets in the shape of the predictions": _of_one_shape,
     "no detach()": _attached,
+    "no no_grad()": _with_gradient,
 }
+CUT_OFF = ("no detach()", "no no_grad()")  # harmless where every parameter has a gradient
 SAYS = {  # what the change accuses
     "the cross-entropy of log(p)": "a softmax before the cross-entropy, which takes one itself: it gets probabilities",
-    "logits before the loss": "a sigmoid before a loss that has one",
-    "the softmax over the classes": "a softmax over the batch, dimension 0, instead of the classes",
+    "logits before the loss": "a sigmoid before a loss that has one, or a softmax",
+    OVER_BATCH: "a softmax over the batch, dimension 0, instead of the classes",
+    "targets in the shape of the predictions": "a loss on the wrong axis: predictions [batch, 1] and targets [batch], "
+    "or the reverse, each prediction against all targets",
+    "no no_grad()": "a no_grad() that cuts off {names}, which gets no gradient",
     "no detach()": "a detach() that cuts off {names}, which gets no gradient",
     "all parameters unfrozen": "frozen parameters: {names}",
     "all parameters given to the optimiser": "parameters that the optimiser was not given: {names}",
@@ -107,22 +137,16 @@ class InMode(L.Callback):
 
     def __init__(self, *rewrites: str, only_look: bool = False) -> None:
         self.mode = _Mode(rewrites, only_look)
-        self._inside = False
 
-    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
-        self.mode.__enter__()
-        self._inside = True
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        plain = pl_module.training_step
 
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
-        self._leave()
+        @wraps(plain)
+        def training_step(*args: Any, **kwargs: Any) -> Any:
+            with self.mode:
+                return plain(*args, **kwargs)
 
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        if self._inside:
-            self._inside = False
-            self.mode.__exit__(None, None, None)
+        pl_module.training_step = training_step
 
 
 class Look(InMode):
@@ -148,10 +172,8 @@ class Look(InMode):
     def changes(self) -> list[Change]:
         """One for each mistake that left its mark."""
         found = [(name, self.cut_off) for name in REWRITES if self.mode.seen.get(name)]
-        found = [(name, names) for name, names in found if name != "no detach()" or names]
-        changes = [
-            Change("bug", (name,), SIZES["bug"], partial(InMode, name), _says(name, names)) for name, names in found
-        ]
+        found = [(name, names) for name, names in found if name not in CUT_OFF or names]
+        changes = [_rewritten(name, names) for name, names in found]
         for name, names, applies in (
             ("all parameters unfrozen", self.frozen, Unfrozen),
             ("all parameters given to the optimiser", self.left_out, GivenToTheOptimizer),
@@ -159,6 +181,17 @@ class Look(InMode):
             if names:
                 changes.append(Change("bug", (name,), SIZES["bug"] + 0.01, applies, _says(name, names)))
         return changes
+
+
+def bug_pairs(found: Sequence[Change]) -> list[Change]:
+    """Two mistakes of those found, or a softmax over the batch and before a loss that takes one: before the first is
+    undone nothing shows the second."""
+    hidden = [_rewritten("the cross-entropy of log(p)")] if any(OVER_BATCH in bug.words for bug in found) else []
+    return [one + other for one, other in combinations([*found, *hidden], 2) if one != other]
+
+
+def _rewritten(name: str, names: Sequence[str] = ()) -> Change:
+    return Change("bug", (name,), SIZES["bug"], partial(InMode, name), _says(name, names))
 
 
 class Unfrozen(L.Callback):
@@ -179,5 +212,4 @@ class GivenToTheOptimizer(L.Callback):
 
 
 def _says(name: str, names: Sequence[str]) -> str:
-    listed = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
-    return SAYS[name].format(names=listed)
+    return SAYS[name].format(names=listed(names))

@@ -8,27 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from initlab.numbers import shown
-from initlab.proof.fork import Change, Fork
+from initlab.proof.fork import CAUSES, Change, Fork
 from initlab.proof.labels import Labels
 
 VERSION = 1
-CAUSES = {
-    "bug": "a mistake in the module",
-    "data": "its inputs, which are not normalised",
-    "init": "the initialisation",
-    "lr": "the learning rate",
-    "setting": "a setting",
-    "activation": "the activation",
-    "batch": "the batch size",
-    "depth": "its depth",
-    "optimizer": "the optimiser",
-    "labels": "the labels, about which the inputs say nothing",
-    "seed": "the draw of this seed",
-}
 NONE_HELPS = {  # {} is how many there were, and a fork of each stands in the table
     "init": "no other scheme", "lr": "no learning rate from {low} to {high}", "activation": "no other activation",
     "depth": "no smaller depth", "optimizer": "no other optimiser", "batch": "no other batch size",
-    "data": "no normalised inputs", "setting": "no setting taken back",
+    "data": "no normalised inputs", "column": "no column left out", "order": "no other order of the rows",
+    "setting": "no setting taken back",
 }  # fmt: skip
 OTHER_SEEDS = 2  # of three that train as the run was: then this seed is to blame
 
@@ -184,7 +172,7 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
         finite = [fork for fork in it.forks if math.isfinite(fork.loss)]
         best = min(finite, key=lambda fork: fork.loss, default=None)
         nearest = f"; the nearest is {best.change.name}, {shown(best.loss)}" if best else ""
-        yield f"The loss is {_loss(was)} {after} as it was{_seeds(was, it)}{nearest}."
+        yield f"The loss{_held(was)} is {_loss(was)} {after} as it was{_seeds(was, it)}{nearest}."
         marks = [fork.change.accuses for fork in it.forks if fork.change.group == "bug"]
         if marks:
             yield f"Seen in its first step, but not enough by itself: {'; '.join(marks)}."
@@ -196,13 +184,13 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
     groups = mended.change.group.split(" and ")
     if two:
         yield (
-            f"It did not train because of two things, {CAUSES[groups[0]]} and {CAUSES[groups[1]]}: "
+            f"It did not train because of two things, {mended.change.cause}: "
             f"no one of {sum(' and ' not in f.change.group for f in it.forks)} changes is enough."
         )
     else:
-        yield f"It {'hardly trained' if it.fell else 'did not train'} because of {_cause(mended)}."
+        yield f"It {'hardly trained' if it.fell else 'did not train'} because of {mended.change.cause}."
     yield (
-        f"With {mended.change.name} and nothing else changed the loss is {shown(mended.loss)} {after} "
+        f"With {mended.change.name} and nothing else changed the loss{_held(mended)} is {shown(mended.loss)} {after} "
         f"({_votes(mended)} {it.of} train), {_loss(was)} as it was ({_votes(was)})."
     )
     also = _also(it, mended)
@@ -220,11 +208,8 @@ def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
         yield f"{text[0].upper()}{text[1:]}."
 
 
-def _cause(mended: Fork) -> str:
-    group = mended.change.group
-    if group == "setting":
-        return f"a setting: {mended.change.name} is enough"
-    return mended.change.accuses or CAUSES[group]
+def _held(fork: Fork) -> str:
+    return " of shuffled batches" if fork.held else ""
 
 
 def _votes(fork: Fork) -> str:
@@ -255,7 +240,7 @@ def _also(it: Evidence, mended: Fork) -> list[Fork]:
 
 def _none_helps(it: Evidence, known: set[str]) -> Iterator[str]:
     """Groups of which no fork trains."""
-    for group in ("lr", "init", "optimizer", "activation", "depth", "data", "batch", "setting"):
+    for group in ("lr", "init", "optimizer", "activation", "depth", "data", "column", "order", "batch", "setting"):
         of = [fork for fork in it.forks if fork.change.group == group]
         if of and group not in known and not any(fork.trains for fork in of):
             rates = [float(fork.change.words[0].partition("=")[2]) for fork in of if group == "lr"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,8 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from initlab.init import initialize
+from initlab.proof.bugs import bug_pairs
+from initlab.proof.columns import OnInputs, column_changes
 from initlab.proof.fork import SIZES, Change
 from initlab.proof.replay import Tape
 from initlab.seeds import generator
@@ -94,24 +96,6 @@ class OtherActivation(L.Callback):
             setattr(owner, name, OTHERS[self.name]())
 
 
-class Normalised(L.Callback):
-    """Inputs of mean 0 and std 1 by column, of images by channel."""
-
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
-        self.mean, self.std = mean, std
-
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        move = pl_module.on_after_batch_transfer
-
-        def normalised(batch: Any, dataloader_idx: int) -> Any:
-            batch = move(batch, dataloader_idx)
-            X = batch[0]
-            X = (X - self.mean.to(X)) / self.std.to(X)
-            return type(batch)([X, *batch[1:]])
-
-        pl_module.on_after_batch_transfer = normalised
-
-
 def activations_of(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
     """Owner, name and activation; without one that is registered last, which may belong to the output."""
     leaves = [(owner, name, child) for owner in module.modules() for name, child in owner.named_children()]
@@ -146,11 +130,12 @@ def module_changes(tape: Tape, lr: float, decays: bool, scale_free: bool) -> lis
     ]
 
 
-def module_pairs(tape: Tape, lr: float, scale_free: bool) -> Iterator[Change]:
-    """A draw and a learning rate, or Adam, where none by itself is enough."""
+def module_pairs(tape: Tape, lr: float, scale_free: bool, bugs: Sequence[Change] = ()) -> Iterator[Change]:
+    """Two mistakes, a mistake or a draw with a learning rate or Adam, where none by itself is enough."""
+    yield from bug_pairs(bugs)
     draws = [draw for draw in _init(tape) if "kaiming" in draw.name or "xavier" in draw.name]
     for other in [*_lr(lr), *([] if scale_free else [_adam()])]:
-        for draw in draws:
+        for draw in [*bugs, *draws]:
             yield draw + other
     for normal in _data(tape):
         for rate in _lr(lr):
@@ -189,13 +174,15 @@ def _data(tape: Tape) -> Iterator[Change]:
     X = inputs_of_tape(tape)
     if X is None:
         return
+    odd = list(column_changes(X, [f"column {i}" for i in range(X[0].numel())]))
+    yield from odd
     X = X.double()
     size = float(X.square().mean().sqrt())
-    if not USUAL[0] <= size <= USUAL[1]:
+    if odd or not USUAL[0] <= size <= USUAL[1]:
         over = [0, *range(2, X.ndim)]
         mean, std = X.mean(over, keepdim=True), X.std(over, correction=0, keepdim=True)
         std = torch.where(std > 0, std, 1.0)
-        accuses = (
-            f"its inputs, which are not normalised: their mean is {float(X.mean()):.3g}, their std {float(X.std()):.3g}"
-        )
-        yield Change("data", ("inputs normalised",), SIZES["data"], partial(Normalised, mean, std), accuses)
+        how = odd[-1].accuses if odd else f"their mean is {float(X.mean()):.3g}, their std {float(X.std()):.3g}"
+        accuses = f"its inputs, which are not normalised: {how}"
+        normalised = partial(OnInputs, lambda X: (X - mean.to(X)) / std.to(X))
+        yield Change("data", ("inputs normalised",), SIZES["data"], normalised, accuses)

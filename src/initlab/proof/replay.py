@@ -6,7 +6,7 @@ import copy
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from initlab.batch import each_tensor, tensors_of
 from initlab.error_sentence import sentence_for
 from initlab.errors import reason
 from initlab.proof.fork import Change, Fork
+from initlab.proof.losses import Held, Losses
 
 MOST_BYTES = 2**30  # of batches that are kept
 TRAINER_KEYS = ("max_epochs", "max_steps", "gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
@@ -72,9 +73,12 @@ def trainer_settings(trainer: L.Trainer) -> dict[str, Any]:
     return found | {"precision": trainer.precision, "accelerator": accelerator, "devices": devices}
 
 
-def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: int) -> Fork:
-    """The fit of the tape with the change. Another seed has the batches in another order and other random numbers."""
-    losses = Losses()
+def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: int, held: Sequence[Any] = ()) -> Fork:
+    """The fit of the tape with the change. Another seed has the batches in another order and other random numbers.
+
+    held: batches that it is judged by, where its own say nothing.
+    """
+    losses, judged = Losses(), Held(held)
     order = list(range(len(tape.batches)))
     if seed:
         order = torch.randperm(len(order), generator=torch.Generator().manual_seed(seed)).tolist()
@@ -83,7 +87,7 @@ def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: 
     with tempfile.TemporaryDirectory(prefix="initlab-") as folder, _quiet():
         try:
             module = copy.deepcopy(tape.module)
-            callbacks = [again, losses, *change.callbacks()]
+            callbacks = [again, losses, judged, *change.callbacks()]
             trainer = L.Trainer(
                 **tape.trainer, callbacks=callbacks, logger=False, enable_checkpointing=False,
                 enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0, num_sanity_val_steps=0,
@@ -94,19 +98,7 @@ def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: 
         except Exception as failed:
             error = sentence_for(failed) or reason(failed, whole=True)
     done = losses.values
-    return Fork(change, done, guess, "" if len(done) >= steps else error)
-
-
-class Losses(L.Callback):
-    """Of each training step."""
-
-    def __init__(self) -> None:
-        self.values: list[float] = []
-
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, *args: Any) -> None:
-        loss = loss_of(outputs)
-        if loss is not None:
-            self.values.append(float(loss))
+    return Fork(change, done, guess, "" if len(done) >= steps else error, held=judged.values)
 
 
 class _Again(L.Callback):
@@ -144,12 +136,6 @@ class _Loader:
         first = self.again.done
         for i in self.again.order[first : first + len(self)]:
             yield each_tensor(Tensor.clone, self.again.tape.batches[i])
-
-
-def loss_of(outputs: Any) -> Tensor | None:
-    """What `training_step` returned, if there is a loss in it."""
-    loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-    return loss.detach() if isinstance(loss, Tensor) and loss.numel() == 1 else None
 
 
 def _numbers() -> list[Tensor]:

@@ -60,14 +60,24 @@ def curves(run: Run, blob: Blob) -> dict[str, Any]:
         }
         for fork in forks
     ]
-    first = [line["losses"][0] for line in lines if line["losses"] and line["losses"][0] is not None]
     signal = found.get("signal")
     pictures = [_picture(name, signal.get(name), blob) for name in MAPS] if isinstance(signal, dict) else []
     return {
         "lines": lines,
-        "top": ABOVE * statistics.median(first) if first else None,
+        "top": _top(lines),
         "pictures": [picture | {"title": best if i else "as it was"} for i, picture in enumerate(pictures) if picture],
     }
+
+
+def _top(lines: list[dict[str, Any]]) -> float | None:
+    """Where the axis ends: above what the losses usually begin at, or, where those are blown up, what the change that
+    helps begins at and the run as it was usually has."""
+    known = [[loss for loss in line["losses"] if loss is not None] for line in lines]
+    first = [losses[0] for line, losses in zip(lines, known, strict=True) if losses and line["losses"][0] is not None]
+    best = [losses[0] for line, losses in zip(lines, known, strict=True) if losses and line["best"]]
+    if best and known[0]:
+        return ABOVE * min(statistics.median(first or best), max(best[0], statistics.median(known[0])))
+    return ABOVE * statistics.median(first) if first else None
 
 
 def _picture(name: str, given: Any, blob: Blob) -> dict[str, Any]:

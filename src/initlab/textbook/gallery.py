@@ -29,6 +29,9 @@ is typed by hand.
 
 `±` is one standard deviation over n seeds. Where `4 · s / √n` is expected around a number, it was derived, and s
 is the spread of one run: four standard errors of a mean over n. *Published* is what the book, lecture or paper prints.
+
+One page more has a command of its own: [is the planted cause named?](explained_runs.md), of runs that were broken on
+purpose and what [explain](explain.md) says of each.
 """
 
 
