@@ -17,6 +17,8 @@ from initlab.explaining.command import command_with
 from initlab.runs import Run
 from initlab.shipped import CONFIGS
 
+HOUSES = CONFIGS.parent / "docs/data/house_prices.csv"
+
 
 def plain(*words: str) -> Any:
     return OmegaConf.to_container(compose(*words, run_dir="x"), resolve=True)
@@ -31,7 +33,7 @@ def plain(*words: str) -> Any:
         (["scheduler=step", "scheduler.gamma=0.5"], ["scheduler=none"]),
         (["experiment=d2l_mlp"], ["optimizer=adam"]),
         (["experiment=he_2015", "model.depth=4"], ["lr=0.3"]),
-        (["model=mlp_regression", "data=csv", f"data.path={CONFIGS.parent}/docs/data/house_prices.csv", "data.target=Price"],
+        (["model=mlp_regression", "data=csv", f"data.path={HOUSES}", "data.target=Price"],
          ["data.drop=['NumRooms']"]),
         (["model.num_hiddens=[8,8,8,8]"], ["model.num_hiddens=[8,8]"]),
     ],
