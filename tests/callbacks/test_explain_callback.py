@@ -139,6 +139,27 @@ def test_a_fit_that_learned_is_accused_of_nothing(capsys: pytest.CaptureFixture[
     assert "why" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("how", ["frozen", "detached"])
+def test_a_first_step_without_any_gradient_is_told_by_what_undoes_it(
+    how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Cut(Net):
+        def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+            z = self.net(batch[0])
+            return F.cross_entropy(z.detach() if how == "detached" else z, batch[1])
+
+    net = Cut()
+    net.requires_grad_(how == "detached")
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        fit(net, Explain(40))
+    said = " ".join(capsys.readouterr().out.replace("why", "").split())
+    what = {"frozen": "frozen parameters: net.0.weight", "detached": "a detach() that cuts off net.0.weight"}[how]
+    undone = {"frozen": "with all parameters unfrozen it is made.", "detached": "with no detach() it is made."}[how]
+    assert f"The first step fails because of {what}" in said
+    assert undone in said
+    assert all(parameter.requires_grad == (how == "detached") for parameter in net.parameters())
+
+
 def test_what_cannot_be_copied_or_repeated_is_one_sentence_and_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     class Uncopied(Net):
         def __deepcopy__(self, memo: Any) -> Any:

@@ -15,6 +15,9 @@ from initlab.composition import compose
 from initlab.explaining.changed import changed
 from initlab.explaining.command import command_with
 from initlab.runs import Run
+from initlab.shipped import CONFIGS
+
+HOUSES = CONFIGS.parent / "docs/data/house_prices.csv"
 
 
 def plain(*words: str) -> Any:
@@ -30,9 +33,11 @@ def plain(*words: str) -> Any:
         (["scheduler=step", "scheduler.gamma=0.5"], ["scheduler=none"]),
         (["experiment=d2l_mlp"], ["optimizer=adam"]),
         (["experiment=he_2015", "model.depth=4"], ["lr=0.3"]),
+        (["model=mlp_regression", "data=csv", f"data.path={HOUSES}", "data.target=Price"],
+         ["data.drop=['NumRooms']"]),
         (["model.num_hiddens=[8,8,8,8]"], ["model.num_hiddens=[8,8]"]),
     ],
-)
+)  # fmt: skip
 def test_pasted_it_composes_to_the_config_of_the_fork(typed: list[str], words: list[str], tmp_path: Path) -> None:
     config = plain(*(word for word in typed if not word.startswith("hydra.")))
     (tmp_path / "environment.json").write_text(json.dumps({"command": ["train.py", *typed]}))

@@ -40,8 +40,10 @@ class Explain(L.Callback):
     Where the loss has not come down to half of what it was (and of guessing, where the batches are pairs of inputs and
     class numbers), the module is trained again from that copy on those batches, as it was and with one thing changed:
     drawn again, other learning rates, Adam, another activation, normalised inputs, no weight decay; a softmax before
-    the cross-entropy or over the batch, a `detach()`, frozen or forgotten parameters, where there are such. What makes
-    it train is tried again with the batches in three other orders. That takes some thirty times `steps` steps.
+    the cross-entropy or over the batch, a loss on the wrong axis, a `detach()`, frozen or forgotten parameters, sorted
+    rows, a constant column, where there are such. What makes it train is tried again with the batches in three other
+    orders. That takes some thirty times `steps` steps. A fit whose first loss has no gradient fails as ever, after a
+    sentence that names the mistake without which it has one.
 
     The fit itself, its weights, optimisers and random numbers, are left as they are; an error here never ends it. Not
     for several processes, nor for a fit that continues another.
@@ -128,6 +130,20 @@ class Explain(L.Callback):
         if self.folder is not None:
             write_json(Path(self.folder) / "explanation.json", self.explanation.record(), indent=None)
 
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """The first step, where its loss has no gradient to any parameter: with which mistake undone it is made."""
+        tape, began = self._tape, bool(self._first)
+        self._forget()
+        if tape is None or began or not tape.batches or not isinstance(exception, RuntimeError):
+            return
+        try:
+            with process_left_as_it_was():
+                for bug in _mistakes(tape):
+                    if replayed(tape, bug, math.inf, steps=1).losses:
+                        say(f"The first step fails because of {bug.cause}; with {bug.name} it is made.", "why")
+        except Exception as error:
+            say(f"the fit could not be explained: {_line(error)}", "explain")
+
     def _explained(self, tape: Tape, order: Order | None, fit: Fork, first: list[float]) -> Explanation | None:
         mixed = replace(tape, batches=order.batches[: len(tape.batches)]) if order else tape
         X, y = inputs_of_tape(mixed), targets_of_tape(mixed)
@@ -149,13 +165,18 @@ class Explain(L.Callback):
             say(f"the fit cannot be repeated, so it is not explained: {again.error}", "explain")
             return None
         if not again.trains:
-            look = Look()
-            replayed(tape, Change("", ("look",), 0.0, lambda: look), guess, steps=1)
-            bugs = look.changes()
+            bugs = _mistakes(tape)
             changes = [*bugs, *module_changes(mixed, self._lr, self._decays, self._scale_free)]
             changes += [order.change()] if order else []
             search.run(changes, module_pairs(mixed, self._lr, self._scale_free, bugs))
         return conclude(evidence)
+
+
+def _mistakes(tape: Tape) -> list[Change]:
+    """That the first step shows."""
+    look = Look()
+    replayed(tape, Change("", ("look",), 0.0, lambda: look), math.inf, steps=1)
+    return look.changes()
 
 
 def _losses_of(module: L.LightningModule, tape: Tape, batches: Sequence[Any]) -> Sequence[float]:

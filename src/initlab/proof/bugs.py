@@ -164,6 +164,7 @@ class Look(InMode):
         named = list(pl_module.named_parameters())
         self.frozen = [name for name, p in named if not p.requires_grad]
         self.left_out = [name for name, p in named if p.requires_grad and id(p) not in known]
+        self.cut_off = [name for name, p in named if p.requires_grad]  # until the loss is found to have a gradient
 
     def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.global_step == 0:
