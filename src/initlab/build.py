@@ -28,7 +28,7 @@ def build(cfg: DictConfig, group: str, **more: Any) -> Any:
     if group != "data" or shipped_class(node["_target_"]) not in OF_EITHER_TASK:
         node.pop("task", None)
     try:
-        return instantiate(node, _convert_="all", **more)
+        return instantiate(node | {"_convert_": "all"}, **more)  # as an argument Hydra merges it, 1 ms each
     except Exception as error:
         wrong = refused(error, group, node["_target_"])
         if wrong is error:

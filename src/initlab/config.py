@@ -90,6 +90,8 @@ def _short(value: Any) -> str:
 def _check_limits(trainer: dict[str, Any]) -> None:
     """A run ends at some time, and not before it may."""
     check("trainer.max_time", trainer.get("max_time"))  # a mapping is no leaf
+    if "max_epochs" not in trainer:
+        raise UserError("trainer.max_epochs: a run needs this limit; -1 goes without, where another one ends it")
     steps = trainer.get("max_steps", -1)
     if trainer.get("max_epochs") == -1 and steps == -1 and trainer.get("max_time") is None:
         raise UserError("trainer.max_epochs=-1: a run without this limit needs trainer.max_steps or trainer.max_time")
@@ -99,21 +101,39 @@ def _check_limits(trainer: dict[str, Any]) -> None:
 
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:
-    """Plain values with every interpolation followed, which may stand for more than memory holds."""
+    """Plain values with every interpolation followed, which may stand for more than memory holds. What several point to
+    is read once and counted for each."""
     left = MOST_VALUES
+    seen: dict[int, tuple[Any, int, int]] = {}  # by the id of a container: its value, how many are in it, how deep
+    kept = []  # those containers, or another one gets the same id
 
-    def plain(node: Any, key: str, depth: int) -> Any:
+    def plain(node: Any, key: str, depth: int) -> tuple[Any, int]:
+        """The value, and how many levels of containers it is."""
         nonlocal left
-        left -= 1
-        if left < 0 or depth > DEEPEST:
+        held = isinstance(node, (DictConfig, ListConfig))
+        known = held and id(node) in seen
+        value, count, levels = seen[id(node)] if known else (node, 1, 0)
+        left -= count
+        if left < 0 or depth + levels > DEEPEST:
             raise UserError(f"{key}: the config stands for more than {MOST_VALUES:,} values, or is without end")
+        if known or not held:
+            return value, levels
+        kept.append(node)
+        seen[id(node)] = None, MOST_VALUES, 0  # until it is read: one within itself is without end
+        before = left
         if isinstance(node, DictConfig):
-            return {name: plain(node[name], f"{key}.{name!s}".lstrip("."), depth + 1) for name in node}
-        if isinstance(node, ListConfig):
-            return [plain(node[i], key, depth + 1) for i in range(len(node))]
-        return node
+            parts = {name: plain(node[name], f"{key}.{name!s}".lstrip("."), depth + 1) for name in node}
+            value = {name: part for name, (part, _) in parts.items()}
+            below = [deep for _, deep in parts.values()]
+        else:
+            items = [plain(node[i], key, depth + 1) for i in range(len(node))]
+            value = [part for part, _ in items]
+            below = [deep for _, deep in items]
+        levels = 1 + max(below, default=0)
+        seen[id(node)] = value, 1 + before - left, levels
+        return value, levels
 
-    return cast("dict[str, Any]", plain(cfg, "", 0))
+    return cast("dict[str, Any]", plain(cfg, "", 0)[0])
 
 
 def _check_task(plain: dict[str, Any], choices: dict[str, str]) -> None:

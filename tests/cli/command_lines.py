@@ -3,23 +3,26 @@
 # ruff: noqa: SIM905
 import contextlib
 import io
+import itertools
 import os
+import re
 import runpy
 import signal
+import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest import mock
 
 import lightning as L
 from hydra import compose, initialize_config_dir
-from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import initlab.run
-from initlab.shipped import CONFIGS
+from initlab.shipped import CONFIGS, values
 
 SCRIPTS = CONFIGS.parent / "scripts"
 PATIENCE = 60  # seconds, after which a command is taken to hang
@@ -36,13 +39,13 @@ SHORT = ("trainer=cpu", "threads=1")
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
 
 
-class EnoughError(Exception):
+class Enough(BaseException):
     """The first update is made: these words are accepted."""
 
 
-class Enough(L.Callback):
+class Once(L.Callback):
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        raise EnoughError
+        raise Enough
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def answer(script: str, words: Sequence[str]) -> Answer:
     original = initlab.run.train
     with (
         mock.patch.object(sys, "argv", [str(SCRIPTS / f"{script}.py"), *words]),
-        mock.patch.object(initlab.run, "train", lambda cfg, **more: original(cfg, [Enough()], **more)),
+        mock.patch.object(initlab.run, "train", lambda cfg, **more: original(cfg, [Once()], **more)),
+        mock.patch.object(os, "fsync", return_value=None),  # no machine fails here
         mock.patch.dict(os.environ),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
@@ -71,7 +75,7 @@ def answer(script: str, words: Sequence[str]) -> Answer:
         os.environ.pop("HYDRA_FULL_ERROR", None)
         try:
             runpy.run_path(sys.argv[0], run_name="__main__")
-        except EnoughError:
+        except Enough:
             began = True
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0
@@ -92,47 +96,45 @@ def not_for_ever() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def keys_of(*words: str, name: str = "train") -> list[str]:
-    """Every key of the config that the words make, Hydra's own too: groups and values."""
+def keys_of(*words: str, name: str = "train") -> dict[str, Any]:
+    """Every key of the config that the words make, Hydra's own too, and what it is: groups and values."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = compose(name, overrides=[*words, "run_dir=x"], return_hydra_config=True)
     plain: Any = OmegaConf.to_container(cfg, resolve=False)
 
-    def below(node: Any, prefix: str) -> Iterator[str]:
-        for key, value in node.items() if isinstance(node, dict) else ():
-            yield f"{prefix}{key}"
-            yield from below(value, f"{prefix}{key}.")
-
-    return [key for key in below(plain, "") if not key.startswith(("hydra.runtime", "hydra.help", "hydra.hydra_help"))]
+    hidden = ("hydra.runtime", "hydra.help", "hydra.hydra_help")
+    return {key: value for key, value in values(plain) if not key.startswith(hidden)}
 
 
-def _numbers() -> st.SearchStrategy[str]:
+def _number(rng: Random) -> str:
     some = """
         0 -0.0 1 -1 2 3 0.5 1.5 -3 16 1e-300 1e300 nan inf -inf 007 1_000 100000 4294967296 1e9 3000000000
         9223372036854775807 99999999999999999999999 -99999999999999999999999
     """.split()
-    return st.one_of(st.sampled_from(some), st.integers(-(2**70), 2**70).map(str), st.floats().map(str))
+    any_float = struct.unpack("d", rng.randbytes(8))[0]
+    return rng.choice([rng.choice(some), str(rng.randint(-(2 ** rng.randint(1, 70)), 2**70)), str(any_float)])
 
 
-def _texts() -> st.SearchStrategy[str]:
+def _text(rng: Random) -> str:
     some = """
         '' null true false abc relu cpu gpu ünïcode ~ ~/x val/acc /dev/null /dev/zero fifo folder rows.csv binary
         no/such/file -m --help 32 16-mixed ??? '%s' '{}' '[red]x[/]' x:y a/../b .
     """.split()
-    return st.one_of(st.sampled_from([*some, "' '", "'日本 語'", "'a\tb'", "'\n'", "a" * 300]), st.text(max_size=6))
+    own = "".join(chr(rng.choice((rng.randint(1, 0x7F), rng.randint(1, 0xD7FF)))) for _ in range(rng.randint(0, 6)))
+    return rng.choice([*some, "' '", "'日本 語'", "'a\tb'", "'\n'", "a" * 300, *[own] * len(some)])
 
 
-def _interpolations() -> st.SearchStrategy[str]:
+def _interpolation(rng: Random) -> str:
     some = """
         ${lr} ${nope} ${data} ${.} ${..lr} ${oc.env:NOPE} ${oc.env:HOME} ${repeat:0.1,300000000} ${repeat:0.1,3}
         ${repeat:a,b} ${repeat:${repeat:1,9999},9999} ${nope:1} ${ $lr ${model} ${seed} ${oc.decode:'['}
         ${hydra:job.num} ${hydra:nope} ${now:%Y} ${mode_of:1} ${shipped:x} ${new_folder:made} ${trainer.max_epochs}
         ${callbacks} ${run_dir}
     """.split()
-    return st.sampled_from([*some, "${oc.create:{a: 1}}"])
+    return rng.choice([*some, "${oc.create:{a: 1}}"])
 
 
-def _targets() -> st.SearchStrategy[str]:
+def _target(rng: Random) -> str:
     some = """
         torch.nn.Linear torch.optim.RMSprop torch.optim.LBFGS builtins.print builtins.dict builtins.exit builtins.object
         nope.Nope os 1 torch a..b .x initlab.nn.SGD initlab.data.FashionMNIST initlab.models.MLP initlab.init.Normal
@@ -140,63 +142,68 @@ def _targets() -> st.SearchStrategy[str]:
         lightning.LightningModule lightning.pytorch.loggers.CSVLogger lightning.pytorch.callbacks.EarlyStopping
         lightning.pytorch.callbacks.ModelCheckpoint torch.optim.lr_scheduler.StepLR
     """.split()
-    return st.sampled_from([*some, ""])
+    return rng.choice([*some, ""])
 
 
-def _structured(leaf: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    lists = st.lists(leaf, max_size=3).map(lambda parts: f"[{','.join(parts)}]")
-    names = st.sampled_from(["a", "_target_", "lr", "hours", "minutes", "1", "_partial_", "_args_"])
-    mappings = st.dictionaries(names, leaf, max_size=2).map(
-        lambda d: "{" + ",".join(f"{key}: {value}" for key, value in d.items()) + "}"
-    )
-    return st.one_of(lists, mappings)
-
-
-def _broken() -> st.SearchStrategy[str]:
+def _broken(rng: Random) -> str:
     some = """
         [ ] { } ' " a'b ( ) \\ a=b 1,2 range(1,3) choice(a,b) interval(0,1) glob(*) sort(1) int(x) float('x')
         shuffle(1,2) tag(a) extend_list(1) [1, {a:
     """.split()
-    return st.sampled_from([*some, "a b", ""])
+    return rng.choice([*some, "a b", ""])
 
 
-_PLAIN = st.one_of(_numbers(), _texts(), _interpolations(), _targets(), _broken())
-VALUES = st.one_of(_numbers(), _texts(), _interpolations(), _targets(), _broken(), _structured(_PLAIN))
+PLAIN = (_number, _text, _interpolation, _target, _broken)
 
 
-def _mistyped(key: str, place: int) -> str:
-    place %= len(key)
+def _structured(rng: Random) -> str:
+    leaf = rng.choice(PLAIN)
+    if rng.random() < 0.5:
+        return f"[{','.join(leaf(rng) for _ in range(rng.randint(0, 3)))}]"
+    names = ["a", "_target_", "lr", "hours", "minutes", "1", "_partial_", "_args_"]
+    return "{" + ",".join(f"{key}: {leaf(rng)}" for key in rng.sample(names, rng.randint(0, 2))) + "}"
+
+
+def _near(rng: Random, own: Any) -> str:
+    """What a key may well be: as it is, or another of its kind."""
+    if isinstance(own, bool):
+        return rng.choice(["true", "false"])
+    if isinstance(own, (int, float)):
+        return rng.choice([str(own), str(2 * own), str(own / 4), "1", "2", "0.5"])
+    return own if isinstance(own, str) and re.fullmatch(r"[\w./-]+", own) else "null"
+
+
+def _mistyped(rng: Random, key: str) -> str:
+    place = rng.randrange(len(key))
     return key[:place] + key[place + 1 :] if place % 2 else f"{key[:place]}x{key[place:]}"
 
 
-@st.composite
-def one_word(draw: st.DrawFn, keys: Sequence[str], shape: int) -> str:
-    """An override, mostly of a key that is there; each group as often as another."""
-    group = draw(st.sampled_from(sorted({key.split(".")[0] for key in keys})))
-    key = draw(st.sampled_from([key for key in keys if key.split(".")[0] == group]))
-    value = draw(VALUES)
+def one_word(rng: Random, keys: Mapping[str, Any], shape: int) -> str:
+    """An override, mostly of a key that is there, every other time with a value that may fit; each group as often as
+    another."""
+    group = rng.choice(sorted({key.split(".")[0] for key in keys}))
+    key = rng.choice([key for key in keys if key.split(".")[0] == group])
+    value = _near(rng, keys[key]) if rng.random() < 0.5 else rng.choice([*PLAIN, _structured])(rng)
     if shape < 9:
         return f"{key}={value}"
     if shape < 11:
-        return f"+{key}.{draw(st.sampled_from(NEW))}={value}"
+        return f"+{key}.{rng.choice(NEW)}={value}"
     if shape < 14:
         return f"{('++', '+', '~')[shape - 11]}{key}={value}"
     if shape == 14:
         return f"~{key}"
     if shape == 15:
-        return f"{_mistyped(key, draw(st.integers(0, 40)))}={value}"
+        return f"{_mistyped(rng, key)}={value}"
     if shape == 16:
-        group = draw(st.sampled_from(GROUPS))
+        group = rng.choice(GROUPS)
         # ddp starts processes of its own, which are tested in test_ddp
         options = sorted(path.stem for path in (CONFIGS / group).glob("*.yaml") if path.stem != "ddp")
-        return f"{group}={draw(st.sampled_from(options)) if options else value}"
+        return f"{group}={rng.choice(options) if options else value}"
     if shape == 17:
-        return draw(
-            st.sampled_from([key, f"={value}", f"{key}=", f"{key}@x={value}", "=", "", f"{key}:{value}", value])
-        )
+        return rng.choice([key, f"={value}", f"{key}=", f"{key}@x={value}", "=", "", f"{key}:{value}", value])
     if shape == 18:
-        return f"++trainer.{draw(st.sampled_from(OF_TRAINER))}={value}"
-    return f"++{draw(st.sampled_from(MORE_KEYS))}={value}"
+        return f"++trainer.{rng.choice(OF_TRAINER)}={value}"
+    return f"++{rng.choice(MORE_KEYS)}={value}"
 
 
 SHAPES = range(20)
@@ -214,13 +221,13 @@ MORE_KEYS = """
 """.split()
 
 
-@st.composite
-def command_lines(draw: st.DrawFn, keys: dict[tuple[str, ...], list[str]]) -> tuple[tuple[str, int], list[str]]:
-    """A base and one or two words; before them of what kind the line is: its model, and the first word's shape. Each
-    shape has two of the models, so that a model has eight."""
-    shapes = draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=2))
-    base = sorted(keys)[(shapes[0] + 2 * draw(st.integers(0, 1))) % len(keys)]
-    return (base[0] + base[1], shapes[0]), [*base, *SHORT, *(draw(one_word(keys[base], shape)) for shape in shapes)]
+def command_lines(count: int, seed: int) -> Iterator[list[str]]:
+    """A base and one or two words; each base with each shape of the first as often as any other."""
+    rng = Random(seed)
+    keys = {base: keys_of(*base) for base in BASES}
+    for base, shape in itertools.islice(itertools.cycle(itertools.product(BASES, SHAPES)), count):
+        shapes = [shape, *rng.sample(SHAPES, rng.randint(0, 1))]
+        yield [*base, *SHORT, *(one_word(rng, keys[base], shape) for shape in shapes)]
 
 
 def here() -> dict[str, str]:

@@ -43,13 +43,13 @@ def files(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("names", [["last"], ["best"], ["best", "last"]])
-@pytest.mark.parametrize("without", ["nothing", "a", "b"])
+@pytest.mark.parametrize("without", ["", "a", "b", "ab"])
 def test_of_another_run_it_is_refused_and_nothing_changes(
     both: dict[str, Path], names: list[str], without: str
 ) -> None:
     """Of one that has no id, as of an older version, too."""
-    if without != "nothing":
-        forget_id(both[without])
+    for name in without:
+        forget_id(both[name])
     a, b = (both[name] / "checkpoints" for name in "ab")
     for name in names:
         shutil.copy(a / f"{name}.ckpt", b / f"{name}.ckpt")
@@ -80,6 +80,8 @@ def test_a_run_that_was_moved_takes_its_own(both: dict[str, Path], two: dict[str
 def test_a_run_whose_record_is_lost_or_from_before_there_were_ids_resumes(both: dict[str, Path]) -> None:
     (both["a"] / "environment.json").unlink()
     forget_id(both["b"])
+    last = both["b"] / "checkpoints" / "last.ckpt"
+    shutil.copy(last.with_name("best.ckpt"), last)
     for folder in both.values():
         further(folder)
         assert open_run(folder).metrics["epoch"].tolist() == [0, 1, 2, 3]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from initlab.checks.shipped_class import shipped_class
+from initlab.checks.shipped_class import shipped_class, with_defaults
 from initlab.errors import UserError
 
 CHAINS = ("initlab.models.MLP", "initlab.models.MLPRegression")
@@ -55,7 +55,8 @@ def check_model(plain: dict[str, Any], num_inputs: int, num_outputs: int, num_ro
     hidden: list[int] = []
     kind = shipped_class(model["_target_"])
     if kind in CHAINS:
-        given = model.get("num_hiddens")
+        model = with_defaults(model)
+        given = model["num_hiddens"]
         hidden = [model["width"]] * model["depth"] if given is None else given
     elif kind not in NO_HIDDEN:
         return

@@ -84,6 +84,7 @@ RULES: dict[str, Rule] = {
     ),
     "monitor": Rule(lambda v: isinstance(v, str), "the name of a metric, such as val/loss or val/acc"),
     "mode": choice("min", "max"),
+    "resume": optional(Rule(lambda v: isinstance(v, str), "latest or the folder of a run"), "a new run"),
     # data
     "data.root": Rule(lambda v: isinstance(v, str) and v != "", "a folder"),
     "data.batch_size": whole(1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from typing import Any
 
@@ -27,6 +28,13 @@ def shipped_class(target: str) -> str:
             changed = any(getattr(own, name, None) is not getattr(base, name, None) for name in PASS)
             return target if changed else ".".join([*base.__module__.split(".")[:2], base.__qualname__])
     return target
+
+
+def with_defaults(part: dict[str, Any]) -> dict[str, Any]:
+    """A part of the config, together with the arguments that it leaves to its class, or to the shipped one from which
+    that derives."""
+    parameters = inspect.signature(imported(shipped_class(part["_target_"]))).parameters
+    return {name: p.default for name, p in parameters.items() if p.default is not p.empty} | part
 
 
 def optimizer_kind(target: str) -> str:

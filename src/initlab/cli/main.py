@@ -12,7 +12,6 @@ from shutil import get_terminal_size
 from textwrap import fill
 from typing import Any
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -21,12 +20,12 @@ from initlab import footprint
 from initlab.cli.help import HELP, help_page
 from initlab.cli.hydra_words import check_hydra, check_words, flags_first
 from initlab.cli.run_log import logging_ends
+from initlab.cli.start import start
 from initlab.config import check_config
 from initlab.error_sentence import is_bug, sentence_about, sentence_for
 from initlab.errors import UserError
 from initlab.process.signals import leave_in_order
 from initlab.runs.resume import resumed
-from initlab.shipped import CONFIGS
 from initlab.sweeps.job import run_job
 from initlab.sweeps.resume import words_of_resume
 
@@ -89,7 +88,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                     elif {"-m", "--multirun"} & set(typed):
                         raise UserError(f"-m: {Path(sys.argv[0]).name} answers for one network at a time")
                     sys.argv[1:] = flags_first(sys.argv[1:])
-                    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config)(job)()
+                    start(config, job, sys.argv[1:])
             except BrokenPipeError:  # the reader of the output, `| head`, has gone
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(1)

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from initlab.checks.shipped_class import optimizer_kind, shipped_class
+from initlab.checks.shipped_class import optimizer_kind, shipped_class, with_defaults
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.on_paper import forecast
@@ -25,6 +25,7 @@ JUDGED = {  # optimisers whose learning rate the forecast judges, and what it kn
     "torch.optim.AdamW": {"lr", "betas", "weight_decay"},
 }
 DECAYED = 0.1  # share that weight decay takes from a weight in the steps of the record, from which it counts
+MADE = ("initlab.data.FashionMNIST", "initlab.data.SyntheticRegression")
 READ = ("initlab.data.CSVTable", "initlab.data.TruthTable")
 
 
@@ -45,6 +46,8 @@ def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
     model, data = plain["model"], plain["data"]
     hidden: list[int] = []
     kind = shipped_class(model["_target_"])
+    if kind in (*CHAINS, *NO_HIDDEN):
+        model = with_defaults(model)
     if kind in CHAINS:
         hidden = model["num_hiddens"] or [model["width"]] * model["depth"]
     elif kind not in NO_HIDDEN:
@@ -79,8 +82,12 @@ def rate_of(plain: dict[str, Any], steps_per_epoch: int) -> Rate | None:
     unlike = not keys <= JUDGED.get(optimizer["_target_"], set()) | {"lr"} or optimizer["_target_"] not in JUDGED
     if unlike or plain.get("scheduler") or trainer.get("gradient_clip_val") or optimizer.get("l1"):
         return None
-    lr, momentum = optimizer["lr"], optimizer.get("momentum") or 0.0
-    if lr * (optimizer.get("weight_decay") or 0.0) * STEPS > DECAYED or optimizer.get("betas", [0.9])[0] != 0.9:
+    lr, momentum = with_defaults(optimizer).get("lr"), optimizer.get("momentum") or 0.0
+    if (
+        lr is None
+        or lr * (optimizer.get("weight_decay") or 0.0) * STEPS > DECAYED
+        or optimizer.get("betas", [0.9])[0] != 0.9
+    ):
         return None
     return Rate(lr, momentum, _steps(trainer, steps_per_epoch))
 
@@ -96,7 +103,10 @@ def _steps(trainer: dict[str, Any], steps_per_epoch: int) -> float:
 
 def _data(cfg: DictConfig, data: dict[str, Any]) -> tuple[Inputs, int, int, int, int]:
     """Moments, inputs, outputs, rows of a batch, batches of an epoch."""
-    kind, batch = shipped_class(data["_target_"]), data.get("batch_size", 1)
+    kind = shipped_class(data["_target_"])
+    if kind in (*MADE, *READ):
+        data = with_defaults(data)
+    batch = data.get("batch_size", 1)
     if kind == "initlab.data.FashionMNIST":
         height, width = data["resize"]
         batches = math.ceil((60_000 - data["num_val"]) / batch)

@@ -86,9 +86,10 @@ def build_trainer(
         cause: BaseException = error
         while cause.__cause__ is not None:  # Hydra's and ours around Lightning's
             cause = cause.__cause__
-        if cfg.trainer.accelerator not in ("auto", "cpu") and isinstance(cause, MisconfigurationException):
+        accelerator = cfg.trainer.get("accelerator", "auto")
+        if accelerator not in ("auto", "cpu") and isinstance(cause, MisconfigurationException):
             raise UserError(
-                f"trainer.accelerator={cfg.trainer.accelerator}: torch {torch.__version__} sees no such device here; "
+                f"trainer.accelerator={accelerator}: torch {torch.__version__} sees no such device here; "
                 "take trainer=cpu or trainer=auto"
             ) from None
         raise

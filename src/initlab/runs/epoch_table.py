@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from initlab.errors import UserError
 from initlab.runs.atomic import whole_file
 from initlab.runs.reading import MOST_ROWS, read_file
 
@@ -86,6 +88,31 @@ def cut_back_table(path: Path, state: Mapping[str, Any]) -> bool:
         with whole_file(path) as file:
             file.write(text)
     return len(kept) == 1 + state["rows"] and len(places) == len(state["columns"])
+
+
+def has_other_numbers(path: Path, state: Any, numbers: Any) -> bool:
+    """Whether the row that was the file's last at `state`, as `EpochTable.state_dict` gave it, has other means over the
+    training batches than `numbers`. Where either is not known, none are other.
+
+    An epoch that a GPU trained again may differ in the fourth digit.
+    """
+    if not (isinstance(state, Mapping) and isinstance(state.get("rows"), int) and isinstance(numbers, Mapping)):
+        return False
+    try:
+        rows = read_epochs(path)
+    except UserError:
+        return False
+    if not 0 < state["rows"] < len(rows):
+        return False
+    row = dict(zip(rows[0], rows[state["rows"]], strict=True))
+    both = {
+        name: (row[name], value) for name, value in numbers.items() if str(name).startswith("train/") and name in row
+    }
+    try:
+        pairs = [(float(there), float(here)) for there, here in both.values()]
+    except (TypeError, ValueError):
+        return False
+    return any(not math.isclose(a, b, rel_tol=1e-3) and not (math.isnan(a) and math.isnan(b)) for a, b in pairs)
 
 
 def read_epochs(path: Path) -> list[list[str]]:

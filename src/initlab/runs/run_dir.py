@@ -17,8 +17,9 @@ from initlab.errors import UserError
 from initlab.latest import point_latest_to
 from initlab.runs.atomic import whole_file, write_json
 from initlab.runs.config_file import FILE
+from initlab.runs.epoch_table import has_other_numbers
 from initlab.runs.event_files import put_in_order
-from initlab.runs.growing_files import cut_back
+from initlab.runs.growing_files import METRICS, cut_back
 from initlab.runs.locks import Lock
 from initlab.runs.reading import check_folder, check_no_links, read_json
 
@@ -135,9 +136,13 @@ class RunDir:
         return self.environment.get(RUN_ID)
 
     def check_own(self, saved: Mapping[str, Any], path: Any) -> None:
-        """Raise UserError for a checkpoint that another run wrote; any may be its own where its record is lost."""
+        """Raise UserError for a checkpoint that another run wrote; any may be its own where its record is lost. Of runs
+        from before there were ids the numbers of an epoch tell."""
         environment = self.environment
-        if environment and saved.get(RUN_ID) != environment.get(RUN_ID):
+        own, its = environment.get(RUN_ID), saved.get(RUN_ID)
+        table = _at(saved, "epochs", "rows", "csv", "table")
+        other = own is its is None and has_other_numbers(self.path / METRICS, table, _at(saved, "figures", "latest"))
+        if environment and (own != its or other):
             raise UserError(f"{path}: another run wrote this checkpoint, not the one in {self.path}")
 
     def hold(self) -> None:
@@ -155,6 +160,13 @@ class RunDir:
     def fail(self, error: str, trace: str) -> None:
         """Say why it did not: one sentence, and the traceback."""
         write_json(self.path / "failed.json", {"error": error, "traceback": trace})
+
+
+def _at(node: Any, *keys: str) -> Any:
+    """What lies there in nested mappings; None: nothing."""
+    for key in keys:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node
 
 
 def new_id() -> str:
