@@ -21,6 +21,7 @@ def plain(*words: str) -> Any:
         ("init=normal", "init.sigma=1", "model.depth=4", "model.activation=tanh", "lr=3"),
         ("model.num_hiddens=[8,8,8,8]", "optimizer=adam", "optimizer.weight_decay=1", "scheduler=cosine"),
         ("model=softmax", "init=zeros", "optimizer.momentum=0.9", "trainer.gradient_clip_val=1"),
+        ("model=conv", "model.residual=true", "model.depth=6", "lr=0.02"),
     ],
 )
 def test_every_change_is_the_one_that_its_words_make(words: tuple[str, ...]) -> None:
@@ -48,6 +49,14 @@ def test_one_thing_differs() -> None:
         group = change.words[0].partition("=")[0].partition(".")[0]
         assert differ <= {group, *(("optimizer", "lr") if group in ("lr", "optimizer") else ())}, change.words
     assert config == plain("init=normal", "model.depth=3")  # and the run's own is as it was
+
+
+def test_residual_branches_are_made_so_small_that_their_sum_is_of_the_size_of_one() -> None:
+    """1 / sqrt(16 branches), as of 17 convolutions all but the first have one."""
+    words = ["model=conv", "model.depth=17", "model.residual=true"]
+    for more, scales in ((words, [0.25]), (words[:2], []), ([*words, "model.branch_scale=0.1"], [])):
+        found = [change for change in single_changes(Case(plain(*more), 1000)) if change.group == "branches"]
+        assert [changed(plain(*more), change.words)["model"]["branch_scale"] for change in found] == scales
 
 
 def test_another_seed_moves_what_follows_it() -> None:

@@ -60,6 +60,15 @@ def _init(case: Case) -> Iterator[Change]:
         yield Change("init", (f"init={name}",), SIZES[kind] + 0.1 * SCHEMES.index(name))
 
 
+def _branches(case: Case) -> Iterator[Change]:
+    """Of a residual network, so small that their sum is of the size of one (`model.branch_scale`)."""
+    depth, scale = case.get("model.depth"), case.get("model.branch_scale")
+    if case.get("model.residual") is True and isinstance(depth, int) and depth > 2 and isinstance(scale, (int, float)):
+        smaller = float(f"{(depth - 1) ** -0.5:.2g}")
+        if smaller < scale:
+            yield Change("branches", (f"model.branch_scale={smaller:g}",), SIZES["branches"])
+
+
 def _lr(case: Case) -> Iterator[Change]:
     """Both directions, the nearest first in size."""
     lr = case.get("optimizer.lr")
@@ -139,7 +148,7 @@ def _settings(case: Case) -> Iterator[Change]:
         yield Change("setting", ("optimizer.momentum=0.0",), SIZES["lr"] + 0.5)
 
 
-HYPOTHESES = (_order, _columns, _data, _init, _lr, _settings, _optimizer, _activation, _batch, _depth)
+HYPOTHESES = (_order, _columns, _data, _init, _branches, _lr, _settings, _optimizer, _activation, _batch, _depth)
 
 
 def single_changes(case: Case) -> list[Change]:
@@ -152,7 +161,7 @@ def pairs(case: Case, bugs: Sequence[Change] = ()) -> list[Change]:
     """Of two changes, for a run that none by itself makes train: two mistakes; what has a right value, or the scheme
     for the activation, with each other, another learning rate, optimiser or depth; another activation with the scheme
     for that, or another learning rate."""
-    right = [*bugs, *_order(case), *_columns(case), *_data(case), *islice(_init(case), 1)]
+    right = [*bugs, *_order(case), *_columns(case), *_data(case), *islice(_init(case), 1), *_branches(case)]
     others = [*_lr(case), *_optimizer(case), *_depth(case)]
     found = [*bug_pairs(bugs), *(one + other for one, other in combinations(right, 2) if one.group != other.group)]
     found += [_in_order(one, other) for one in right for other in others]

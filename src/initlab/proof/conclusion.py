@@ -14,7 +14,8 @@ from initlab.proof.labels import Labels
 VERSION = 1
 NONE_HELPS = {  # {} is how many there were, and a fork of each stands in the table
     "init": "no other scheme", "lr": "no learning rate from {low} to {high}", "activation": "no other activation",
-    "depth": "no smaller depth", "optimizer": "no other optimiser", "batch": "no other batch size",
+    "branches": "no smaller residual branches", "depth": "no smaller depth", "optimizer": "no other optimiser",
+    "batch": "no other batch size",
     "data": "no normalised inputs", "column": "no column left out", "order": "no other order of the rows",
     "setting": "no setting taken back",
 }  # fmt: skip
@@ -240,7 +241,19 @@ def _also(it: Evidence, mended: Fork) -> list[Fork]:
 
 def _none_helps(it: Evidence, known: set[str]) -> Iterator[str]:
     """Groups of which no fork trains."""
-    for group in ("lr", "init", "optimizer", "activation", "depth", "data", "column", "order", "batch", "setting"):
+    for group in (
+        "lr",
+        "init",
+        "branches",
+        "optimizer",
+        "activation",
+        "depth",
+        "data",
+        "column",
+        "order",
+        "batch",
+        "setting",
+    ):
         of = [fork for fork in it.forks if fork.change.group == group]
         if of and group not in known and not any(fork.trains for fork in of):
             rates = [float(fork.change.words[0].partition("=")[2]) for fork in of if group == "lr"]

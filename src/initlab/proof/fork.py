@@ -16,7 +16,7 @@ CONFIRMED = 3 / 4  # of the seeds, the first among them
 # What a change accuses, in the order in which several that suffice are named: first what has a right value (inputs of
 # size 1, the draw made for the activation), then what is a matter of size, last what cures without being the cause:
 # Adam's steps do not depend on the size of the gradient, nor do few layers lose much of it.
-SIZES = {"bug": 0.0, "order": 0.03, "column": 0.05, "data": 0.1, "setting": 0.2, "init": 1.0,
+SIZES = {"bug": 0.0, "order": 0.03, "column": 0.05, "data": 0.1, "setting": 0.2, "init": 1.0, "branches": 1.5,
          "lr": 2.0, "other init": 3.0, "activation": 4.0, "batch": 5.0, "depth": 6.0, "optimizer": 7.0}  # fmt: skip
 CAUSES = {
     "bug": "a mistake in the module",
@@ -24,6 +24,7 @@ CAUSES = {
     "column": "a column of its inputs",
     "data": "its inputs, which are not normalised",
     "init": "the initialisation",
+    "branches": "the size of its residual branches",
     "lr": "the learning rate",
     "setting": "a setting",
     "activation": "the activation",
