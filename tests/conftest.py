@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
+from hydra.core.hydra_config import HydraConfig
 
 import initlab.plots.signal_pictures
 
@@ -88,6 +89,13 @@ def quiet() -> Iterator[None]:
         ):
             warnings.filterwarnings("ignore", f".*{words}")
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_command() -> Iterator[None]:
+    """A command that a test ran in this process is over: its words are not those of the next one."""
+    yield
+    HydraConfig.instance().cfg = None
 
 
 @pytest.fixture
