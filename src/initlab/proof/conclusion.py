@@ -12,12 +12,11 @@ from initlab.proof.fork import CAUSES, Change, Fork
 from initlab.proof.labels import Labels
 
 VERSION = 1
-NONE_HELPS = {  # {} is how many there were, and a fork of each stands in the table
-    "init": "no other scheme", "lr": "no learning rate from {low} to {high}", "activation": "no other activation",
-    "branches": "no smaller residual branches", "depth": "no smaller depth", "optimizer": "no other optimiser",
-    "batch": "no other batch size",
-    "data": "no normalised inputs", "column": "no column left out", "order": "no other order of the rows",
-    "setting": "no setting taken back",
+NONE_HELPS = {  # by group, in the order in which they are named; a fork of each stands in the table
+    "lr": "no learning rate from {low} to {high}", "init": "no other scheme",
+    "branches": "no smaller residual branches", "optimizer": "no other optimiser", "activation": "no other activation",
+    "depth": "no smaller depth", "data": "no normalised inputs", "column": "no column left out",
+    "order": "no other order of the rows", "batch": "no other batch size", "setting": "no setting taken back",
 }  # fmt: skip
 OTHER_SEEDS = 2  # of three that train as the run was: then this seed is to blame
 
@@ -241,23 +240,11 @@ def _also(it: Evidence, mended: Fork) -> list[Fork]:
 
 def _none_helps(it: Evidence, known: set[str]) -> Iterator[str]:
     """Groups of which no fork trains."""
-    for group in (
-        "lr",
-        "init",
-        "branches",
-        "optimizer",
-        "activation",
-        "depth",
-        "data",
-        "column",
-        "order",
-        "batch",
-        "setting",
-    ):
+    for group, none in NONE_HELPS.items():
         of = [fork for fork in it.forks if fork.change.group == group]
         if of and group not in known and not any(fork.trains for fork in of):
             rates = [float(fork.change.words[0].partition("=")[2]) for fork in of if group == "lr"]
-            words = NONE_HELPS[group].format(low=f"{min(rates, default=0):g}", high=f"{max(rates, default=0):g}")
+            words = none.format(low=f"{min(rates, default=0):g}", high=f"{max(rates, default=0):g}")
             yield f"{words} (0 of {len(of)})"
 
 
