@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 from initlab.errors import UserError
@@ -22,13 +21,16 @@ def draw(run: Path) -> None:
     from initlab.monitor.rows_in import read_history
 
     history = read_history(run)
+    from PIL import Image
+
     from initlab.plots.signal_pictures import PICTURES
-    from initlab.plots.style import save
+    from initlab.runs.atomic import whole_file
 
     (run / "pictures").mkdir(exist_ok=True)
     for picture in PICTURES.values():
         path = run / "pictures" / f"{picture.__name__}.png"
-        save(partial(picture, history), path)
+        with whole_file(path) as file:
+            Image.fromarray(picture(history)).save(file, "PNG")
         print(path)
 
 

@@ -15,8 +15,6 @@ import pytest
 import torch
 from hydra.core.hydra_config import HydraConfig
 
-import initlab.plots.signal_pictures
-
 DATA = Path(__file__).parents[1] / "data"
 JANITOR = pytest.StashKey[subprocess.Popen[bytes]]()
 hypothesis.settings.register_profile(  # the same examples every time, however slow the machine is
@@ -96,18 +94,6 @@ def no_command() -> Iterator[None]:
     """A command that a test ran in this process is over: its words are not those of the next one."""
     yield
     HydraConfig.instance().cfg = None
-
-
-@pytest.fixture
-def pictures() -> None:
-    """For a test that asks for TensorBoard's heat maps."""
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those maps take half the time of a short run: they are left out, here and in forks (warmed.py)."""
-    if "pictures" not in request.fixturenames:
-        monkeypatch.setattr(initlab.plots.signal_pictures, "PICTURES", {})
 
 
 @pytest.fixture(autouse=True)

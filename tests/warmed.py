@@ -1,6 +1,5 @@
 """What the fork server does once, and no child of it again: the imports, the first parse of the configs, whose tables
-the parser keeps; and the garbage collector never looks through what they all share. TensorBoard's heat maps, half the
-time of a short run, are left out (conftest.py)."""
+the parser keeps; and the garbage collector never looks through what they all share."""
 
 import gc
 
@@ -10,13 +9,11 @@ import tensorboard.plugins.hparams.summary_v2  # noqa: F401
 
 import initlab.cli.main
 import initlab.commands.train
-import initlab.plots.signal_pictures
 import initlab.report.run_page
-import initlab.run
+import initlab.run  # noqa: F401
 from initlab.composition import compose
 
 compose("model=linear", "data=synthetic_regression", run_dir="x")
 PIL.Image.preinit()
-initlab.plots.signal_pictures.PICTURES.clear()
 gc.collect()
 gc.freeze()

@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,20 @@ from initlab.diagnosis.prediction import PredictedLayer, Prediction, read_predic
 from initlab.forecasting import forecast
 from initlab.init import Kaiming
 from initlab.limits import limits_of
-from initlab.plots.forecast_overlay import forecast_figure
-from initlab.plots.style import pixels
+from initlab.plots.forecast_overlay import (
+    ABOVE,
+    BELOW,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    SPAN,
+    WIDTH,
+    ZONE,
+    backward,
+    forecast_picture,
+    forward,
+)
+from initlab.plots.style import BAND, BLUE, ORANGE, rgb
 from initlab.runs import Run
 
 OUTLINE = Outline(chain=("layers.0", "layers.1"), activations=(), bounded=(), matrices=())
@@ -95,27 +106,46 @@ def test_the_output_may_go_where_it_likes() -> None:
     assert find(history(values, range(50)), OUTLINE, predicted=PREDICTED) == []
 
 
+def painted(picture: np.ndarray, colour: str) -> np.ndarray:
+    """Rows and columns, [pixels, 2], of one colour."""
+    return np.argwhere((picture == rgb(colour)).all(-1))
+
+
 def test_the_picture_shows_line_band_and_dots() -> None:
     made = history(mlp(3, std=lambda i: 1.1 + i, grad_std=lambda i: 2.0**i))
-    figure = forecast_figure(made, Prediction(PREDICTED))
-    forward, backward = figure.axes
-    dots = {ax: next(line for line in ax.get_lines() if line.get_marker() == "o").get_ydata() for ax in figure.axes}
-    np.testing.assert_allclose(dots[forward], [1.1, 2.1, 3.1])
-    np.testing.assert_allclose(dots[backward], [0.5, 1.0])  # over that of the last hidden layer
-    assert forward.get_yscale() == "log"
+    np.testing.assert_allclose(forward(made, PREDICTED).dots, [1.1, 2.1, 3.1])
+    np.testing.assert_allclose(backward(made, PREDICTED).dots, [0.5, 1.0])  # over that of the last hidden layer
+    picture = forecast_picture(made, Prediction(PREDICTED))
+    assert len(painted(picture, BAND)) > 1000
+    assert len(painted(picture, BLUE)) > 100
     dead = [replace(f, std=0.0, low=0.0, high=0.0, grad=None, grad_low=None, grad_high=None) for f in PREDICTED]
-    for predicted in (PREDICTED, dead, [layer("layers.0", None), *PREDICTED[1:]]):
-        assert pixels(partial(forecast_figure, made, Prediction(tuple(predicted)))).std() > 0
-    assert math.isfinite(float(dots[forward][0]))
+    for predicted in (dead, [layer("layers.0", None), *PREDICTED[1:]]):
+        assert forecast_picture(made, Prediction(tuple(predicted))).std() > 0
+
+
+def test_a_dot_lies_at_its_value() -> None:
+    """Two decades in `HEIGHT` pixels, 1 in the middle; a pixel is 0.012 decades."""
+    made = history(mlp(2, std=lambda i: 3.0))
+    dots = painted(forecast_picture(made, Prediction(PREDICTED[:2])), ORANGE)
+    dots = dots[(dots[:, 0] > ABOVE) & (dots[:, 0] < ABOVE + HEIGHT)]
+    low, high = forward(made, PREDICTED[:2]).decades()
+    assert high - low == pytest.approx(SPAN)
+    decades = high - (dots[:, 0].mean() + 0.5 - ABOVE) / HEIGHT * (high - low)
+    assert decades == pytest.approx(math.log10(3.0), abs=0.012)
+    halves = (dots[:, 1] < LEFT + (WIDTH - LEFT - RIGHT) / 2).mean()
+    assert halves == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize(("kind", "bounded"), [("sgd", True), ("adam", False), ("adam", True)])
 def test_the_green_zone_is_what_the_rule_lets_train(kind: str, bounded: bool) -> None:
-    made = history(mlp(3, std=lambda i: 1.1, grad_std=lambda i: 10.0**i))
-    backward = forecast_figure(made, Prediction(PREDICTED, kind, bounded)).axes[1]
-    (zone,) = (patch for patch in backward.patches if patch.get_alpha() == 0.1)
-    low, high = limits_of(kind, bounded)
-    assert (zone.get_y(), zone.get_y() + zone.get_height()) == pytest.approx((10**low, 10**high), rel=1e-12)
+    made = history(mlp(3, std=lambda i: 1.1, grad_std=lambda i: 10.0 ** (20 * i)))
+    curves = backward(made, PREDICTED)
+    low, high = curves.decades()
+    green = painted(forecast_picture(made, Prediction(PREDICTED, kind, bounded)), ZONE)[:, 0]
+    top = ABOVE + HEIGHT + BELOW + ABOVE
+    ends = [high - (edge - top) / HEIGHT * (high - low) for edge in (green.max() + 1, green.min())]
+    limits = [min(max(limit, low), high) for limit in limits_of(kind, bounded)]
+    assert ends == pytest.approx(limits, abs=1.5 * (high - low) / HEIGHT)  # pixels
 
 
 def test_what_is_bounded_is_read_back(tmp_path: Path) -> None:

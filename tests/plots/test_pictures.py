@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,19 +20,11 @@ from initlab.callbacks.tensorboard_page import LAYOUT
 from initlab.data.batches import Batches
 from initlab.models import MLP, SoftmaxRegression
 from initlab.monitor.history import Histogram, History
+from initlab.plots.canvas import Canvas
 from initlab.plots.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of, reach
 from initlab.plots.signal_pictures import RATIO_TAG, SignalPictures
-from initlab.plots.style import pixels
-from initlab.plots.whole_net import (
-    NAMES_SHOWN,
-    NOT_FINITE,
-    ZERO,
-    heat_map,
-    shown_layers,
-    step_edges,
-    table_of,
-    whole_net,
-)
+from initlab.plots.style import MAPS, NOT_FINITE, NOT_RECORDED, ZERO, coloured, map_of, rgb
+from initlab.plots.whole_net import NAMES_SHOWN, PANELS, heat_map, shown_layers, step_edges, table_of, whole_net
 
 
 def test_the_table_has_depth_down_and_steps_across() -> None:
@@ -52,35 +43,44 @@ def test_each_sample_is_drawn_around_its_step() -> None:
 
 
 def test_panels_share_their_axis_though_some_are_recorded_less_often() -> None:
-    made = history({("a", "std"): 1.0}, steps=range(20))
-    made.add({"step": s, "layer": "a", "quantity": "grad_std", "value": 1.0} for s in (0, 10))
-    ends = {ax.get_xlim() for ax in whole_net(made).axes if ax.get_title(loc="left")}
-    assert len(ends) == 1
+    edges, table = step_edges(np.array([0, 10])), np.ones((1, 2))
+    painted = heat_map("std", edges, table, 100, 10, (edges[0], 2 * edges[-1]))
+    recorded = (painted != rgb(NOT_RECORDED)).any(-1)
+    width = 100 * (edges[-1] - edges[0]) / (2 * edges[-1] - edges[0])
+    assert recorded.sum(1).tolist() == pytest.approx([width] * 10, abs=1)
+    assert recorded[:, 0].all()
 
 
 def colours(made: History, quantity: str) -> Callable[[int, int], tuple[int, ...]]:
-    """The colour at (row, sample) of a heat map, out of the picture that was drawn."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 6), dpi=100)
-    ax = figure.add_subplot()
-    heat_map(made, quantity, ax)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    image = np.asarray(canvas.buffer_rgba())
-    steps, _ = table_of(made, quantity, shown_layers(made, quantity))
+    """The colour at (row, sample) of a heat map, out of the picture that was painted."""
+    layers = shown_layers(made, quantity)
+    steps, table = table_of(made, quantity, layers)
     edges = step_edges(steps)
+    image = heat_map(quantity, edges, table, 800, 600, (edges[0], edges[-1]))
 
     def at(row: int, sample: int) -> tuple[int, ...]:
-        x, y = ax.transData.transform(((edges[sample] + edges[sample + 1]) / 2, row))
-        return tuple(int(v) for v in image[image.shape[0] - 1 - int(y), int(x)][:3])
+        middle = (edges[sample] + edges[sample + 1]) / 2
+        x = (middle - edges[0]) / (edges[-1] - edges[0]) * 800
+        return tuple(image[round((row + 0.5) / len(layers) * 600), int(x)].tolist())
 
     return at
 
 
-def rgb(code: str) -> tuple[int, ...]:
-    return tuple(int(code[i : i + 2], 16) for i in (1, 3, 5))
+@pytest.mark.parametrize(("quantity", "name"), [("grad_std", "viridis"), ("dead", "cividis"), ("density", "magma")])
+def test_the_maps_are_matplotlibs(quantity: str, name: str) -> None:
+    """Between the tenths they are straight lines, 13 of 255 off at most."""
+    from matplotlib import colormaps
+
+    shares = np.linspace(0, 1, 256)
+    theirs = colormaps[name](shares, bytes=True)[:, :3].astype(int)
+    assert np.abs(coloured(quantity, shares).astype(int) - theirs).max() <= 13
+
+
+@pytest.mark.parametrize("quantity", list(MAPS))
+def test_painted_and_drawn_they_are_the_same(quantity: str) -> None:
+    shares = np.linspace(0, 1, 256)
+    drawn = map_of(quantity)(shares, bytes=True)[:, :3].astype(int)
+    assert np.abs(coloured(quantity, shares).astype(int) - drawn).max() <= 1
 
 
 def test_std_is_white_at_1_blue_below_red_above_and_0_and_nan_have_colours_of_their_own() -> None:
@@ -103,32 +103,48 @@ def test_the_first_layer_is_at_the_top_and_no_dead_units_is_not_marked_as_zero()
     assert at(0, 1) != rgb(ZERO)
 
 
-def figure_of(made: Any) -> Any:
-    image = pixels(partial(whole_net, made))
-    assert image.ndim == 3
-    assert image.dtype == np.uint8
-    return image
+class Said:
+    """What is written on a canvas."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.words: list[str] = []
+        write = Canvas.words
+
+        def words(canvas: Canvas, x: float, y: float, text: str, *more: Any, **named: Any) -> None:
+            self.words.append(text)
+            write(canvas, x, y, text, *more, **named)
+
+        monkeypatch.setattr(Canvas, "words", words)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Said:
+    return Said(monkeypatch)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 51])
-def test_any_depth_is_one_card_with_names_that_can_be_read(depth: int) -> None:
+def test_any_depth_is_one_card_with_names_that_can_be_read(depth: int, said: Said) -> None:
     made = history(mlp(depth, std=lambda i: 0.1**i), steps=[0, 1, 2, 50])
-    assert figure_of(made).shape[0] < 1100  # pixels
-    figure = whole_net(made)
-    panels = [ax for ax in figure.axes if ax.get_title(loc="left")]
-    assert len(panels) == (3 if depth > 1 else 2)  # a net without activations has no share of dead units
-    for ax in panels:
-        assert 1 <= len(ax.get_yticklabels()) <= NAMES_SHOWN
-        assert ax.get_ylim()[0] > ax.get_ylim()[1]  # downwards
-        assert ax.get_yticklabels()[0].get_text() in ("layers.0", "phi.0")
+    image = whole_net(made)
+    assert (image.ndim, image.dtype) == (3, np.uint8)
+    assert image.shape[0] < 1100  # pixels
+    panels = 3 if depth > 1 else 2  # a net without activations has no share of dead units
+    assert sum(title in said.words for title, _ in PANELS.values()) == panels
+    names = [word for word in said.words if word.startswith(("layers.", "phi."))]
+    assert names[0] == "layers.0"
+    assert panels <= len(names) <= panels * NAMES_SHOWN
 
 
-def test_what_is_missing_is_left_out_and_nothing_at_all_is_said() -> None:
-    figure_of(history({("a", "std"): 1.0}, steps=[0]))
-    figure_of(history({("a", "std"): 0.0, ("b", "std"): math.nan}, steps=[0, 1]))
-    assert "nothing was recorded" in [text.get_text() for text in whole_net(History()).texts]
-    pixels(partial(colourful_dimension, History()))
-    pixels(partial(colourful_dimension, history({("a", "std"): 1.0})))
+def test_what_is_missing_is_left_out_and_nothing_at_all_is_said(said: Said) -> None:
+    whole_net(history({("a", "std"): 1.0}, steps=[0]))
+    assert not {"exactly 0", "nan or inf"} & set(said.words)
+    whole_net(history({("a", "std"): 0.0, ("b", "std"): math.nan}, steps=[0, 1]))
+    assert {"exactly 0", "nan or inf"} <= set(said.words)
+    whole_net(History())
+    assert "nothing was recorded" in said.words
+    colourful_dimension(History())
+    colourful_dimension(history({("a", "std"): 1.0}))
+    assert "where the values lie: no histograms were recorded" in said.words
 
 
 def spike(step: int, low: float, high: float, hot: int, n: int = 100) -> Histogram:
@@ -166,14 +182,13 @@ def test_panels_stretch_over_the_steps() -> None:
     assert (hot[0], hot[-1]) == (0, 60 * HEIGHT // 64)
 
 
-def test_all_layers_of_a_deep_net_are_in_one_figure() -> None:
+def test_all_layers_of_a_deep_net_are_in_one_figure(said: Said) -> None:
     values = mlp(51)
     layers = {layer for layer, quantity in values if quantity == "std"}
     histograms = [Histogram(s, layer, -1.0, 1.0, (5,) * 64) for s in (0, 9) for layer in layers]
-    figure = colourful_dimension(history(values, histograms=histograms))
-    assert layers <= {text.get_text() for ax in figure.axes for text in ax.texts}
-    width, height = figure.get_size_inches() * figure.dpi
-    assert max(width, height) < 2000
+    picture = colourful_dimension(history(values, histograms=histograms))
+    assert layers <= set(said.words)
+    assert max(picture.shape) < 2000
 
 
 class Noise(L.LightningDataModule):
@@ -182,7 +197,6 @@ class Noise(L.LightningDataModule):
         return Batches(torch.randn(320, 12, generator=g), torch.randint(4, (320,), generator=g), 64, seed=1)
 
 
-@pytest.mark.usefixtures("pictures")
 def test_fifty_layers_add_two_pictures_and_no_flood_of_cards(fit: Callable[..., Any], tmp_path: Path) -> None:
     logger = TensorBoardLogger(tmp_path, name="tb", version="", default_hp_metric=False)
     monitor = SignalMonitor(every_n_steps=1, max_overhead=None, observers=[SignalPictures()])
@@ -209,7 +223,6 @@ def test_fifty_layers_add_two_pictures_and_no_flood_of_cards(fit: Callable[..., 
     assert line == pytest.approx([-3.0] * len(line))
 
 
-@pytest.mark.usefixtures("pictures")
 @pytest.mark.parametrize(("hidden", "drawn"), [((), False), ((8,), True)])
 def test_a_net_of_one_layer_has_no_pictures(
     fit: Callable[..., Any], tmp_path: Path, hidden: tuple[int, ...], drawn: bool

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from initlab.plots.style import FAINT, new_figure
+from initlab.plots.canvas import HEAD, SMALL, TEXT, Canvas
+from initlab.plots.style import FAINT, coloured
 from initlab.plots.whole_net import step_edges
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from initlab.monitor.history import Histogram
 
 MOST_PANELS = 120  # of more layers only every second, third, ... is shown, and the title says so
 HEIGHT, WIDTH = 96, 144  # pixels of a panel; the histograms have 64 bins, and their range changes from step to step
-MARGIN, GAP, HEAD, DPI = 14, (14, 24), 84, 110  # pixels; gap across and down
+MARGIN, GAP, TOP = 14, (14, 24), 84  # pixels; gap across and down, and above all panels
 ALMOST_ALL = 95  # percentile over the run of how far the values of a layer reach: one wild step squeezes no other
 GAIN = 1000.0  # brightness is log(1 + GAIN share of the entries in a pixel): one entry in a thousand is still seen
+VALUES = "#dcdcdc"  # the ends of the axis, on the dark panels
 CAPTION = (
-    "A panel a layer: steps across (log scale), values of its output upwards, bright where many lie.\n"
-    "All panels have one axis: a band as wide in every layer is healthy, one that narrows from layer\n"
-    "to layer vanishes, one that fills its panel explodes. A bright edge: saturated, or off (at 0)."
+    "A panel a layer: steps across (log scale), values of its output upwards, bright where many lie.",
+    "All panels have one axis: a band as wide in every layer is healthy, one that narrows from layer",
+    "to layer vanishes, one that fills its panel explodes. A bright edge: saturated, or off (at 0).",
 )
 
 
@@ -35,42 +35,29 @@ class Histograms(Protocol):
     def histograms(self, layer: str) -> list[Histogram]: ...
 
 
-def colourful_dimension(history: Histograms) -> Figure:
-    """log(1 + count) over step and value, a panel a layer, all with one range of values (as fast.ai's).
-
-    Painted as one image: axes of their own for a hundred panels would take two seconds to draw.
-    """
-    from matplotlib import colormaps
-
+def colourful_dimension(history: Histograms) -> np.ndarray:
+    """log(1 + count) over step and value, a panel a layer, all with one range of values (as fast.ai's); one picture,
+    [height, width, 3]."""
     recorded = [name for name in history.layers("std") if history.histograms(name)]
     every = max(1, -(-len(recorded) // MOST_PANELS))
     layers = recorded[::every]
     columns = max(4, round(len(layers) ** 0.5))
     rows = max(1, -(-len(layers) // columns))
-    width = 2 * MARGIN + columns * (WIDTH + GAP[0]) - GAP[0]
-    height = HEAD + rows * (HEIGHT + GAP[1]) + MARGIN
-
-    figure = new_figure(width / DPI, height / DPI, layout=None, dpi=DPI)
-    ax = figure.add_axes((0, 0, 1, 1))
-    ax.set_axis_off()
-    canvas = np.full((height, width, 3), 255, np.uint8)
-    points = 72 / DPI
+    canvas = Canvas(2 * MARGIN + columns * (WIDTH + GAP[0]) - GAP[0], TOP + rows * (HEIGHT + GAP[1]) + MARGIN)
     ends = reach(*map(history.histograms, layers))
     for i, layer in enumerate(layers):
-        x, y = MARGIN + i % columns * (WIDTH + GAP[0]), HEAD + GAP[1] + i // columns * (HEIGHT + GAP[1])
+        x, y = MARGIN + i % columns * (WIDTH + GAP[0]), TOP + GAP[1] + i // columns * (HEIGHT + GAP[1])
         low, high, steps, shares = panel(history.histograms(layer), ends)
-        brightness = np.log1p(GAIN * shares) / np.log1p(GAIN)
-        canvas[y : y + HEIGHT, x : x + WIDTH] = colormaps["magma"](brightness[::-1], bytes=True)[..., :3]
-        ax.text(x, y - 3, layer, fontsize=10.5 * points, va="bottom")
-        inside: dict[str, Any] = {"fontsize": 9.5 * points, "color": "white", "alpha": 0.85}
-        ax.text(x + 3, y + 2, f"{high:.2g}", va="top", **inside)
-        ax.text(x + 3, y + HEIGHT - 2, f"{low:.2g}", va="bottom", **inside)
-    ax.imshow(canvas, interpolation="nearest", aspect="auto")
+        canvas.paint(x, y, coloured("density", np.log1p(GAIN * shares[::-1]) / np.log1p(GAIN)))
+        canvas.words(x, y - 4, layer, SMALL)
+        canvas.words(x + 3, y + 3, f"{high:.2g}", SMALL - 1, "lt", VALUES)
+        canvas.words(x + 3, y + HEIGHT - 4, f"{low:.2g}", SMALL - 1, "ls", VALUES)
     title = "where the values lie" + (f": one in {every} of {len(recorded)} layers" if every > 1 else "")
     title += f", step {steps[0]:,} to {steps[-1]:,}" if layers else ": no histograms were recorded"
-    ax.text(MARGIN, 10, title, va="top", fontsize=15 * points, fontweight="bold")
-    ax.text(MARGIN, 32, CAPTION, va="top", fontsize=11.5 * points, color=FAINT, linespacing=1.25)
-    return figure
+    canvas.words(MARGIN, 22, title, HEAD, bold=True)
+    for i, line in enumerate(CAPTION):
+        canvas.words(MARGIN, 43 + 17 * i, line, TEXT, colour=FAINT)
+    return canvas.pixels()
 
 
 def reach(*layers: Sequence[Histogram]) -> tuple[float, float]:

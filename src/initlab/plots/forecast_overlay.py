@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,17 +16,19 @@ from initlab.diagnosis.trend import values_of
 from initlab.limits import limits_of
 from initlab.monitor.observer import Observer, Recording, Row
 from initlab.monitor.rows_out import tensorboard_writers
-from initlab.plots.style import BAND, BLUE, GREEN, ORANGE, new_figure, pixels
+from initlab.plots.canvas import HEAD, SMALL, TEXT, Canvas
+from initlab.plots.style import BAND, BLUE, FAINT, GRID, ORANGE, SPINE
 from initlab.runs import Run
 
 if TYPE_CHECKING:
     import lightning as L
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 TAG = "whole net/forecast and measurement at step 0"
-WAIT = 30.0  # seconds; a shorter run gets the picture at its end, when the others have loaded matplotlib
 SPAN = 2.0  # decades at least: less is noise, and should look flat
+WIDTH, LEFT, RIGHT = 726, 62, 14  # pixels: the picture, left and right of a panel
+ABOVE, HEIGHT, BELOW = 50, 200, 50  # of a panel: title and legend, the curves, its axis
+DECADES, LAYERS = 5, 12  # so many of each are named on their axis at most
+ZONE = "#e0f2ec"  # where the optimiser trains
 
 
 class ForecastOverlay(Observer):
@@ -32,14 +36,10 @@ class ForecastOverlay(Observer):
     predicted line and band, measured dots; forwards and backwards)."""
 
     def on_start(self, monitor: Recording) -> None:
-        self._began, self._drawn = time.monotonic(), False
+        self._drawn = False
         self._predicted = read_prediction(Run.lenient(monitor.folder)) if monitor.folder else Prediction()
 
     def on_rows(self, monitor: Recording, trainer: L.Trainer, rows: Sequence[Row]) -> None:
-        if not self._drawn and time.monotonic() - self._began > WAIT:
-            self._draw(monitor, trainer)
-
-    def on_end(self, monitor: Recording, trainer: L.Trainer) -> None:
         if not self._drawn:
             self._draw(monitor, trainer)
 
@@ -49,54 +49,108 @@ class ForecastOverlay(Observer):
         steps = [values_of(monitor.history, layer.name, "std")[0] for layer in self._predicted.layers]
         if len(steps) < 2 or not writers or not all(len(s) and s[0] == 0 for s in steps):
             return
-        picture = pixels(lambda: forecast_figure(monitor.history, self._predicted))
+        picture = forecast_picture(monitor.history, self._predicted)
         for writer in writers:
             writer.add_image(TAG, picture, 0, dataformats="HWC")
 
 
-def forecast_figure(history: Rows, predicted: Prediction) -> Figure:
-    """Forwards and backwards, one below the other: depth on x, log scale on y."""
-    figure = new_figure(6.6, 5.4, layout=None, dpi=110)
-    figure.subplots_adjust(left=0.11, right=0.98, bottom=0.09, top=0.94, hspace=0.45)
-    forward, backward = figure.subplots(2, 1)
-    measured = [_first(history, layer.name, "std") for layer in predicted.layers]
-    _panel(forward, predicted.layers, ("std", "low", "high"), measured)
-    forward.set(title="std of each layer's output, before the first step", xlabel="dense layer")
-    hidden = predicted.layers[:-1]
-    gradients = np.array([_first(history, layer.name, "grad_std") for layer in hidden])
-    with np.errstate(divide="ignore", invalid="ignore"):  # of a network that has left float32: drawn as gaps
-        shares = gradients / gradients[-1]
-    _panel(backward, hidden, ("grad", "grad_low", "grad_high"), shares)
-    backward.set(title="std of the gradient there, over that of the last hidden layer", xlabel="dense layer")
-    low, high = (10**decades for decades in limits_of(predicted.kind, predicted.bounded))
-    if backward.get_yscale() == "log":
-        ends = backward.get_ylim()
-        backward.axhspan(low, high, color=GREEN, alpha=0.1, lw=0, zorder=0)
-        backward.set_ylim(ends)
-        backward.set_xlabel(f"dense layer; green: {'SGD' if predicted.kind == 'sgd' else 'Adam'} trains")
-    forward.legend(loc="best", frameon=False, fontsize="small")
-    return figure
+@dataclass(frozen=True)
+class Curves:
+    """By layer, [layers]: a predicted line in its band, measured dots; nan is a gap."""
 
+    line: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    dots: np.ndarray
 
-def _panel(
-    ax: Axes, predicted: Sequence[PredictedLayer], names: tuple[str, str, str], measured: Sequence[float]
-) -> None:
-    line, low, high = (np.array([getattr(layer, name) for layer in predicted], float) for name in names)
-    depth = np.arange(1, len(predicted) + 1)
-    ax.fill_between(depth, low, high, color=BAND, lw=0, label="predicted, two sigma of the draws")
-    ax.plot(depth, line, color=BLUE, lw=1.2, label="predicted")
-    ax.plot(depth, measured, "o", ms=3.5, color=ORANGE, label="measured")
-    known = np.concatenate([line, low, high, np.asarray(measured, float)])
-    known = np.log10(known[np.isfinite(known) & (known > 0)])
-    if known.size:
-        from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
-
-        ax.set_yscale("log")
+    def decades(self) -> tuple[float, float]:
+        """From where to where they go, log10: `SPAN` at least, with a little room."""
+        values = np.concatenate([self.line, self.low, self.high, self.dots])
+        known = np.log10(values[np.isfinite(values) & (values > 0)])
+        if not known.size:
+            return -SPAN / 2, SPAN / 2
         middle, half = (known.max() + known.min()) / 2, max(SPAN, 1.1 * (known.max() - known.min())) / 2
-        ax.set_ylim(10 ** (middle - half), 10 ** (middle + half))
-        ax.yaxis.set_major_locator(LogLocator(base=10, numticks=5))
-        ax.yaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        return middle - half, middle + half
+
+
+def forward(history: Rows, layers: Sequence[PredictedLayer]) -> Curves:
+    dots = np.array([_first(history, layer.name, "std") for layer in layers])
+    line, low, high = _predicted(layers, "std", "low", "high")
+    return Curves(line, low, high, dots)
+
+
+def backward(history: Rows, layers: Sequence[PredictedLayer]) -> Curves:
+    """Of the gradients there, over that of the last hidden layer."""
+    gradients = np.array([_first(history, layer.name, "grad_std") for layer in layers[:-1]])
+    line, low, high = _predicted(layers[:-1], "grad", "grad_low", "grad_high")
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a network that has left float32: drawn as gaps
+        return Curves(line, low, high, gradients / gradients[-1])
+
+
+def forecast_picture(history: Rows, predicted: Prediction) -> np.ndarray:
+    """Forwards and backwards, one below the other, [height, width, 3]: depth on x, log scale on y."""
+    canvas = Canvas(WIDTH, 2 * (ABOVE + HEIGHT + BELOW), finer=3)
+    curves = forward(history, predicted.layers)
+    canvas.words(LEFT, 21, "std of each layer's output, before the first step", HEAD, bold=True)
+    _legend(canvas)
+    _panel(canvas, ABOVE, curves)
+    top = ABOVE + HEIGHT + BELOW
+    title = "std of the gradient there, over that of the last hidden layer"
+    canvas.words(LEFT, top + 21, title, HEAD, bold=True)
+    zone = limits_of(predicted.kind, predicted.bounded)
+    canvas.words(LEFT, top + 41, f"green: {'SGD' if predicted.kind == 'sgd' else 'Adam'} trains", TEXT, colour=FAINT)
+    _panel(canvas, top + ABOVE, backward(history, predicted.layers), zone)
+    return canvas.pixels()
+
+
+def _legend(canvas: Canvas) -> None:
+    canvas.line([(LEFT, 37), (LEFT + 18, 37)], BLUE, 1.5)
+    canvas.words(LEFT + 24, 41, "predicted", TEXT, colour=FAINT)
+    canvas.box(LEFT + 100, 32, 18, 10, fill=BAND)
+    canvas.words(LEFT + 124, 41, "two sigma of the draws", TEXT, colour=FAINT)
+    canvas.dot(LEFT + 290, 37, 3, ORANGE)
+    canvas.words(LEFT + 299, 41, "measured", TEXT, colour=FAINT)
+
+
+def _panel(canvas: Canvas, top: int, curves: Curves, zone: tuple[float, float] | None = None) -> None:
+    low, high = curves.decades()
+    width, bottom = WIDTH - LEFT - RIGHT, top + HEIGHT
+    x = LEFT + (np.arange(len(curves.line)) + 0.5) / max(len(curves.line), 1) * width
+
+    def place(decades: np.ndarray) -> np.ndarray:
+        """From the top of the canvas; what lies beyond an end is at that end."""
+        return bottom - np.clip((decades - low) / (high - low), 0, 1) * HEIGHT
+
+    def places(values: np.ndarray) -> list[tuple[float, float]]:
+        """[layers] points; nan: a gap."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return list(zip(x.tolist(), place(np.log10(values)).tolist(), strict=True))
+
+    if zone:
+        lower, upper = place(np.array(zone)).tolist()
+        canvas.box(LEFT, upper, width, lower - upper, fill=ZONE)
+    for decade in range(math.ceil(low), math.floor(high) + 1, max(1, math.ceil((high - low) / DECADES))):
+        y = float(place(np.array(decade)))
+        canvas.line([(LEFT, y), (LEFT + width, y)], GRID)
+        canvas.words(LEFT - 7, y, f"1e{decade}" if decade else "1", SMALL, "rm")
+    for (a, b), (c, d) in zip(pairwise(places(curves.low)), pairwise(places(curves.high)), strict=True):
+        if np.isfinite([a, b, c, d]).all():
+            canvas.area([a, b, d, c], BAND)
+    for ends in pairwise(places(curves.line)):
+        if np.isfinite(ends).all():
+            canvas.line(ends, BLUE, 1.5)
+    for dot in places(curves.dots):
+        if np.isfinite(dot).all():
+            canvas.dot(*dot, 3, ORANGE)
+    canvas.box(LEFT, top, width, HEIGHT, SPINE)
+    for layer in range(0, len(x), -(-len(x) // LAYERS)):
+        canvas.words(x[layer], bottom + 17, str(layer + 1), SMALL, "ms")
+    canvas.words(LEFT + width / 2, bottom + 35, "dense layer", SMALL, "ms", FAINT)
+
+
+def _predicted(layers: Sequence[PredictedLayer], *names: str) -> Iterator[np.ndarray]:
+    for name in names:
+        yield np.array([getattr(layer, name) for layer in layers], float)
 
 
 def _first(history: Rows, layer: str, quantity: str) -> float:

@@ -22,23 +22,29 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, "#000000", "#7f7f7f")
 BAND = "#c6d9ec"  # around a blue line
 # Of maps over layers and steps, log10 but for shares: a colour means the same number on every picture and page.
 SCALES = {"std": (-4.0, 4.0), "grad_std": (-12.0, 0.0), "dead": (0.0, 1.0), "update_ratio": (-7.0, 2.0)}
-DIVERGING = (
-    "#053061",
-    "#3480b9",
-    "#b8d8e9",
-    "#f7f7f5",
-    "#fbc9ae",
-    "#c94741",
-    "#67001f",
-)  # vanishing, healthy, exploding
+DIVERGING = ("#053061", "#3480b9", "#b8d8e9", "#f7f7f5", "#fbc9ae", "#c94741", "#67001f")  # vanishing to exploding
+Stops = tuple[tuple[float, str], ...]
+
+
+def _tenths(colours: str) -> Stops:
+    return tuple((i / 10, colour) for i, colour in enumerate(colours.split()))
+
+
 _ENDS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
-MAPS = {  # places on the scale and their colours, or the name of a map that both matplotlib and the page have
+MAPS: dict[str, Stops] = {  # places on the scale and their colours; the last three are matplotlib's
     "std": tuple(zip(_ENDS, DIVERGING, strict=True)),  # white at 1
     "update_ratio": tuple(  # white from 1e-4 to 1e-1
         zip((0.0, 0.13, 0.25, 1 / 3, 2 / 3, 0.75, 0.87, 1.0), (*DIVERGING[:4], *DIVERGING[3:]), strict=True)
     ),
-    "grad_std": "Viridis",
-    "dead": "Cividis",
+    "grad_std": _tenths(  # viridis
+        "#440154 #482374 #404387 #345e8d #29788e #20908c #22a784 #44be70 #79d151 #bdde26 #fde724"
+    ),
+    "dead": _tenths(  # cividis
+        "#00224d #083370 #35456c #4e566c #666970 #7c7b78 #948e77 #aea271 #c8b765 #e4ce51 #fde737"
+    ),
+    "density": _tenths(  # magma
+        "#000003 #140d35 #3b0f6f #63197f #8c2980 #b63679 #dd4968 #f6705b #fd9f6c #fdcf92 #fbfcbf"
+    ),
 }
 ZERO, NOT_FINITE, NOT_RECORDED = "#1a1a1a", "#e6007e", "#d9d9d9"
 SMALL, TEXT, HEAD = 9.5, 10.5, 11.5  # points
@@ -56,11 +62,22 @@ def new_figure(
 
 def map_of(quantity: str) -> Any:
     """matplotlib's colour map of a quantity."""
-    from matplotlib import colormaps
     from matplotlib.colors import LinearSegmentedColormap
 
-    stops = MAPS[quantity]
-    return colormaps[stops.lower()] if isinstance(stops, str) else LinearSegmentedColormap.from_list(quantity, stops)
+    return LinearSegmentedColormap.from_list(quantity, MAPS[quantity])
+
+
+def coloured(quantity: str, shares: np.ndarray) -> np.ndarray:
+    """The colours, [..., 3] of 0 to 255, of places [...] between 0 and 1 on the scale of a quantity."""
+    places, colours = zip(*MAPS[quantity], strict=True)
+    channels = np.array([rgb(colour) for colour in colours], float)
+    return np.stack([np.interp(shares, places, channel) for channel in channels.T], -1).round().astype(np.uint8)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Of "#rrggbb"."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
 
 
 def plain(ax: Axes) -> Axes:
@@ -85,14 +102,3 @@ def save(draw: Callable[[], Figure], path: Path) -> None:
 
     with style.context("default"), whole_file(path) as file:
         FigureCanvasAgg(draw()).print_png(file)
-
-
-def pixels(draw: Callable[[], Figure]) -> np.ndarray:
-    """The same as an array [height, width, 3] of 0 to 255."""
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    with style.context("default"):
-        canvas = FigureCanvasAgg(draw())
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()

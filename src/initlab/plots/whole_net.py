@@ -1,26 +1,20 @@
-"""The whole net on one card: every layer's signal over the run, drawn from rows alone.
-
-matplotlib is imported when a picture is drawn, not before.
-"""
+"""The whole net on one card: every layer's signal over the run, painted from rows alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from initlab.diagnosis.outline import Rows
-from initlab.plots.style import FAINT, NOT_FINITE, NOT_RECORDED, SCALES, ZERO, map_of, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from initlab.plots.canvas import HEAD, SMALL, TEXT, Canvas
+from initlab.plots.style import FAINT, INK, NOT_FINITE, NOT_RECORDED, SCALES, SPINE, ZERO, coloured, rgb
 
 NAMES_SHOWN = 15  # layer names left of a panel; of more layers every second, third, ... is named
 END = 0.15  # decades that the first and the last sample reach out to, half of what is between steps 0 and 1
-WIDTH, RIGHT, FOOT, LETTER = 6.6, 0.5, 0.05, 0.068  # inches: figure, space for numbers, below all, a letter
-PANEL, UNDER, ABOVE = 2.75, 0.5, 0.45  # inches: a panel's height, and of it below and above the map
+WIDTH, MARGIN, RIGHT = 726, 14, 64  # pixels: the card, left of the names, right of the map for its scale
+ABOVE, HEIGHT, BELOW = 52, 198, 52  # of a panel: title and caption, the map, its axis
+BAR, GAP = 12, 9  # the scale's width, and what is between it and the map
 PANELS = {
     "std": (
         "log10 std of the output",
@@ -34,59 +28,43 @@ PANELS = {
 }
 
 
-def whole_net(history: Rows) -> Figure:
-    """One card for the whole net: heat maps depth x step of log10 std, gradient std and dead share, as recorded.
-
-    Places are computed here: matplotlib's own layout takes as long again as the drawing.
-    """
+def whole_net(history: Rows) -> np.ndarray:
+    """One card for the whole net, [height, width, 3]: heat maps depth x step of log10 std, gradient std and dead share,
+    as recorded."""
     quantities = [quantity for quantity in PANELS if history.layers(quantity)]
-    height = FOOT + PANEL * max(len(quantities), 1)
-    figure = new_figure(WIDTH, height, layout=None, dpi=110)
     if not quantities:
-        figure.text(0.5, 0.5, "nothing was recorded", ha="center", va="center")
-        return figure
-    longest = max(len(name) for quantity in quantities for name in shown_layers(history, quantity))
-    left = 0.25 + LETTER * longest
-    panels = []
+        canvas = Canvas(WIDTH, ABOVE + BELOW)
+        canvas.words(WIDTH / 2, ABOVE, "nothing was recorded", TEXT, "mm")
+        return canvas.pixels()
+    canvas = Canvas(WIDTH, (ABOVE + HEIGHT + BELOW) * len(quantities))
+    layers = {quantity: shown_layers(history, quantity) for quantity in quantities}
+    tables = {quantity: table_of(history, quantity, layers[quantity]) for quantity in quantities}
+    edges = {quantity: step_edges(steps) for quantity, (steps, _) in tables.items()}
+    # one axis for all, though some are recorded less often
+    axis = min(e[0] for e in edges.values()), max(e[-1] for e in edges.values())
+    left = MARGIN + max(canvas.width_of(name, SMALL) for names in layers.values() for name in names)
     for i, quantity in enumerate(quantities):
-        bottom = FOOT + PANEL * (len(quantities) - 1 - i) + UNDER
-        box = (left / WIDTH, bottom / height, (WIDTH - left - RIGHT) / WIDTH, (PANEL - UNDER - ABOVE) / height)
-        panels.append(figure.add_axes(box))
-        heat_map(history, quantity, panels[-1])
-    limits = [ax.get_xlim() for ax in panels]  # one axis for all, though some are recorded less often
-    for ax in panels:
-        ax.set_xlim(min(left for left, _ in limits), max(right for _, right in limits))
-    return figure
+        _panel(canvas, left, i * (ABOVE + HEIGHT + BELOW) + ABOVE, quantity, layers[quantity], *tables[quantity], axis)
+    return canvas.pixels()
 
 
-def heat_map(history: Rows, quantity: str, ax: Axes) -> None:
-    """Depth x step of one quantity, the first layer at the top; the step axis is logarithmic, as most happens early.
-
-    std and grad_std are shown as log10. 0 has a colour of its own, and so has what is not finite.
+def heat_map(
+    quantity: str, edges: np.ndarray, table: np.ndarray, width: int, height: int, axis: tuple[float, float]
+) -> np.ndarray:
+    """Depth x step of one quantity, [height, width, 3], the first layer at the top, steps between these ends of the
+    axis of `step_edges`. std and grad_std are shown as log10; 0 has a colour of its own, and so has what is not finite.
     """
-    layers = shown_layers(history, quantity)
-    steps, table = table_of(history, quantity, layers)
-    title, caption = PANELS.get(quantity, (quantity, ""))
-    edges = step_edges(steps)
-    rows = np.arange(len(layers) + 1) - 0.5
-    values, limits = _scaled(quantity, table), SCALES[quantity]
-    mesh = ax.pcolormesh(
-        edges, rows, np.ma.masked_invalid(values), cmap=map_of(quantity), vmin=limits[0], vmax=limits[1]
-    )
-    marks = {"exactly 0": (table == 0, ZERO), "nan or inf": (~np.isfinite(table) & ~_absent(table), NOT_FINITE)}
-    if quantity == "dead":
-        del marks["exactly 0"]
-    _mark(ax, edges, rows, marks)
-    ax.set_facecolor(NOT_RECORDED)
-    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, fraction=0.05, extend=_extend(values, limits))
-    bar.ax.tick_params(labelsize=8)
-    ax.set_title(title, loc="left", fontsize=10.5, fontweight="bold", pad=17)
-    ax.text(0, 1.015, caption, transform=ax.transAxes, fontsize=8, color=FAINT, va="bottom")
-    ax.invert_yaxis()
-    every = -(-len(layers) // NAMES_SHOWN)
-    ax.set_yticks(range(0, len(layers), every), layers[::every], fontsize=8)
-    ax.set_xlim(edges[0], edges[-1])
-    step_ticks(ax, steps)
+    low, high = SCALES[quantity]
+    colours = coloured(quantity, (_scaled(quantity, table) - low) / (high - low))
+    for where, colour in _marks(quantity, table).values():
+        colours[where] = rgb(colour)
+    colours[np.isneginf(table)] = rgb(NOT_RECORDED)
+    at = axis[0] + (np.arange(width) + 0.5) / width * (axis[1] - axis[0])
+    column = np.clip(np.searchsorted(edges, at) - 1, 0, table.shape[1] - 1)
+    row = np.arange(height) * len(table) // height
+    painted: np.ndarray = colours[row][:, column]
+    painted[:, (at < edges[0]) | (at > edges[-1])] = rgb(NOT_RECORDED)
+    return painted
 
 
 def shown_layers(history: Rows, quantity: str) -> list[str]:
@@ -114,42 +92,73 @@ def step_edges(steps: np.ndarray) -> np.ndarray:
     return np.concatenate([[at[0] - first], middle, [at[-1] + last]])
 
 
-def step_ticks(ax: Axes, steps: np.ndarray) -> None:
-    """0, 1, 10, 100, ... and the last step, on the axis of `step_edges`."""
+def step_ticks(steps: np.ndarray) -> list[int]:
+    """0, 1, 3, 10, ... and the last step."""
     last = int(steps[-1])
-    ticks = [s for s in (0, 1, 3, *(10**k for k in range(1, 10)), *(3 * 10**k for k in range(1, 9))) if s >= steps[0]]
-    ticks = [s for s in ticks if np.log10(1 + last) - np.log10(1 + s) > 0.18] + [last]
-    ax.set_xticks(np.log10(1.0 + np.array(ticks)), [f"{s:,}" for s in ticks], fontsize=8)
-    ax.set_xlabel("step (log scale)", fontsize=8.5)
+    ticks = [s for s in (0, 1, 3, *(m * 10**k for k in range(1, 10) for m in (1, 3))) if s >= steps[0]]
+    return [s for s in ticks if np.log10(1 + last) - np.log10(1 + s) > 0.18] + [last]
 
 
-def _absent(table: np.ndarray) -> np.ndarray:
-    return np.isneginf(table)
+def _panel(
+    canvas: Canvas,
+    left: int,
+    top: int,
+    quantity: str,
+    layers: Sequence[str],
+    steps: np.ndarray,
+    table: np.ndarray,
+    axis: tuple[float, float],
+) -> None:
+    """A map with its names, scale and axis; `left`, `top`: of the map."""
+    width, bottom = WIDTH - RIGHT - left, top + HEIGHT
+    title, caption = PANELS[quantity]
+    canvas.words(left, top - 27, title, HEAD, bold=True)
+    canvas.words(left, top - 8, caption, TEXT, colour=FAINT)
+    canvas.paint(left, top, heat_map(quantity, step_edges(steps), table, width, HEIGHT, axis))
+    canvas.box(left, top, width, HEIGHT, SPINE)
+    for i in range(0, len(layers), -(-len(layers) // NAMES_SHOWN)):
+        canvas.words(left - 7, top + HEIGHT * (i + 0.5) / len(layers), layers[i], SMALL, "rm")
+    for step in step_ticks(steps):
+        x = left + round((np.log10(1 + step) - axis[0]) / (axis[1] - axis[0]) * width)
+        canvas.line([(x, bottom), (x, bottom + 4)], FAINT)
+        canvas.words(x, bottom + 17, f"{step:,}", SMALL, "ms")
+    canvas.words(left + width / 2, bottom + 35, "step (log scale)", SMALL, "ms", FAINT)
+    _scale(canvas, left + width + GAP, top, quantity, _scaled(quantity, table))
+    x = left + width
+    for name, (where, colour) in reversed(_marks(quantity, table).items()):
+        if where.any():
+            canvas.words(x, bottom + 35, name, SMALL, "rs")
+            x -= canvas.width_of(name, SMALL) + 18
+            canvas.box(x, bottom + 26, 12, 9, fill=colour)
+            x -= 14
+
+
+def _scale(canvas: Canvas, x: int, top: int, quantity: str, values: np.ndarray) -> None:
+    """What the colours mean; a tip where values lie beyond an end."""
+    low, high = SCALES[quantity]
+    shares = np.linspace(1, 0, HEIGHT)
+    canvas.paint(x, top, np.repeat(coloured(quantity, shares)[:, None], BAR, 1))
+    for beyond, y, tip, share in ((values > high, top, -8, 1.0), (values < low, top + HEIGHT - 1, 8, 0.0)):
+        if beyond.any():
+            colour = "#{:02x}{:02x}{:02x}".format(*coloured(quantity, np.array(share)).tolist())
+            canvas.area([(x, y), (x + BAR - 1, y), (x + BAR // 2, y + tip)], colour)
+    for tick in np.linspace(low, high, 6 if quantity == "dead" else 5 if quantity == "std" else 7):
+        y = top + round((high - tick) / (high - low) * (HEIGHT - 1))
+        canvas.line([(x + BAR, y), (x + BAR + 3, y)], FAINT)
+        canvas.words(x + BAR + 7, y, f"{tick:.1f}" if quantity == "dead" else f"{tick:.0f}", SMALL, "lm", INK)
+
+
+def _marks(quantity: str, table: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
+    """What has no place on the scale, and its colour."""
+    marks = {"exactly 0": (table == 0, ZERO), "nan or inf": (~np.isfinite(table) & ~np.isneginf(table), NOT_FINITE)}
+    if quantity == "dead":
+        del marks["exactly 0"]
+    return marks
 
 
 def _scaled(quantity: str, table: np.ndarray) -> np.ndarray:
-    """What the colours stand for; nan: no colour."""
-    finite = np.isfinite(table)
+    """What the colours stand for; 0 where there is none."""
     if quantity == "dead":
-        return np.where(finite, table, np.nan)
-    positive = finite & (table > 0)
-    return np.where(positive, np.log10(np.where(positive, table, 1.0)), np.nan)
-
-
-def _extend(values: np.ndarray, limits: tuple[float, float]) -> str:
-    below, above = bool((values < limits[0]).any()), bool((values > limits[1]).any())
-    return {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}[below, above]
-
-
-def _mark(ax: Axes, edges: np.ndarray, rows: np.ndarray, marks: dict[str, tuple[np.ndarray, str]]) -> None:
-    """Paint what has no place on the scale, and say so below."""
-    from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Patch
-
-    shown = []
-    for name, (where, colour) in marks.items():
-        if where.any():
-            ax.pcolormesh(edges, rows, np.ma.masked_where(~where, np.ones(where.shape)), cmap=ListedColormap([colour]))
-            shown.append(Patch(color=colour, label=name))
-    if shown:
-        ax.legend(handles=shown, loc="upper right", bbox_to_anchor=(1, -0.06), ncols=2, fontsize=8, frameon=False)
+        return np.where(np.isfinite(table), table, 0.0)
+    positive = np.isfinite(table) & (table > 0)
+    return np.log10(np.where(positive, table, 1.0))

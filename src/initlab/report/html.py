@@ -16,7 +16,7 @@ from initlab.plots import style
 LOOK = {
     "colours": [*style.COLOURS[:6], style.FAINT],
     "scales": style.SCALES,
-    "maps": style.MAPS,
+    "maps": {quantity: style.MAPS[quantity] for quantity in style.SCALES},
     "zero": style.ZERO,
     "broken": style.NOT_FINITE,
 }
