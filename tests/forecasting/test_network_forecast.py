@@ -52,6 +52,14 @@ def cnn(depth: int, *, norm: bool = False, residual: bool = False, std: float | 
     return net
 
 
+def normalised_rows(gain: float) -> nn.Sequential:
+    torch.manual_seed(0)
+    parts = [part for _ in range(3) for part in (nn.Linear(36, 36), nn.LayerNorm(36), nn.ReLU())]
+    net = nn.Sequential(nn.Flatten(), *parts, nn.Linear(36, 4))
+    nn.init.constant_(parts[1].weight, gain)
+    return net
+
+
 def batch(rows: int = 16, size: int = 6) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(1)
     return torch.randn(rows, 1, size, size, generator=rng), torch.randint(4, (rows,), generator=rng)
@@ -328,6 +336,8 @@ class Lit(L.LightningModule):
     [
         (lambda: cnn(12, std=0.1), torch.optim.SGD, "forecast  will not train: the "),
         (lambda: cnn(4, std=1.0), torch.optim.AdamW, "forecast  trains with a suitable learning rate: the "),
+        (lambda: normalised_rows(0.1), torch.optim.SGD, "forecast  none: the first step does not tell"),
+        (lambda: normalised_rows(math.inf), torch.optim.SGD, "forecast  will not train: nan or inf in its first pass"),
     ],
 )
 def test_a_watched_network_gets_its_verdict_at_step_0(

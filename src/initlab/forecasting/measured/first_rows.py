@@ -16,6 +16,11 @@ from initlab.monitor.observer import Observer, Recording, Row
 if TYPE_CHECKING:
     import lightning as L
 
+LAYER_NORM = (
+    "the first step does not tell whether its whole signal passes its layer normalisations, "
+    "initlab.forecast(model, batch) does"
+)
+
 
 class FirstRowsVerdict(Observer):
     """An observer of `SignalMonitor`: one line in the terminal after step 0, where the run's folder has no forecast.
@@ -37,7 +42,7 @@ class FirstRowsVerdict(Observer):
         self._waits = False
         verdict = verdict_of(trainer.lightning_module, first, kind_of(*map(type, trainer.optimizers)))
         if verdict is not None:
-            say(verdict.says, "forecast")
+            say(f"none: {verdict.why}" if verdict.word == UNKNOWN else verdict.says, "forecast")
 
 
 def verdict_of(module: Any, rows: Sequence[Row], kind: str) -> Verdict | None:
@@ -47,5 +52,4 @@ def verdict_of(module: Any, rows: Sequence[Row], kind: str) -> Verdict | None:
         verdict = judge_network(features, kind)
     except UserError:
         return None
-    unknown = verdict.word == UNKNOWN or (features.layer_norm and verdict.record)  # which takes a pass to find out
-    return None if unknown else verdict
+    return Verdict(UNKNOWN, LAYER_NORM, "") if features.layer_norm and verdict.record else verdict
