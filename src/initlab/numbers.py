@@ -23,6 +23,11 @@ def duration(seconds: float, digits: int = 3) -> str:
     return f"{seconds / 60:.{digits}g} min" if seconds < 5400 else f"{seconds / 3600:.{digits}g} h"
 
 
+def tail(name: str, most: int) -> str:
+    """The end of a name that is longer than so many letters: what tells layers apart stands there."""
+    return name if len(name) <= most else f"…{name[1 - most :]}"
+
+
 def listed(names: Iterable[str], most: int = 6) -> str:
     """The first few, and how many more."""
     every = list(names)

@@ -23,7 +23,7 @@ from initlab.monitor.history import Histogram, History
 from initlab.plots.canvas import Canvas
 from initlab.plots.colourful_dimension import HEIGHT, WIDTH, colourful_dimension, panel, picture_of, reach
 from initlab.plots.signal_pictures import RATIO_TAG, SignalPictures
-from initlab.plots.style import MAPS, NOT_FINITE, NOT_RECORDED, ZERO, coloured, map_of, rgb
+from initlab.plots.style import DIVERGING, MAPS, NOT_FINITE, NOT_RECORDED, ZERO, coloured, map_of, rgb
 from initlab.plots.whole_net import NAMES_SHOWN, PANELS, heat_map, shown_layers, step_edges, table_of, whole_net
 
 
@@ -133,6 +133,16 @@ def test_any_depth_is_one_card_with_names_that_can_be_read(depth: int, said: Sai
     names = [word for word in said.words if word.startswith(("layers.", "phi."))]
     assert names[0] == "layers.0"
     assert panels <= len(names) <= panels * NAMES_SHOWN
+
+
+def test_a_long_name_leaves_room_for_the_map(said: Said) -> None:
+    name = "encoder.layers.11.attention.output.LayerNorm." * 3
+    made = history({(f"{name}{i}", "std"): 1.0 for i in range(3)})
+    white = (whole_net(made) == rgb(DIVERGING[3])).all(-1)
+    assert white.sum() > 300 * 198  # pixels: std 1 in all three layers
+    assert any(word.startswith("…") and word.endswith("LayerNorm.2") for word in said.words)
+    long = Histogram(0, name, 0.0, 1.0, (5,) * 64)
+    colourful_dimension(history({(name, "std"): 1.0}, histograms=[long]))
 
 
 def test_what_is_missing_is_left_out_and_nothing_at_all_is_said(said: Said) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from initlab.console import CONSOLE, HEAD, TAIL
 from initlab.diagnosis.outline import Rows
 from initlab.monitor.observer import Observer, Recording, Row
+from initlab.numbers import tail
 
 if TYPE_CHECKING:
     import lightning as L
@@ -57,7 +58,7 @@ def layer_table(history: Rows, step: int, title: str) -> Table:
     left_out = range(HEAD, len(layers) - TAIL)
     for i, layer in enumerate(layers):
         if i not in left_out:
-            table.add_row(_short(layer), *_cells(history, layer, step))
+            table.add_row(tail(layer, NAME_WIDTH), *_cells(history, layer, step))
         elif i == left_out[0]:
             table.add_row(f"... {len(left_out)} more")
     return table
@@ -71,7 +72,3 @@ def _cells(history: Rows, layer: str, step: int) -> list[str]:
         known = [value for at, value in zip(steps, values, strict=True) if at <= step]
         cells.append(form.format(known[-1]) if known else "")
     return cells
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_WIDTH else "…" + name[1 - NAME_WIDTH :]

@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from initlab.numbers import tail
+
 WIDTH = 100  # columns of the table
 SHOWN = 12  # names in the line about what was left alone
 HEADINGS = ("tensor", "layer", "fan in", "fan out", "gain", "of", "promised", "drawn std")
@@ -127,7 +129,7 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
         sizes[max(WORDS, key=lambda i: sizes[i])] -= 1
     lines = []
     for row in rows:
-        cells = [cell if len(cell) <= size else f"…{cell[1 - size :]}" for cell, size in zip(row, sizes, strict=True)]
+        cells = [tail(cell, size) for cell, size in zip(row, sizes, strict=True)]
         aligned = [
             f"{cell:<{n}}" if i in WORDS else f"{cell:>{n}}"
             for i, (cell, n) in enumerate(zip(cells, sizes, strict=True))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from initlab.numbers import tail
 from initlab.plots.canvas import HEAD, SMALL, TEXT, Canvas
 from initlab.plots.style import FAINT, coloured
 from initlab.plots.whole_net import step_edges
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 120  # of more layers only every second, third, ... is shown, and the title says so
 HEIGHT, WIDTH = 96, 144  # pixels of a panel; the histograms have 64 bins, and their range changes from step to step
+LETTERS = 20  # of a layer's name, its end
 MARGIN, GAP, TOP = 14, (14, 24), 84  # pixels; gap across and down, and above all panels
 ALMOST_ALL = 95  # percentile over the run of how far the values of a layer reach: one wild step squeezes no other
 GAIN = 1000.0  # brightness is log(1 + GAIN share of the entries in a pixel): one entry in a thousand is still seen
@@ -49,7 +51,7 @@ def colourful_dimension(history: Histograms) -> np.ndarray:
         x, y = MARGIN + i % columns * (WIDTH + GAP[0]), TOP + GAP[1] + i // columns * (HEIGHT + GAP[1])
         low, high, steps, shares = panel(history.histograms(layer), ends)
         canvas.paint(x, y, coloured("density", np.log1p(GAIN * shares[::-1]) / np.log1p(GAIN)))
-        canvas.words(x, y - 4, layer, SMALL)
+        canvas.words(x, y - 4, tail(layer, LETTERS), SMALL)
         canvas.words(x + 3, y + 3, f"{high:.2g}", SMALL - 1, "lt", VALUES)
         canvas.words(x + 3, y + HEIGHT - 4, f"{low:.2g}", SMALL - 1, "ls", VALUES)
     title = "where the values lie" + (f": one in {every} of {len(recorded)} layers" if every > 1 else "")

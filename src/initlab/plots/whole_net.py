@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from initlab.diagnosis.outline import Rows
+from initlab.numbers import tail
 from initlab.plots.canvas import HEAD, SMALL, TEXT, Canvas
 from initlab.plots.style import FAINT, INK, NOT_FINITE, NOT_RECORDED, SCALES, SPINE, ZERO, coloured, rgb
 
 NAMES_SHOWN = 15  # layer names left of a panel; of more layers every second, third, ... is named
+LETTERS = 32  # of a name, its end
 END = 0.15  # decades that the first and the last sample reach out to, half of what is between steps 0 and 1
 WIDTH, MARGIN, RIGHT = 726, 14, 64  # pixels: the card, left of the names, right of the map for its scale
 ABOVE, HEIGHT, BELOW = 52, 198, 52  # of a panel: title and caption, the map, its axis
@@ -42,7 +44,7 @@ def whole_net(history: Rows) -> np.ndarray:
     edges = {quantity: step_edges(steps) for quantity, (steps, _) in tables.items()}
     # one axis for all, though some are recorded less often
     axis = min(e[0] for e in edges.values()), max(e[-1] for e in edges.values())
-    left = MARGIN + max(canvas.width_of(name, SMALL) for names in layers.values() for name in names)
+    left = MARGIN + max(canvas.width_of(tail(name, LETTERS), SMALL) for names in layers.values() for name in names)
     for i, quantity in enumerate(quantities):
         _panel(canvas, left, i * (ABOVE + HEIGHT + BELOW) + ABOVE, quantity, layers[quantity], *tables[quantity], axis)
     return canvas.pixels()
@@ -117,7 +119,7 @@ def _panel(
     canvas.paint(left, top, heat_map(quantity, step_edges(steps), table, width, HEIGHT, axis))
     canvas.box(left, top, width, HEIGHT, SPINE)
     for i in range(0, len(layers), -(-len(layers) // NAMES_SHOWN)):
-        canvas.words(left - 7, top + HEIGHT * (i + 0.5) / len(layers), layers[i], SMALL, "rm")
+        canvas.words(left - 7, top + HEIGHT * (i + 0.5) / len(layers), tail(layers[i], LETTERS), SMALL, "rm")
     for step in step_ticks(steps):
         x = left + round((np.log10(1 + step) - axis[0]) / (axis[1] - axis[0]) * width)
         canvas.line([(x, bottom), (x, bottom + 4)], FAINT)
