@@ -19,6 +19,7 @@ from initlab.theory.chance import few as few_of
 from initlab.theory.elementwise import Array
 
 PAIRS = 1000  # of the sample of errors
+NORMAL, OF_NORMAL = np.polynomial.hermite_e.hermegauss(9)  # places, and weights under N(0, 1) but for a factor
 
 
 def of_gradients(
@@ -145,12 +146,12 @@ def errors(q: float, c: float, outputs: int) -> Errors:
 
 def _log_of_sum(x: float, variance: float) -> tuple[float, float]:
     """Mean and variance of log(1 + y), y log-normal around x with this variance of its logarithm."""
-    t, weights = np.polynomial.hermite_e.hermegauss(9)
     if not x > 0:
         return 0.0, 0.0
-    values = np.logaddexp(0.0, math.log(x) + math.sqrt(min(max(variance, 0.0), LARGEST)) * t)
-    mean = float((weights * values).sum() / weights.sum())
-    return mean, float((weights * (values - mean) ** 2).sum() / weights.sum())
+    values = np.logaddexp(0.0, math.log(x) + math.sqrt(min(max(variance, 0.0), LARGEST)) * NORMAL)
+    weights = OF_NORMAL / OF_NORMAL.sum()
+    mean = float(weights @ values)
+    return mean, float(weights @ (values - mean) ** 2)
 
 
 def _own(parts: Sampled, alike: float, here: Chance, excess: float, behind: int) -> float:
