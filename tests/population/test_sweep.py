@@ -11,7 +11,7 @@ from children import TRAIN, answered, ended, start, wait_for
 
 pytestmark = pytest.mark.slow
 LINEAR = (
-    "-m", "model=linear", "data=synthetic_regression", "data.num_train=320", "trainer=cpu", "trainer.max_epochs=8",
+    "-m", "model=linear", "data=synthetic_regression", "data.num_train=320", "trainer=cpu", "trainer.max_epochs=4",
     "trainer.precision=64-true", "threads=1", "hydra/launcher=population", "callbacks.last.every_n_steps=7",
     "callbacks.last.min_seconds=0",
     "optimizer.momentum=0.9", "lr=0.01,0.02", "seed=0,1",
@@ -40,7 +40,7 @@ def test_stopped_and_resumed_it_ends_as_one_that_was_not(
     tmp_path: Path, whole: Path, number: int, status: int, launcher: str
 ) -> None:
     """Whatever job has come how far; by the population, or each alone."""
-    process = start([*LINEAR, "hydra.sweep.dir=sweep"], tmp_path, "@LastCheckpoint.save 23")
+    process = start([*LINEAR, "hydra.sweep.dir=sweep"], tmp_path, "@LastCheckpoint.save 15")
     wait_for((tmp_path / "held").exists, process.is_alive)
     os.kill(process.pid or 0, number)
     (tmp_path / "go").touch()
@@ -50,7 +50,7 @@ def test_stopped_and_resumed_it_ends_as_one_that_was_not(
     steps = {
         torch.load(path, weights_only=True)["global_step"] for path in tmp_path.glob("sweep/*/checkpoints/last.ckpt")
     }
-    assert 0 < max(steps) < 80
+    assert 0 < max(steps) < 40
     again = answered(TRAIN, "-m", "sweep.resume=sweep", f"hydra/launcher={launcher}", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     found, expected = weights(tmp_path / "sweep"), weights(whole)
