@@ -18,7 +18,9 @@ from typing import Any
 from unittest import mock
 
 import lightning as L
+from composed_once import get_mode
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
 from omegaconf import OmegaConf
 
 import initlab.run
@@ -66,6 +68,7 @@ def answer(script: str, words: Sequence[str]) -> Answer:
     with (
         mock.patch.object(sys, "argv", [str(SCRIPTS / f"{script}.py"), *words]),
         mock.patch.object(initlab.run, "train", lambda cfg, **more: original(cfg, [Once()], **more)),
+        mock.patch.object(Hydra, "get_mode", get_mode),
         mock.patch.object(os, "fsync", return_value=None),  # no machine fails here
         mock.patch.dict(os.environ),
         contextlib.redirect_stdout(out),

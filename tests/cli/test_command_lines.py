@@ -1,13 +1,18 @@
 """Whatever is typed: a run that works, or one sentence and nothing left behind. Never a traceback, never a wait."""
 
+import itertools
 import math
 import os
 import warnings
 from collections import Counter
 from pathlib import Path
 
+import composed_once
 import pytest
 from command_lines import BASES, SHORT, Answer, answer, command_lines, furnish, here
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.checks.annotations import fits, words_of
@@ -51,6 +56,21 @@ def test_many_command_lines(there: Path) -> None:
             assert_one_sentence_and_nothing_left(words, said, before)
     assert counts["refused"] > LINES / 2
     assert counts["began"] > LINES / 10
+
+
+def test_where_no_word_names_the_mode_hydra_finds_none(there: Path) -> None:
+    """Which the lines above and the forks of `children.py` take as known."""
+    lines = list(itertools.islice(command_lines(LINES, seed=1), 0, None, 100))
+    sweep = ["hydra/launcher=population", "hydra/sweeper=optuna", "hydra.run.dir=x", "hydra.sweep.dir=y"]
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra
+        for words in [*lines, ["seed=0,1", *sweep], ["model=nope"]]:
+            assert not composed_once.names_mode(words)
+            assert composed_once.of_hydra(hydra, "train", words) is None, words
+        assert composed_once.get_mode(hydra, "train", [*BASES[0], "hydra.mode=MULTIRUN"]) == RunMode.MULTIRUN
+    for word in ("hydra.mode=RUN", "+hydra.mode=RUN", "++hydra={mode: RUN}", "~hydra.mode", "hydra@x=y"):
+        assert composed_once.names_mode([word])
 
 
 def _clean(there: Path, before: dict[str, str]) -> None:
