@@ -24,30 +24,30 @@ from initlab.textbook.page import read_page as read
 from initlab.textbook.running import run_one, run_page
 
 SLOW = {  # over three seconds on a quiet core
-    "d2l_lr_study", "d2l_mlp", "d2l_softmax", "d2l_softmax_torch", "d2l_variance_1000_mlp",
+    "d2l_lr_study", "d2l_mlp", "d2l_softmax", "d2l_variance_1000_mlp",
     "d2l_zero_init", "fastai_init", "fastai_std", "fifty_layers", "glorot_2010_sigmoid", "glorot_2010_tanh", "he_2015",
     "lsuv", "makemore_tanh", "neuron", "batch_norm_and_init", "phase_diagram", "phase_plane", "plain_cnn_depth",
     "pre_and_post_ln", "residual_scaling", "width_transfer",
 }  # fmt: skip
 FEW_IMAGES = ["trainer.limit_val_batches=8", "trainer.limit_test_batches=1"]
 SHORTER = {  # than the page: its claims are about the first steps, or hold as early
-    "d2l_variance_1000_mlp": ["trainer.limit_train_batches=60"],
-    "d2l_zero_init": ["trainer.limit_train_batches=60"],
-    "fastai_init": ["trainer.limit_train_batches=170"],
-    "fastai_std": ["trainer.limit_train_batches=60"],
-    "glorot_2010_tanh": ["trainer.limit_train_batches=450"],
-    "glorot_2010_sigmoid": ["trainer.limit_train_batches=400"],
+    "d2l_variance_1000_mlp": ["trainer.limit_train_batches=60", *FEW_IMAGES],
+    "d2l_zero_init": ["trainer.limit_train_batches=60", *FEW_IMAGES],
+    "fastai_init": ["trainer.limit_train_batches=170", *FEW_IMAGES],
+    "fastai_std": ["trainer.limit_train_batches=60", *FEW_IMAGES],
+    "glorot_2010_tanh": ["trainer.limit_train_batches=450", *FEW_IMAGES],
+    "glorot_2010_sigmoid": ["trainer.limit_train_batches=400", *FEW_IMAGES],
     "he_2015": ["trainer.limit_train_batches=50", *FEW_IMAGES],
     "lsuv": ["trainer.limit_train_batches=30", *FEW_IMAGES],
-    "makemore_tanh": ["trainer.limit_train_batches=60"],
+    "makemore_tanh": ["trainer.limit_train_batches=60", *FEW_IMAGES],
     "neuron": ["callbacks.monitor.every_n_steps=1000", "callbacks.monitor.dense_steps=20"],  # all its 10,000 steps
-    "phase_diagram": ["trainer.limit_train_batches=120"],
-    "phase_plane": ["trainer.limit_train_batches=120"],
+    "phase_diagram": ["trainer.limit_train_batches=120", *FEW_IMAGES],
+    "phase_plane": ["trainer.limit_train_batches=120", *FEW_IMAGES],
     "plain_cnn_depth": ["trainer.limit_train_batches=100", *FEW_IMAGES],
     "pre_and_post_ln": ["trainer.limit_train_batches=100", *FEW_IMAGES],
     "residual_scaling": ["trainer.limit_train_batches=140", *FEW_IMAGES],
-    "batch_norm_and_init": ["trainer.limit_train_batches=100"],
-    "width_transfer": ["trainer.limit_train_batches=120"],
+    "batch_norm_and_init": ["trainer.limit_train_batches=100", *FEW_IMAGES],
+    "width_transfer": ["trainer.limit_train_batches=120", *FEW_IMAGES],
 }
 FEWER = {  # settings of what is a map or a large network: the values that the test takes
     "batch_norm_and_init": {"init.sigma": ("0.01",)},
@@ -60,7 +60,7 @@ FEWER = {  # settings of what is a map or a large network: the values that the t
     "width_transfer": {"init": ("mup",), "model.width": ("64",), "lr": ("0.0003", "0.003", "0.01")},
 }
 read_page = functools.cache(read)
-ANOTHERS = {"d2l_mlp_torch"}  # ten epochs of the MLP again, by torch's layers: of the model tests
+ANOTHERS = {"d2l_mlp_torch", "d2l_softmax_torch"}  # ten epochs again, by torch's layers: of the model tests
 ALL = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
     for name in page_names()

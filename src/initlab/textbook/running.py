@@ -13,6 +13,7 @@ from pathlib import Path
 from initlab.composition import compose
 from initlab.error_sentence import sentence_for
 from initlab.errors import reason
+from initlab.sweeps import job_folder
 from initlab.sweeps.job import record_failure
 from initlab.sweeps.record import SEEDS
 from initlab.textbook.page import Page
@@ -52,6 +53,8 @@ def run_one(name: str, keeps: Sequence[str], job: Mapping[str, str], folder: Pat
             for key in cfg[group]:
                 if key not in kept:
                     cfg[group][key] = None
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        job_folder.make(folder, job)  # so it searches for no fix, which takes a second where a deep network is at fault
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             train(cfg)
     except Exception as trouble:
