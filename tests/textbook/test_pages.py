@@ -32,8 +32,8 @@ SLOW = {  # over three seconds on a quiet core
 FEW_IMAGES = ["trainer.limit_val_batches=8", "trainer.limit_test_batches=1"]
 SHORTER = {  # than the page: its claims are about the first steps, or hold as early
     "d2l_variance_1000_mlp": ["trainer.limit_train_batches=60", *FEW_IMAGES],
-    "d2l_zero_init": ["trainer.limit_train_batches=60", *FEW_IMAGES],
-    "fastai_init": ["trainer.limit_train_batches=170", *FEW_IMAGES],
+    "d2l_zero_init": ["trainer.limit_train_batches=60"],
+    "fastai_init": ["trainer.limit_train_batches=170"],
     "fastai_std": ["trainer.limit_train_batches=60", *FEW_IMAGES],
     "glorot_2010_tanh": ["trainer.limit_train_batches=450", *FEW_IMAGES],
     "glorot_2010_sigmoid": ["trainer.limit_train_batches=400", *FEW_IMAGES],
