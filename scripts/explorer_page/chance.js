@@ -59,7 +59,7 @@ function between(phi, q, from, to) {      // numbers `from` to `to` of a row
   const at = Math.log(q) * EACH, first = Math.floor(at) - POINTS / 2 + 1, sum = new Float64Array(to - from);
   let whole = 0;
   for (let k = 0; k < POINTS; k++) {
-    const here = row(phi, first + k), share = at === first + k ? 1e300 : BARYCENTRIC[k] / (at - first - k);
+    const here = row(phi, first + k), away = at - first - k, share = away ? BARYCENTRIC[k] / away : 1e300;
     whole += share;
     for (let j = from; j < to; j++) sum[j - from] += share * here[j];
   }

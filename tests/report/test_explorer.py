@@ -96,6 +96,16 @@ def test_eighty_networks_are_as_the_library_has_them(browser: Browser) -> None:
 
 
 @in_browser
+def test_next_to_a_step_of_its_tables_it_is_as_on_it(browser: Browser) -> None:
+    """q within rounding of exp(k / 8), where the interpolation divides by the distance."""
+    browser.open(PAGE)
+    near = """[...Array(40).keys()].flatMap(k => [-2, -1, 0, 1, 2].map(i => {
+      const point = explorer.criticalAt('gelu', Math.exp((k - 20) / 8) * (1 + i * Number.EPSILON));
+      return [point.sigmaW, point.growth].every(Number.isFinite); }))"""
+    assert all(browser.js(near))
+
+
+@in_browser
 def test_the_critical_line_goes_through_the_library_s_point(browser: Browser) -> None:
     browser.open(PAGE)
     for act in ("tanh", "sigmoid", "gelu", "silu"):
