@@ -7,8 +7,7 @@ import gc
 import PIL.Image
 import tensorboard.plugins.custom_scalar.layout_pb2
 import tensorboard.plugins.hparams.summary_v2  # noqa: F401
-from composed_once import get_mode
-from hydra._internal.hydra import Hydra
+from composed_once import Hydra, get_mode
 
 import initlab.cli.main
 import initlab.commands.train

@@ -18,9 +18,8 @@ from typing import Any
 from unittest import mock
 
 import lightning as L
-from composed_once import get_mode
+from composed_once import Hydra, get_mode
 from hydra import compose, initialize_config_dir
-from hydra._internal.hydra import Hydra
 from omegaconf import OmegaConf
 
 import initlab.run

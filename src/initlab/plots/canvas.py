@@ -35,10 +35,12 @@ class Canvas:
 
         self._image.paste(Image.fromarray(colours), (x, y))
 
-    def box(self, x: float, y: float, width: float, height: float, edge: str | None = None, fill: str = "") -> None:
+    def box(
+        self, x: float, y: float, width: float, height: float, edge: str | None = None, fill: str | None = None
+    ) -> None:
         """Its edge is painted on the pixels next to it."""
         corners = (x * self._finer - 1, y * self._finer - 1, (x + width) * self._finer, (y + height) * self._finer)
-        self._pen.rectangle(corners, fill or None, edge)
+        self._pen.rectangle(corners, fill, edge)
 
     def line(self, points: Points, colour: str, width: float = 1) -> None:
         self._pen.line(self._places(points), colour, round(width * self._finer), "curve")

@@ -9,13 +9,14 @@ import numpy as np
 from initlab.diagnosis.outline import Rows
 from initlab.numbers import tail
 from initlab.plots.canvas import HEAD, SMALL, TEXT, Canvas
-from initlab.plots.style import FAINT, INK, NOT_FINITE, NOT_RECORDED, SCALES, SPINE, ZERO, coloured, rgb
+from initlab.plots.style import FAINT, MAPS, NOT_FINITE, NOT_RECORDED, SCALES, SPINE, ZERO, coloured, rgb
 
 NAMES_SHOWN = 15  # layer names left of a panel; of more layers every second, third, ... is named
 LETTERS = 32  # of a name, its end
 END = 0.15  # decades that the first and the last sample reach out to, half of what is between steps 0 and 1
 WIDTH, MARGIN, RIGHT = 726, 14, 64  # pixels: the card, left of the names, right of the map for its scale
 ABOVE, HEIGHT, BELOW = 52, 198, 52  # of a panel: title and caption, the map, its axis
+NUMBERS = {"std": 5, "grad_std": 7, "dead": 6}  # on the scale, evenly
 BAR, GAP = 12, 9  # the scale's width, and what is between it and the map
 PANELS = {
     "std": (
@@ -140,14 +141,14 @@ def _scale(canvas: Canvas, x: int, top: int, quantity: str, values: np.ndarray) 
     low, high = SCALES[quantity]
     shares = np.linspace(1, 0, HEIGHT)
     canvas.paint(x, top, np.repeat(coloured(quantity, shares)[:, None], BAR, 1))
-    for beyond, y, tip, share in ((values > high, top, -8, 1.0), (values < low, top + HEIGHT - 1, 8, 0.0)):
+    (_, lowest), *_, (_, highest) = MAPS[quantity]
+    for beyond, y, tip, colour in ((values > high, top, -8, highest), (values < low, top + HEIGHT - 1, 8, lowest)):
         if beyond.any():
-            colour = "#{:02x}{:02x}{:02x}".format(*coloured(quantity, np.array(share)).tolist())
             canvas.area([(x, y), (x + BAR - 1, y), (x + BAR // 2, y + tip)], colour)
-    for tick in np.linspace(low, high, 6 if quantity == "dead" else 5 if quantity == "std" else 7):
+    for tick in np.linspace(low, high, NUMBERS[quantity]):
         y = top + round((high - tick) / (high - low) * (HEIGHT - 1))
         canvas.line([(x + BAR, y), (x + BAR + 3, y)], FAINT)
-        canvas.words(x + BAR + 7, y, f"{tick:.1f}" if quantity == "dead" else f"{tick:.0f}", SMALL, "lm", INK)
+        canvas.words(x + BAR + 7, y, f"{tick:.1f}" if quantity == "dead" else f"{tick:.0f}", SMALL, "lm")
 
 
 def _marks(quantity: str, table: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
