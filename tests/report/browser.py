@@ -75,6 +75,7 @@ class Browser:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Page.addScriptToEvaluateOnNewDocument", source="onerror = words => { window.thrown = words; }")
 
     def __enter__(self) -> Self:
         return self
@@ -141,7 +142,8 @@ class Browser:
             """new Promise((done, failed) => {
               const sorry = () => document.getElementById('sorry');
               const look = () => document.documentElement?.dataset.ready ? done(true)
-                : sorry()?.hidden === false ? failed(sorry().textContent) : setTimeout(look, 20);
+                : sorry()?.hidden === false ? failed(sorry().textContent)
+                : window.thrown ? failed(window.thrown) : setTimeout(look, 20);
               look();
               setTimeout(() => failed('not ready after 600 s'), 600000);
             })"""

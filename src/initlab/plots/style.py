@@ -51,13 +51,11 @@ SMALL, TEXT, HEAD = 9.5, 10.5, 11.5  # points
 DPI = 130
 
 
-def new_figure(
-    width: float, height: float, layout: Literal["constrained"] | None = "constrained", dpi: int = DPI
-) -> Figure:
+def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """Inches; `layout`: None where the caller places everything."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=dpi, layout=layout)
+    return Figure(figsize=(width, height), dpi=DPI, layout=layout)
 
 
 def map_of(quantity: str) -> Any:
