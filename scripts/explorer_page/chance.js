@@ -90,6 +90,7 @@ function drift(series, c) {
 
 // Of a gamma-distributed number of mean 1 and this variance: mean and variance of its logarithm.
 function gammaLog(variance) {
+  variance = Math.max(variance, 0);
   if (!(variance > 1e-9)) return [-variance / 2, variance];
   let s = 1 / variance, mean = -Math.log(s), spread = 0;
   for (; s < 12; s++) { mean -= 1 / s; spread += 1 / s / s; }
@@ -164,9 +165,10 @@ function handedOn(here, unit, r) {
 function ofABatch(here, batch) {
   const n = here.units, c = here.mean, square = Math.max(here.rms ** 2, c * c), middle = Math.max(1 - c / n, 1e-12);
   const free = (here.length[1] - here.tails) / 2, apart = here.length[1] - here.length[0];
-  let noise = 2 * free * ((square - c * c) / n + c * c * (n - 1) / n ** 2) + 2 * (1 - free) * c * c / n ** 2 + here.tails / n;
+  let noise = 2 * free * ((square - c * c) / n + c * c * (n - 1) / n ** 2) + 2 * (1 - free) * c * c / n ** 2;
   noise += Math.max(apart, 0) / n * few(spreadOf(here), batch);
-  const [centre, variance] = gammaLog(noise / middle ** 2);
+  noise = Math.min(noise / middle ** 2, 2 / Math.max(n - 1, 1)); // as where each unit is one normal number
+  const [centre, variance] = gammaLog(noise + here.tails / n);
   return {
     shift: here.shift + Math.log(middle) + centre,
     spread: here.all + spreadOf(here) * few(spreadOf(here), batch) + variance,

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,12 +140,19 @@ def test_a_network_without_outputs_is_refused() -> None:
         forecast(Kaiming(), "relu", [784])
 
 
-def test_a_forecast_out_of_range_does_not_stop_a_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [
+        (lambda: math.exp(1e6), "none: its numbers leave the range"),
+        (lambda: math.sqrt(-1), "none: an error of its own, ValueError"),
+    ],
+)
+def test_a_forecast_that_fails_does_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fails: Any, says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("initlab.forecasting.in_run.forecast_run", lambda cfg: math.exp(1e6))
+    monkeypatch.setattr("initlab.forecasting.in_run.forecast_run", lambda *_: fails())
     words = ("model=linear", "data=synthetic_regression", "trainer=cpu", "threads=1", "trainer.max_epochs=1")
     train(compose(*words, "data.num_train=64", run_dir="."))  # the folder that one is in
-    assert "forecast  none: its numbers leave the range" in capsys.readouterr().out
+    assert f"forecast  {says}" in capsys.readouterr().out
     assert (tmp_path / "summary.json").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -14,6 +14,9 @@ from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.on_paper import forecast
 from initlab.forecasting.rates import STEPS, Rate
 from initlab.theory.inputs import FASHION_MNIST, FASHION_MNIST_RAW, Inputs, inputs_of, standard_normal
+
+if TYPE_CHECKING:
+    import lightning as L
 
 CHAINS = ("initlab.models.MLP", "initlab.models.MLPRegression")
 NO_HIDDEN = ("initlab.models.LinearRegression", "initlab.models.SoftmaxRegression")
@@ -34,8 +37,17 @@ def is_known(cfg: DictConfig) -> bool:
     return shipped_class(cfg.model._target_) in (*CHAINS, *NO_HIDDEN)
 
 
-def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
+def read_data(cfg: DictConfig) -> L.LightningDataModule | None:
+    """The data whose moments are found by reading them, for several forecasts; None where the moments are known."""
+    from initlab.build import build
+
+    return build(cfg, "data") if shipped_class(cfg.data._target_) in READ else None
+
+
+def forecast_run(cfg: DictConfig, data: L.LightningDataModule | None = None, **instead: Any) -> Forecast:
     """What `cfg` would train; `instead` replaces arguments of `forecast`, such as `scheme` or `activation`.
+
+    data: that of `cfg`, where it is at hand, so that a file is not read again.
 
     Raises:
         UserError: for a model or data of your own, which `initlab.forecast` can be told about from Python.
@@ -43,7 +55,7 @@ def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
     from hydra.utils import instantiate
 
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    model, data = plain["model"], plain["data"]
+    model = plain["model"]
     hidden: list[int] = []
     kind = shipped_class(model["_target_"])
     if kind in (*CHAINS, *NO_HIDDEN):
@@ -56,7 +68,7 @@ def forecast_run(cfg: DictConfig, **instead: Any) -> Forecast:
             "and classes that derive from theirs; "
             "for one of your own call initlab.forecast"
         )
-    inputs, num_inputs, num_outputs, batch, steps_per_epoch = _data(cfg, data)
+    inputs, num_inputs, num_outputs, batch, steps_per_epoch = _data(cfg, plain["data"], data)
     loss = "cross_entropy" if kind in CLASSIFIERS else model["loss"]
     judged = loss == "cross_entropy" or not hidden  # the record has no regression with hidden layers
     asked: dict[str, Any] = {
@@ -101,7 +113,9 @@ def _steps(trainer: dict[str, Any], steps_per_epoch: int) -> float:
     return min(steps, most) if most > 0 else steps
 
 
-def _data(cfg: DictConfig, data: dict[str, Any]) -> tuple[Inputs, int, int, int, int]:
+def _data(
+    cfg: DictConfig, data: dict[str, Any], built: L.LightningDataModule | None
+) -> tuple[Inputs, int, int, int, int]:
     """Moments, inputs, outputs, rows of a batch, batches of an epoch."""
     kind = shipped_class(data["_target_"])
     if kind in (*MADE, *READ):
@@ -114,9 +128,7 @@ def _data(cfg: DictConfig, data: dict[str, Any]) -> tuple[Inputs, int, int, int,
     if kind == "initlab.data.SyntheticRegression":
         return standard_normal(len(data["w"])), len(data["w"]), 1, batch, math.ceil(data["num_train"] / batch)
     if kind in READ:
-        from initlab.build import build
-
-        return _read(build(cfg, "data"), data)
+        return _read(built or read_data(cfg), data)
     raise UserError(
         f"data={data['_target_']}: the size of these inputs is not known; "
         "call initlab.forecast with inputs=initlab.theory.inputs_of(X)"
@@ -128,7 +140,8 @@ def _read(built: Any, data: dict[str, Any]) -> tuple[Inputs, int, int, int, int]
     X = built.splits.train[0].double().numpy()
     if len(X) < 2 or not X.any():
         raise UserError(f"data={data['_target_']}: a forecast needs two training rows that are not all 0")
-    inputs = replace(inputs_of(X), source=f"{len(X):,} training rows, {built.num_inputs} numbers each")
+    number = "one number each" if built.num_inputs == 1 else f"{built.num_inputs} numbers each"
+    inputs = replace(inputs_of(X), source=f"{len(X):,} training rows, {number}")
     batch = min(built.batch_size, len(X))
     batches = data.get("steps_per_epoch") or math.ceil(len(X) / batch)
     return inputs, built.num_inputs, built.num_outputs, batch, batches

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.checks.rules import ACTIVATION_NAMES
 from initlab.error_sentence import sentence_for
 from initlab.forecasting.forecast import Forecast
-from initlab.forecasting.from_config import forecast_run
+from initlab.forecasting.from_config import forecast_run, read_data
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE
 from initlab.init import Scheme
 from initlab.shipped import CONFIGS
@@ -27,12 +27,13 @@ def rank(cfg: DictConfig) -> dict[str, dict[str, Forecast | str]]:
         options = _chosen(cfg, options)
     if cfg.forecast.rank == "init":
         activations = [cfg.model.get("activation", "identity")]
+    data = read_data(cfg)
     table: dict[str, dict[str, Forecast | str]] = {}
     for name, node in options.items():
         row: dict[str, Forecast | str] = {}
         for activation in activations:
             try:
-                row[activation] = forecast_run(cfg, scheme=_scheme(node, activation), activation=activation)
+                row[activation] = forecast_run(cfg, data, scheme=_scheme(node, activation), activation=activation)
             except Exception as error:
                 if sentence_for(error) is None:
                     raise
@@ -47,11 +48,12 @@ def _scheme(node: dict[str, Any], activation: str) -> Scheme:
 
 def _options() -> dict[str, dict[str, Any]]:
     """The files of configs/init that draw; of files that say the same (kaiming, kaiming_normal) the first."""
+    names = sorted(path.stem for path in (CONFIGS / "init").glob("*.yaml") if path.stem != "given")
+    every: Any = OmegaConf.to_container(compose(overrides=[f"+init@{name}={name}" for name in names]), resolve=True)
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted((CONFIGS / "init").glob("*.yaml")):
-        node: Any = OmegaConf.to_container(compose(overrides=[f"+init={path.stem}"]).init, resolve=True)
-        if node not in found.values() and path.stem != "given":
-            found[path.stem] = node
+    for name, node in every.items():
+        if node not in found.values():
+            found[name] = node
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
@@ -24,6 +25,9 @@ from initlab.forecasting.from_config import forecast_run
 from initlab.forecasting.mend import MOST_THERE_ARE, changes, most_tried
 from initlab.forecasting.rule import TRAINS
 from initlab.invocation import command
+
+if TYPE_CHECKING:
+    import lightning as L
 
 MOST_ASKED = 8  # candidates composed, 0.1 s each
 REPLACES = {  # a word of the remedy, and the typed words in whose place it stands, where not only its own key
@@ -71,11 +75,13 @@ def typed_words() -> list[str] | None:
     return [word for word in words if not re.match(r"[+~]*(forecast\.|run_dir=)", word)]
 
 
-def remedy(cfg: DictConfig, found: Forecast, words: Sequence[str] | None) -> Remedy | None:
+def remedy(
+    cfg: DictConfig, found: Forecast, words: Sequence[str] | None, data: L.LightningDataModule | None = None
+) -> Remedy | None:
     """For a run whose forecast `found` is not that it trains; None where no change is predicted to help.
 
     `words` made `cfg`. Each change is composed with them, checked, and forecast as its own run would be. Without them
-    it is the words that change.
+    it is the words that change. data: that of `cfg`, which no change replaces.
     """
     for change in islice(changes(found), MOST_ASKED):
         overrides = tuple(_of_the_model(word, cfg, change.after) for word in change.overrides)
@@ -83,17 +89,17 @@ def remedy(cfg: DictConfig, found: Forecast, words: Sequence[str] | None) -> Rem
             return Remedy(f"compose(..., {', '.join(map(repr, overrides))})", change.after.verdict.headline)
         every = replaced(words, overrides)
         with suppress(UserError, HydraException, OmegaConfBaseException, ArithmeticError):
-            after = forecast_of(every)
+            after = forecast_of(every, data)
             if after.verdict.word == TRAINS:
                 return Remedy(shlex.join([*command("train"), *every]), after.verdict.headline)
     return None
 
 
-def forecast_of(words: Sequence[str]) -> Forecast:
+def forecast_of(words: Sequence[str], data: L.LightningDataModule | None = None) -> Forecast:
     """Of the run that these words describe."""
     cfg = compose("train", overrides=[*words, "run_dir=a_run"])
     check_config(cfg)
-    return forecast_run(cfg)
+    return forecast_run(cfg, data)
 
 
 def replaced(words: Sequence[str], overrides: Sequence[str]) -> list[str]:

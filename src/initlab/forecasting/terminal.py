@@ -14,7 +14,7 @@ from initlab.console import Column, say, show_table
 from initlab.errors import UserError
 from initlab.forecasting.answer import COLOURS, show
 from initlab.forecasting.forecast import Forecast, Medians
-from initlab.forecasting.from_config import forecast_run, is_known
+from initlab.forecasting.from_config import forecast_run, is_known, read_data
 from initlab.forecasting.remedy import Remedy, no_fix, remedy, typed_words
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE
 from initlab.init import Scheme
@@ -51,7 +51,8 @@ def _report(cfg: DictConfig) -> None:
     if cfg.forecast.rank:
         _show_ranks(cfg)
         return
-    found = forecast_run(cfg)
+    data = read_data(cfg)
+    found = forecast_run(cfg, data)
     say(found.title, style="bold")
     say(f"inputs: {found.inputs.source}")
     for note in found.scheme.notes(found.widths, found.kind, ()):  # type: ignore[attr-defined]
@@ -59,7 +60,7 @@ def _report(cfg: DictConfig) -> None:
     measured = _measured(found, cfg.forecast.measure, cfg.seed) if cfg.forecast.measure else None
     columns = found.columns(measured) if found.layers or measured else []
     show(list(map(_thinned, columns)), f"{LEGEND}{LEGEND_MEASURED if measured else ''}", found.sentences())
-    show_fix(remedy(cfg, found, typed_words()), found)
+    show_fix(remedy(cfg, found, typed_words(), data), found)
 
 
 def show_fix(fix: Remedy | None, found: Forecast) -> None:

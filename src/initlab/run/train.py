@@ -92,7 +92,7 @@ def _train(
             at_the_end.push(lambda kind, error, trace: tracked.close(well=kind is None))
             tracked.open(trainer, lambda key, given: build(cfg, key, **given))
         words = typed_words() if command_line and not claim.resumes else None
-        _announce(cfg, network, trainer, claim, words)
+        _announce(cfg, data, network, trainer, claim, words)
         try:
             trainer.fit(network.model, datamodule=data, ckpt_path=claim.checkpoint)
             start.has_trained()
@@ -132,7 +132,14 @@ def _resolved(cfg: DictConfig) -> DictConfig:
     return OmegaConf.create(plain, flags={"struct": bool(OmegaConf.is_struct(cfg))})
 
 
-def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Claim, words: list[str] | None) -> None:
+def _announce(
+    cfg: DictConfig,
+    data: L.LightningDataModule,
+    network: Network,
+    trainer: L.Trainer,
+    claim: Claim,
+    words: list[str] | None,
+) -> None:
     """The layers, what is to be said of the draw, and the forecast."""
     lines.show_model(network, trainer, cfg.seed)
     if claim.saved is None:
@@ -142,7 +149,7 @@ def _announce(cfg: DictConfig, network: Network, trainer: L.Trainer, claim: Clai
     if claim.resumes:
         lines.show_resumption(claim.saved)
     if claim.saved is None and trainer.is_global_zero:
-        forecast_before(cfg, claim.folder.path, words, fix=not claim.of_sweep)
+        forecast_before(cfg, claim.folder.path, words, data, fix=not claim.of_sweep)
 
 
 def _test_best(

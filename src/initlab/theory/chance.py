@@ -165,9 +165,10 @@ def of_a_batch(here: Chance, batch: int) -> tuple[float, float, float]:
     square = max(here.rms**2, c * c)
     middle = max(1 - c / n, 1e-12)  # the mean that is subtracted has the variance c / n
     free = (here.length[1] - here.tails) / 2  # of 1: what orthogonal weights do not keep
-    noise = 2 * free * ((square - c * c) / n + c * c * (n - 1) / n**2) + 2 * (1 - free) * c * c / n**2 + here.tails / n
+    noise = 2 * free * ((square - c * c) / n + c * c * (n - 1) / n**2) + 2 * (1 - free) * c * c / n**2
     noise += max(here.length[1] - here.length[0], 0.0) / n * few(here.spread, batch)
-    centre, variance = gamma_log(noise / middle**2)
+    noise = min(noise / middle**2, 2 / max(n - 1, 1))  # as where each unit is one normal number, times the inputs
+    centre, variance = gamma_log(noise + here.tails / n)
     differ = here.spread + (here.length[1] - here.length[0]) / n  # of the sizes of two inputs
     alike = c * _in_size(differ)
     return here.shift + math.log(middle) + centre, here.all + here.spread * few(here.spread, batch) + variance, alike
@@ -188,7 +189,9 @@ def few(spread: float, batch: int) -> float:
 
 
 def gamma_log(variance: float) -> tuple[float, float]:
-    """Mean and variance of the logarithm of a gamma-distributed number of mean 1 and this variance."""
+    """Mean and variance of the logarithm of a gamma-distributed number of mean 1 and this variance, of which a first
+    order whose terms cancel may leave less than nothing."""
+    variance = max(variance, 0.0)
     if not variance > 1e-9:
         return -variance / 2, variance
     shape = torch.tensor(1 / variance, dtype=torch.float64)

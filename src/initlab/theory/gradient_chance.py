@@ -22,6 +22,7 @@ PAIRS = 1000  # of the sample of errors
 NORMAL, OF_NORMAL = np.polynomial.hermite_e.hermegauss(9)  # places, and weights under N(0, 1) but for a factor
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # of a signal that is 0 or without end
 def of_gradients(
     hidden: Sequence[tuple[Chance, Unit]],
     output: Chance,
@@ -159,4 +160,4 @@ def _own(parts: Sampled, alike: float, here: Chance, excess: float, behind: int)
     through the weights, whose length orthogonal ones keep."""
     length = 2 * alike * (max(0.0, 1 - here.units / behind) if here.orthogonal else 1.0)
     length += excess * (1 + 2 * alike) / behind * (1 + parts.free)
-    return parts.slope + 2 * alike * parts.free + length
+    return max(parts.slope + 2 * alike * parts.free + length, 0.0)
