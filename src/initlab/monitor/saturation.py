@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from types import FunctionType
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +50,7 @@ def saturation_of(module: nn.Module) -> Saturation | None:
     `initlab.nn`; None for any other layer."""
     derivative = getattr(getattr(module, "function", None), "derivative", None)
     if derivative is not None:
-        return saturated_set(derivative)
+        return _of_function(derivative) if isinstance(derivative, FunctionType) else saturated_set(derivative)
     if type(module) in ELEMENTWISE and "forward" not in vars(module):  # a subclass's forward may do anything
         return _of_torch(type(module), str(module), module.forward)
     return None
@@ -86,6 +88,11 @@ def _bisect(holds: Callable[[float], bool], left: float, right: float) -> float:
         else:
             right = middle
     return 0.0 if abs(left) < 1e-12 else left  # a kink at 0 is at 0
+
+
+@cache
+def _of_function(derivative: FunctionType) -> Saturation:
+    return saturated_set(derivative)
 
 
 def _of_torch(kind: type, text: str, phi: Elementwise) -> Saturation:

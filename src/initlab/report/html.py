@@ -9,9 +9,12 @@ import json
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from initlab.plots import style
+
+if TYPE_CHECKING:
+    import jinja2
 
 LOOK = {
     "colours": [*style.COLOURS[:6], style.FAINT],
@@ -26,33 +29,45 @@ SCRIPTS = ("figures.js", "charts.js", "run.js", "sweep.js", "main.js")
 def render(template: str, figures: dict[str, Any], blob: bytes, **context: Any) -> str:
     """The page of `template`; whatever text it is given is escaped, and only the page's own two scripts may run:
     their hashes stand in its content security policy, which also forbids any connection."""
-    import jinja2
-
-    room = Path(__file__).parent / "page"
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (room / name).read_text("utf-8")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     script = "".join(
         [
             "'use strict';(() => {\n",
             f"const LOOK = {json.dumps(LOOK)};\n",
-            *((room / name).read_text("utf-8") for name in SCRIPTS),
+            *(_part(name) for name in SCRIPTS),
             "})();\n",
         ]
     )
     library, library_hash = plotly()
-    return environment.get_template(template).render(
-        **context,
-        style=(room / "page.css").read_text("utf-8"),
-        script=script,
-        hashes=" ".join(f"'sha256-{h}'" for h in (_hash(script.encode()), library_hash)),
-        library=library,
-        figures=packed(json.dumps(figures, separators=(",", ":"), allow_nan=False).encode()),
-        blob=packed(blob),
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **context,
+            style=_part("page.css"),
+            script=script,
+            hashes=" ".join(f"'sha256-{h}'" for h in (_hash(script.encode()), library_hash)),
+            library=library,
+            figures=packed(json.dumps(figures, separators=(",", ":"), allow_nan=False).encode()),
+            blob=packed(blob),
+        )
+    )
+
+
+def _part(name: str) -> str:
+    return (Path(__file__).parent / "page" / name).read_text("utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """It keeps the templates that it has compiled."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_part),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

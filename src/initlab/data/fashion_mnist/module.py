@@ -75,8 +75,10 @@ class FashionMNIST(TensorDataModule):
         test = self._resized(arrays.test_images), torch.tensor(arrays.test_labels, dtype=torch.int64)
         if self.num_val == 0:
             return Splits(train=(X, y), val=test, test=test)
-        kept, held_out = stratified_split(y, self.num_val, self.split_seed)
-        return Splits(train=(X[kept], y[kept]), val=(X[held_out], y[held_out]), test=test)
+        train, val = (  # X[rows] takes seven times as long
+            (X.index_select(0, rows), y[rows]) for rows in stratified_split(y, self.num_val, self.split_seed)
+        )
+        return Splits(train=train, val=val, test=test)
 
     def _resized(self, images: NDArray[np.uint8]) -> Tensor:
         """uint8 [n, 28, 28] -> uint8 [n, 1, H, W]."""
