@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import jaxtyping
 import pytest
+import read_once
 import torch
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 DATA = Path(__file__).parents[1] / "data"
 JANITOR = pytest.StashKey[subprocess.Popen[bytes]]()
@@ -87,6 +90,19 @@ def quiet() -> Iterator[None]:
         ):
             warnings.filterwarnings("ignore", f".*{words}")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _configs_read_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", read_once.load)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _shapes_checked(request: pytest.FixtureRequest) -> None:
+    """Not in the slow ones, which run the same lines as the others thousands of times: a tenth of their time."""
+    jaxtyping.config.update("jaxtyping_disable", request.node.get_closest_marker("slow") is not None)
 
 
 @pytest.fixture(autouse=True)

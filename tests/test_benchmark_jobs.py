@@ -7,6 +7,7 @@ import pytest
 import torch
 
 pytestmark = pytest.mark.slow
+SPLITS = ("train", "val", "test")
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +20,16 @@ def test_a_job_is_compared_with_its_own_arithmetic(monkeypatch: pytest.MonkeyPat
 
     X, y = torch.rand(600, 784), torch.randint(10, (600,))
     monkeypatch.setattr(jobs, "tensors", lambda: (X, y, X[:256], y[:256]))
-    few = ("trainer.max_epochs=1", "callbacks=none", "logger=none", "trainer.limit_train_batches=2")
+    few = ("trainer.max_epochs=1", "callbacks=none", "logger=none", *(f"trainer.limit_{x}_batches=2" for x in SPLITS))
     monkeypatch.setattr(jobs, "JOBS", {name: (*words[:2], *few) for name, words in jobs.JOBS.items()})
-    times = jobs.jobs(rounds=1, threads=1, accelerator="cpu", number=3, each=2)
+    times = jobs.jobs(rounds=1, threads=1, accelerator="cpu", number=2, each=2)
     assert len(times.seconds) == 4
     for name in jobs.JOBS:
         (seconds,), (alone,) = times.seconds[name], times.seconds[f"{name}: {jobs.ALONE}"]
         assert times.ratios[name] == [seconds / alone]
     more = f"{seconds - alone:.3f}"
     assert times.notes[1] == f"{name}: a job takes {more} s [{more}, {more}] more than {jobs.ALONE}"
-    assert " MB after job 3, " in times.notes[2]
+    assert " MB after job 2, " in times.notes[2]
 
 
 def test_a_sweep_is_timed_only_if_all_jobs_train() -> None:

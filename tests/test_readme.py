@@ -66,7 +66,14 @@ def test_a_shown_command_is_one_for_the_shell(shell: str) -> None:
             assert not re.search(r"[\[\](){}*?|<>;]", bare), (where, command)
 
 
-TRAIN = sorted(command for command in SHOWN if command.startswith("python scripts/train.py"))
+def overrides_of(command: str) -> tuple[str, ...]:
+    """Its words that are composed, as they stand there."""
+    return tuple(word for word in command.split(" #")[0].split() if "=" in word)
+
+
+TRAIN = sorted(  # one of each set of overrides
+    {overrides_of(command): command for command in SHOWN if command.startswith("python scripts/train.py")}.values()
+)
 
 
 def first_value(override: Override) -> object:

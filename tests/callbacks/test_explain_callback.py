@@ -93,7 +93,7 @@ def test_the_cause_is_named_and_the_fit_is_as_it_was_without(
     plain = fit(other, X=inputs, Y=labels)
     numbers = [torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()]  # type: ignore[index]
     random.seed(3)
-    explain = Explain(40, folder=tmp_path)
+    explain = Explain(20, folder=tmp_path)
     watched = fit(net, explain, X=inputs, Y=labels)
     assert explain.explanation is not None
     assert explain.explanation.cause == cause, str(explain.explanation)
@@ -118,7 +118,7 @@ def test_sorted_rows_are_judged_by_shuffled_ones(capsys: pytest.CaptureFixture[s
     X = 2 * torch.randn(3, 6, generator=DRAW)[Y] + 0.5 * torch.randn(len(Y), 6, generator=DRAW)
     for rows, cause in ((slice(None), "order"), (slice(None, None, 40), None)):
         torch.manual_seed(1)
-        explain = Explain(40)
+        explain = Explain(20)
         trainer = L.Trainer(
             max_epochs=2 if cause else 20, callbacks=[explain], accelerator="cpu", logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
@@ -133,7 +133,7 @@ def test_sorted_rows_are_judged_by_shuffled_ones(capsys: pytest.CaptureFixture[s
 
 
 def test_a_fit_that_learned_is_accused_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    explain = Explain(40)
+    explain = Explain(20)
     fit(net_of(""), explain)
     assert explain.explanation is None
     assert "why" not in capsys.readouterr().out
@@ -151,7 +151,7 @@ def test_a_first_step_without_any_gradient_is_told_by_what_undoes_it(
     net = Cut()
     net.requires_grad_(how == "detached")
     with pytest.raises(RuntimeError, match="does not require grad"):
-        fit(net, Explain(40))
+        fit(net, Explain(20))
     said = " ".join(capsys.readouterr().out.replace("why", "").split())
     what = {"frozen": "frozen parameters: net.0.weight", "detached": "a detach() that cuts off net.0.weight"}[how]
     undone = {"frozen": "with all parameters unfrozen it is made.", "detached": "with no detach() it is made."}[how]
@@ -211,7 +211,8 @@ def test_a_wrong_number_of_steps(steps: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _few_rates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _few_changes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module_changes, "RATES", (0.001, 0.3))
+    monkeypatch.setattr(module_changes, "SCHEMES", ("kaiming", "xavier"))
     yield
     torch.manual_seed(0)

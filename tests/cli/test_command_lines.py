@@ -23,7 +23,7 @@ from initlab.errors import UserError
 from initlab.run import train
 from initlab.shipped import CONFIGS
 
-LINES = 500
+LINES = 200
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_many_command_lines(there: Path) -> None:
 
 def test_where_no_word_names_the_mode_hydra_finds_none(there: Path) -> None:
     """Which the lines above and the forks of `children.py` take as known."""
-    lines = list(itertools.islice(command_lines(LINES, seed=1), 0, None, 100))
+    lines = list(itertools.islice(command_lines(LINES, seed=1), 0, None, 40))
     sweep = ["hydra/launcher=population", "hydra/sweeper=optuna", "hydra.run.dir=x", "hydra.sweep.dir=y"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         hydra = GlobalHydra.instance().hydra

@@ -99,7 +99,7 @@ ENCODING = st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])
 PACKED = st.sampled_from([bytes, gzip.compress, bz2.compress, lzma.compress])
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(frames(), WRITTEN, ENCODING, PACKED, st.booleans(), st.sampled_from([0, 1, 0.3]), st.integers(0, 5))
 def test_any_table_is_what_pandas_makes_of_it(
     tmp_path_factory: pytest.TempPathFactory, frame: pd.DataFrame, how: dict[str, Any], encoding: str, packed: Any,

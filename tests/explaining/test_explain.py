@@ -21,7 +21,7 @@ from initlab.proof.conclusion import Explanation
 from initlab.proof.fork import AS_IT_WAS, Change
 from initlab.runs import open_run
 
-STEPS = 40
+STEPS = 20
 Trained = Callable[..., Path]
 
 
@@ -45,8 +45,10 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(autouse=True)
-def _few_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+def _few_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of every kind: `test_changed.py` makes them all."""
     monkeypatch.setattr(hypotheses, "RATES", (0.001, 0.1, 1.0))
+    monkeypatch.setattr(hypotheses, "SCHEMES", ("kaiming", "xavier"))
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_rows_that_a_users_loader_has_in_the_order_of_their_labels(
 @pytest.mark.slow
 def test_of_a_run_of_few_steps_they_are_all(trained: Trained) -> None:
     folder = trained("init=zeros", "trainer.limit_train_batches=12", epochs=2)
-    found = explain(folder, steps=STEPS)
+    found = explain(folder, steps=40)
     assert found.cause == "init"
     assert "after 24 steps" in found.says[1]
     assert found.evidence.repeats == "to the bit"

@@ -83,7 +83,7 @@ def test_ranks_of_one_kind(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_all_is_a_word_for_a_ranking(tmp_path: Path) -> None:
-    words = ["init=all", "activation=all", "model.depth=3", "model.width=16"]
+    words = ["init=all", "activation=all", "model.depth=1", "model.width=16"]
     said = answered(SCRIPT, *words, cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     heading = said.stdout.partition("forecast.")[2].split()

@@ -61,13 +61,15 @@ def run(folder: Path, *words: str) -> tuple[dict[str, torch.Tensor], Diary]:
     return result.model.state_dict(), diary
 
 
-@pytest.fixture(scope="module", params=["none", "cosine"])
+@pytest.fixture(scope="module")
 def one_by_one(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder, words = tmp_path_factory.mktemp("runs") / "one", f"scheduler={request.param}"
     return *run(folder, words, "steps_per_execution=1"), folder, words
 
 
-@pytest.mark.parametrize("steps", [2, 5, 19, 1000])  # an epoch has 19 batches, the last of 2 rows
+@pytest.mark.parametrize(  # an epoch has 19 batches, the last of 2 rows
+    ("steps", "one_by_one"), [(2, "none"), (5, "cosine"), (19, "none"), (1000, "cosine")], indirect=["one_by_one"]
+)
 def test_callbacks_weights_and_files_are_those_of_one_update_a_call(
     steps: int, one_by_one: Any, tmp_path: Path
 ) -> None:
@@ -156,6 +158,7 @@ def test_what_lightning_does_for_single_updates_stays_as_it_is(words: tuple[str,
     assert all(torch.equal(again[name], weights[name]) for name in weights)
 
 
+@pytest.mark.parametrize("one_by_one", ["cosine"], indirect=True)
 def test_a_loader_that_hands_out_single_batches_is_trained_on_too(
     one_by_one: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +170,7 @@ def test_a_loader_that_hands_out_single_batches_is_trained_on_too(
     assert all(torch.equal(again[name], weights[name]) for name in weights)
 
 
+@pytest.mark.parametrize("one_by_one", ["cosine"], indirect=True)
 def test_a_run_whose_config_is_from_before_there_was_the_key_makes_single_updates(
     one_by_one: Any, tmp_path: Path
 ) -> None:

@@ -12,10 +12,10 @@ from initlab.process.freed_memory import keep_freed_memory
 
 def page_faults_a_step():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
+    for _ in range(4):
         kept = [torch.ones(7 * 2**20) for _ in range(3)]  # 28 MB each
         del kept
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 4
 
 ctypes.CDLL(None).mallopt(-3, 128 * 1024)  # M_MMAP_THRESHOLD: larger blocks go back to the system as they are freed
 print(page_faults_a_step())

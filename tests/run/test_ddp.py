@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 WORDS = [
     "model=linear", "data=synthetic_regression", "init=normal", "lr=0.003",
-    "trainer.max_epochs=6", "trainer.accelerator=cpu", "hydra.run.dir=run", "callbacks.last.every_n_steps=50",
+    "trainer.max_epochs=3", "trainer.accelerator=cpu", "hydra.run.dir=run", "callbacks.last.every_n_steps=20",
     "callbacks.monitor.max_overhead=null",
 ]  # fmt: skip
 
@@ -38,7 +38,7 @@ def test_stopped_and_resumed_it_is_the_run_of_one_process(tmp_path: Path) -> Non
     two.mkdir()
     assert run([*WORDS, "threads=1"], one) == 0, (one / "said").read_text()
 
-    process = start([*WORDS, "trainer=ddp", "+callbacks.hold={_target_:children.Hold,step:77}"], two)
+    process = start([*WORDS, "trainer=ddp", "+callbacks.hold={_target_:children.Hold,step:45}"], two)
     wait_for((two / "held").exists, lambda: process.poll() is None)
     process.send_signal(signal.SIGTERM)
     wait_for(lambda: "stopping after this update" in process.said(), lambda: process.poll() is None)

@@ -24,9 +24,9 @@ STEPS = [*WORDS, "trainer.max_epochs=4", "trainer.max_steps=52"]  # 32 an epoch
 @pytest.mark.parametrize(
     ("k", "deaths"),
     [
-        (1, ("step 37", "step 51")),
-        (5, ("step 17", "step 32", "step 37", "step 51", "LastCheckpoint.on_train_end 1", "RunDir.finish 1")),
-        (16, ("step 37", "step 51")),
+        (1, ("step 51",)),
+        (5, ("step 37", "step 51", "LastCheckpoint.on_train_end 1", "RunDir.finish 1")),
+        (16, ("step 37",)),
     ],
 )
 def test_max_steps_killed_and_resumed_it_is_the_same_run(tmp_path: Path, k: int, deaths: tuple[str, ...]) -> None:
@@ -42,7 +42,7 @@ def test_max_steps_killed_and_resumed_it_is_the_same_run(tmp_path: Path, k: int,
     assert_same_run(killed / "run", whole / "run")
 
 
-@pytest.mark.parametrize(("k", "firsts"), [(1, (20, 32)), (5, (20, 32, 50)), (16, (20, 50))])
+@pytest.mark.parametrize(("k", "firsts"), [(1, (20,)), (5, (20, 32, 50)), (16, (50,))])
 def test_further_than_max_steps_is_as_good_as_longer_from_the_start(
     tmp_path: Path, k: int, firsts: tuple[int, ...]
 ) -> None:
@@ -57,7 +57,7 @@ def test_further_than_max_steps_is_as_good_as_longer_from_the_start(
         ended = open_run(cwd / "run").summary["ended"]
         assert (ended["by"], ended["steps"]) == ("max_steps", first)
         assert f"trainer.max_steps={first} is reached" in said(cwd)
-        if k == 5:
+        if (k, first) == (5, 20):
             assert run([*RESUME, "trainer.max_epochs=3"], cwd) == 0
             assert f"nothing left to train: {first} of {first} steps are done" in said(cwd)
         assert run([*RESUME, "trainer.max_steps=-1"], cwd) == 0, said(cwd)

@@ -84,11 +84,9 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         [
             "write 1",  # no older checkpoint
-            "step 1",
             "step 17",
             "LastCheckpoint.on_train_epoch_end 1",  # the epoch's row and best.ckpt are written, last.ckpt is not
             "step 32",  # the first epoch is over
-            "step 33",
             "LinearRegression.on_validation_epoch_start 1",
             "write 1",
             "step 95",

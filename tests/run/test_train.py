@@ -96,7 +96,8 @@ def test_the_main_job_on_the_real_images(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_the_same_seed_repeats_to_the_bit_and_another_does_not(tmp_path: Path) -> None:
     a, b, other = (
-        run(tmp_path, *LINEAR, f"seed={seed}", name=name) for name, seed in zip("abc", (0, 0, 1), strict=True)
+        run(tmp_path, *LINEAR, "trainer.max_epochs=2", f"seed={seed}", name=name)
+        for name, seed in zip("abc", (0, 0, 1), strict=True)
     )
     assert metrics(a.run_dir) == metrics(b.run_dir)
     assert (a.run_dir / "signal.csv").read_text() == (b.run_dir / "signal.csv").read_text()
@@ -153,10 +154,10 @@ class Precision(L.Callback):
 
 
 def test_the_precision_of_products_is_the_runs_own(tmp_path: Path, precisions: list[str]) -> None:
-    for name, words in {"a": ["matmul_precision=high"], "b": [], "c": ["matmul_precision=medium"]}.items():
+    for name, words in {"a": ["matmul_precision=high"], "b": []}.items():
         train(compose(*LINEAR, *words, "debug=fast", run_dir=tmp_path / name), [Precision(precisions)])
-    assert precisions == ["high", "highest", "medium"]
-    written = [yaml.safe_load((tmp_path / name / "config.yaml").read_text()) for name in "abc"]
+    assert precisions == ["high", "highest"]
+    written = [yaml.safe_load((tmp_path / name / "config.yaml").read_text()) for name in "ab"]
     assert [config["matmul_precision"] for config in written] == precisions
 
 

@@ -27,6 +27,9 @@ LINEAR = [
     "trainer.max_epochs=1",
 ]
 
+# those of C are ten times as fast, where they are
+LOADER, DUMPER = (getattr(yaml, f"C{name}", getattr(yaml, name)) for name in ("SafeLoader", "SafeDumper"))
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,13 +45,13 @@ def folder(finished: Path, tmp_path: Path) -> Path:
 
 
 def change(folder: Path, key: str, value: Any) -> None:
-    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config = yaml.load((folder / "config.yaml").read_text(), LOADER)
     *groups, last = key.split(".")
     node = config
     for name in groups:
         node = node.setdefault(name, {})
     node[last] = value
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "config.yaml").write_text(yaml.dump(config, Dumper=DUMPER))
 
 
 WAYS: list[Callable[[Path], Any]] = [

@@ -1,6 +1,7 @@
 """Any file of a run's folder damaged in any way: one sentence or an answer, from everything that opens a run."""
 
 import contextlib
+import copy
 import json
 import os
 import random
@@ -124,7 +125,7 @@ KINDS: dict[str, Callable[[bytes, random.Random], bytes]] = {
 @pytest.mark.parametrize("kind", [*KINDS, "missing", "folder", "pipe", "device", "link"])
 def test_every_file_damaged(run_dir: Path, opened: dict[str, set[str]], tmp_path: Path, kind: str) -> None:
     """Resumed too: of the files that a resume reads, all; where the damage is noticed, nothing is changed.
-    Other content is tried on the ways that open the file, a file of another kind on all but the evaluation."""
+    Other content is tried on the ways that open the file, a file of another kind on all but evaluation and forecast."""
     chance = random.Random(kind)
     read = ("config.yaml", "environment.json", "metrics.csv", "signal.csv", "summary.json", "checkpoints/last.ckpt")
     assert opened["evaluate"] >= {"config.yaml", "checkpoints/last.ckpt"}
@@ -148,7 +149,7 @@ def test_every_file_damaged(run_dir: Path, opened: dict[str, set[str]], tmp_path
         elif kind == "link":
             (tmp_path / "precious").write_bytes(content)
             damaged.symlink_to(tmp_path / "precious")
-        seldom = {"evaluate"} if kind not in KINDS else set(WAYS) - {"resume"}
+        seldom = {"evaluate", "forecast"} if kind not in KINDS else set(WAYS) - {"resume"}
         ways = {way: do for way, do in WAYS.items() if way not in seldom or name in opened[way]}
         if name not in read or kind in ("twice", "zeros", "null"):
             del ways["resume"]
@@ -170,6 +171,7 @@ def test_a_checkpoint_without_its_parts(run_dir: Path, tmp_path: Path) -> None:
     (folder / "summary.json").unlink()
     path = folder / "checkpoints" / "last.ckpt"
     sound = torch.load(path, weights_only=True)
+    cfg = compose(f"resume={folder}")  # once: it looks at no checkpoint
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p != path}
 
     def altered(*keys: str, value: Any = None) -> dict[str, Any]:
@@ -195,7 +197,7 @@ def test_a_checkpoint_without_its_parts(run_dir: Path, tmp_path: Path) -> None:
     for content in contents:
         WholeCheckpointIO().save_checkpoint(content, path)
         with pytest.raises(UserError, match=r"last\.ckpt: ") as caught:
-            resume(folder)
+            train(copy.deepcopy(cfg))
         assert "\n" not in str(caught.value)
         assert {p: p.read_bytes() for p in before} == before
     WholeCheckpointIO().save_checkpoint(sound, path)

@@ -71,14 +71,14 @@ def test_no_flipped_bit_is_loaded(path: Path) -> None:
 
 
 def test_a_flipped_bit_of_an_older_checkpoint_is_never_a_weight(path: Path) -> None:
-    """As torch alone writes it. Every bit of the zip's directory, at the end, and some of the others: the file is
+    """As torch alone writes it. Every third bit of the zip's directory, at the end, and some of the others: the file is
     refused, or what it holds is what it held (a bit of padding, of a date)."""
     before = read_checkpoint(path)
     torch.save(before, path)
     sound = path.read_bytes()
     chance, refused = random.Random(0), 0
     directory = sound.index(b"PK\x01\x02")
-    bits = [*range(8 * directory, 8 * len(sound)), *(chance.randrange(8 * directory) for _ in range(300))]
+    bits = [*range(8 * directory, 8 * len(sound), 3), *(chance.randrange(8 * directory) for _ in range(300))]
     for at in bits:
         altered = bytearray(sound)
         altered[at // 8] ^= 1 << at % 8

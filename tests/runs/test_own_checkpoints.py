@@ -64,7 +64,8 @@ def test_of_another_run_it_is_refused_and_nothing_changes(
         with pytest.raises(UserError, match=OF_ANOTHER):
             evaluate(open_checkpoint(b / f"{name}.ckpt"))
     assert files(both["b"]) == before
-    further(both["a"])
+    if names == ["last"]:
+        further(both["a"])
 
 
 def test_a_run_that_was_moved_takes_its_own(both: dict[str, Path], two: dict[str, Path]) -> None:

@@ -222,13 +222,13 @@ def test_of_commands_given_in_the_same_instant_each_gets_a_folder(tmp_path: Path
 
 @pytest.mark.slow
 def test_a_clock_that_was_set_back_leaves_tensorboard_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed and resumed three times, each time an hour earlier by the clock; TensorBoard's own reader sees every step
+    """Killed and resumed twice, each time an hour earlier by the clock; TensorBoard's own reader sees every step
     once, in order, and no time before the one that precedes it."""
     words = ["model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1"]
-    words += ["trainer.max_epochs=4", "callbacks.step_curve.every_n_steps=1", "callbacks.last.every_n_steps=10"]
+    words += ["trainer.max_epochs=3", "callbacks.step_curve.every_n_steps=1", "callbacks.last.every_n_steps=10"]
     folder, clock = tmp_path / "run", time.time
     words = [*words, "~callbacks.monitor"]
-    for part, step in enumerate((40, 75, 100, 999)):
+    for part, step in enumerate((40, 75, 999)):
         monkeypatch.setattr(time, "time", lambda part=part: clock() - 3600 * part)
         pid = os.fork()
         if pid == 0:
@@ -243,7 +243,7 @@ def test_a_clock_that_was_set_back_leaves_tensorboard_in_order(tmp_path: Path, m
     times = [event.wall_time for event in events]
     assert times == sorted(times)
     steps = [event.step for event in events for value in event.summary.value if value.tag == "train/loss_step"]
-    assert steps == list(range(128))
+    assert steps == list(range(96))
 
 
 class Dies(L.Callback):

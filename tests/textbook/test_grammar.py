@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initlab.diagnosis.findings import ORDER
@@ -118,6 +118,7 @@ SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SCALARS, inner, max_size=3))
 
 
+@settings(max_examples=50)
 @given(st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES | st.sampled_from(["val/acc", "a/std@0"]), max_size=6)))
 def test_whatever_stands_in_expect_is_read_or_refused(entries: list[Any]) -> None:
     try:

@@ -5,6 +5,7 @@ import functools
 import json
 import re
 import runpy
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 import children
@@ -12,6 +13,8 @@ import pytest
 import torch
 
 from initlab.composition import compose
+from initlab.data import FashionMNIST
+from initlab.data.module import Splits
 from initlab.run import train
 from initlab.shipped import CONFIGS
 from initlab.sweeps.record import SEEDS
@@ -30,27 +33,36 @@ SLOW = {  # over three seconds on a quiet core
     "pre_and_post_ln", "residual_scaling", "width_transfer",
 }  # fmt: skip
 FEW_IMAGES = ["trainer.limit_val_batches=8", "trainer.limit_test_batches=1"]
+AT_ONCE = ["callbacks.monitor.dense_steps=1"]  # then every tenth step: no claim is about those between
+SMALL = ["data.resize=[8,8]", "trainer.limit_val_batches=2", *AT_ONCE]  # of networks of convolutions and attention
+STEP_9344 = [5.3603940009682125, 0.19482933151216403, 0.3431761352071029]  # where float32 holds the weights best
 SHORTER = {  # than the page: its claims are about the first steps, or hold as early
-    "d2l_variance_1000_mlp": ["trainer.limit_train_batches=60", *FEW_IMAGES],
-    "d2l_zero_init": ["trainer.limit_train_batches=60"],
-    "fastai_init": ["trainer.limit_train_batches=170"],
+    "d2l_lr_study": ["trainer.check_val_every_n_epoch=10"],
+    "d2l_variance_1000_mlp": ["trainer.limit_train_batches=60", *FEW_IMAGES, *AT_ONCE],
+    "d2l_zero_init": ["trainer.limit_train_batches=80", "trainer.limit_test_batches=1", *AT_ONCE],
+    "fastai_init": ["trainer.limit_train_batches=170", *FEW_IMAGES, *AT_ONCE],
     "fastai_std": ["trainer.limit_train_batches=60", *FEW_IMAGES],
-    "glorot_2010_tanh": ["trainer.limit_train_batches=450", *FEW_IMAGES],
-    "glorot_2010_sigmoid": ["trainer.limit_train_batches=400", *FEW_IMAGES],
-    "he_2015": ["trainer.limit_train_batches=50", *FEW_IMAGES],
-    "lsuv": ["trainer.limit_train_batches=30", *FEW_IMAGES],
-    "makemore_tanh": ["trainer.limit_train_batches=60", *FEW_IMAGES],
-    "neuron": ["callbacks.monitor.every_n_steps=1000", "callbacks.monitor.dense_steps=20"],  # all its 10,000 steps
-    "phase_diagram": ["trainer.limit_train_batches=120", *FEW_IMAGES],
-    "phase_plane": ["trainer.limit_train_batches=120", *FEW_IMAGES],
-    "plain_cnn_depth": ["trainer.limit_train_batches=100", *FEW_IMAGES],
-    "pre_and_post_ln": ["trainer.limit_train_batches=100", *FEW_IMAGES],
-    "residual_scaling": ["trainer.limit_train_batches=140", *FEW_IMAGES],
-    "batch_norm_and_init": ["trainer.limit_train_batches=100", *FEW_IMAGES],
-    "width_transfer": ["trainer.limit_train_batches=120", *FEW_IMAGES],
-}
-FEWER = {  # settings of what is a map or a large network: the values that the test takes
+    "glorot_2010_tanh": ["trainer.limit_train_batches=301", "data.batch_size=10", *FEW_IMAGES, *AT_ONCE],
+    "glorot_2010_sigmoid": ["trainer.limit_train_batches=301", *FEW_IMAGES, *AT_ONCE],
+    "he_2015": ["trainer.limit_train_batches=50", *FEW_IMAGES, *AT_ONCE],
+    "lsuv": ["trainer.limit_train_batches=21", *FEW_IMAGES, *AT_ONCE],
+    "makemore_tanh": ["trainer.limit_train_batches=60", *FEW_IMAGES, *AT_ONCE],
+    "neuron": [  # the last of its 10,000 steps; tests/models/test_neuron.py has the program's to there
+        f"init.weights=[[{STEP_9344}]]", "trainer.max_epochs=1", "data.steps_per_epoch=656",
+        "callbacks.monitor.dense_steps=20",
+    ],
+    "phase_diagram": ["trainer.limit_train_batches=80", *FEW_IMAGES],
+    "phase_plane": ["trainer.limit_train_batches=80", *FEW_IMAGES],
+    "plain_cnn_depth": ["trainer.limit_train_batches=100", *SMALL],
+    "pre_and_post_ln": ["trainer.limit_train_batches=80", *SMALL],
+    "residual_scaling": ["trainer.limit_train_batches=100", *SMALL],
+    "batch_norm_and_init": ["trainer.limit_train_batches=100", *SMALL],
+    "width_transfer": ["trainer.limit_train_batches=80", *FEW_IMAGES, *AT_ONCE],
+    "xor": ["callbacks.monitor.dense_steps=1"],
+}  # fmt: skip
+FEWER = {  # settings of what is a map, a large network or a long run: the values that the test takes
     "batch_norm_and_init": {"init.sigma": ("0.01",)},
+    "d2l_lr_study": {"lr": ("0.001", "0.03")},
     "fifty_layers": {"init.sigma": ("1.0", "0.141421")},
     "neuron": {"model.derivative": ("published",)},  # tests/models/test_neuron.py has both
     "phase_diagram": {"model.activation": ("tanh",), "init.sigma_w": ("0.6", "1.2"), "model.depth": ("25",)},
@@ -89,6 +101,24 @@ def with_fewer(page: Page) -> Page:
     return dataclasses.replace(few, claims=tuple(claims))
 
 
+@pytest.fixture(scope="module")
+def images_made_once() -> Iterator[None]:
+    """Every run would read, resize and split the same images again."""
+    made: dict[Hashable, Splits] = {}
+    make = FashionMNIST.make_splits
+
+    def kept(data: FashionMNIST) -> Splits:
+        rows = data.same_rows()
+        if rows not in made:
+            made[rows] = make(data)
+        return made[rows]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FashionMNIST, "make_splits", kept)
+        yield
+
+
+@pytest.mark.usefixtures("images_made_once")
 @pytest.mark.parametrize("name", ALL)
 def test_a_page_shows_what_it_claims(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(theory_lines, "POINTS", 7)  # of the theory's lines, which are drawn and not looked at

@@ -15,7 +15,7 @@ from initlab.forecasting import forecast
 from initlab.init import Kaiming, Normal, Orthogonal, Scheme, TorchDefault
 from initlab.theory import FASHION_MNIST, Inputs, standard_normal
 
-BATCH, DRAWS = 48, 240
+BATCH, DRAWS, NUM_INPUTS = 48, 240, 196
 INPUTS = Inputs(FASHION_MNIST.squares, 0.3, "as below")
 PHI: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "relu": (torch.relu, math.sqrt(2)), "tanh": (torch.tanh, 5 / 3), "identity": (lambda z: z, 1.0),
@@ -42,12 +42,12 @@ def weights(kind: str, shape: tuple[int, int, int], std: float, rng: torch.Gener
 
 
 def batches(draws: int, rng: torch.Generator) -> Tensor:
-    """[draws, BATCH, 784]: sizes of Fashion-MNIST, E[x . x'] 0.3 of E[x . x]."""
+    """[draws, BATCH, NUM_INPUTS]: sizes of Fashion-MNIST, E[x . x'] 0.3 of E[x . x]."""
     squares = torch.tensor(INPUTS.squares)
     q = squares[torch.randint(len(squares), (draws, BATCH, 1), generator=rng)]
     c = 0.3 * float(squares.mean() / squares.sqrt().mean() ** 2)
-    X = math.sqrt(c) * torch.randn(draws, 1, 784, generator=rng)
-    X = X + math.sqrt(1 - c) * torch.randn(draws, BATCH, 784, generator=rng)
+    X = math.sqrt(c) * torch.randn(draws, 1, NUM_INPUTS, generator=rng)
+    X = X + math.sqrt(1 - c) * torch.randn(draws, BATCH, NUM_INPUTS, generator=rng)
     return q.sqrt() * X / X.square().mean(2, keepdim=True).sqrt()
 
 
@@ -56,7 +56,7 @@ def drawn(name: str, activation: str, width: int, depth: int, seed: int) -> tupl
     rng = torch.Generator().manual_seed(seed)
     phi, gain = PHI[activation]
     _, kind, scale, bound = SCHEMES[name]
-    sizes = [784, *[width] * depth, 10]
+    sizes = [NUM_INPUTS, *[width] * depth, 10]
     H, zs, alike = batches(DRAWS, rng), [], []
     for n_in, n_out in pairwise(sizes):
         z = H @ weights(kind, (DRAWS, n_out, n_in), scale(n_in, gain) / math.sqrt(n_in), rng).mT
@@ -93,7 +93,7 @@ def test_two_sigma_hold_95_percent_and_no_more() -> None:
     for seed, (name, activation, width, depth) in enumerate(CELLS):
         std, grad, _ = drawn(name, activation, width, depth, seed)
         found = forecast(
-            SCHEMES[name][0](activation), activation, [784, *[width] * depth, 10], inputs=INPUTS, batch=BATCH
+            SCHEMES[name][0](activation), activation, [NUM_INPUTS, *[width] * depth, 10], inputs=INPUTS, batch=BATCH
         )
         for kept, values, ends in (
             (forward, std, ("low", "high")),
@@ -113,7 +113,7 @@ def test_a_narrow_deep_network_is_predicted_as_it_is_drawn() -> None:
     end, where the mean over draws is 30 % too much), the similarity of two inputs within 0.05 (of 0.95 in layers
     without end)."""
     std, _, alike = drawn("kaiming", "relu", 32, 20, 7)
-    found = forecast(Kaiming(), "relu", [784, *[32] * 20, 10], inputs=INPUTS, batch=BATCH)
+    found = forecast(Kaiming(), "relu", [NUM_INPUTS, *[32] * 20, 10], inputs=INPUTS, batch=BATCH)
     np.testing.assert_allclose([layer.std for layer in found.layers], np.exp(std.mean(0)), rtol=0.1)
     np.testing.assert_allclose([layer.similarity for layer in found.layers], np.median(alike, 0), atol=0.05)
     assert np.median(alike, 0)[-2] < 0.82
