@@ -457,3 +457,5 @@ def test_the_log_has_one_line(tmp_path: Path, fit: Any, caplog: pytest.LogCaptur
     assert [record.message for record in caplog.records if record.name.startswith("initlab")] == [data.summary]
     assert data.summary.startswith("t.csv: rows 12 train, 4 val, 4 test; target y, in units of ")
     assert data.summary.endswith("; 5 inputs from a; b (u, v, w, missing)")
+    one = table(tmp_path, "x,y\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
+    assert one.summary.endswith("; one input from x")

@@ -114,7 +114,8 @@ class CSVTable(TensorDataModule):
             aim += f", {self.num_outputs} classes"
         elif self.aim.scale != 1 or self.aim.shift:
             aim += f", in units of {self.aim.scale:.6g} from {self.aim.shift:.6g}"
-        return f"{Path(self.path).name}: rows {sizes}; target {aim}; {self.num_inputs} inputs from {shown}{more}"
+        inputs = "one input" if self.num_inputs == 1 else f"{self.num_inputs} inputs"
+        return f"{Path(self.path).name}: rows {sizes}; target {aim}; {inputs} from {shown}{more}"
 
     def setup(self, stage: str | None = None) -> None:
         super().setup(stage)
