@@ -41,7 +41,7 @@ def test_by_a_run(reads: list[Path], tmp_path: Path) -> None:
     assert reads == [Path("rows.csv")]
 
 
-@pytest.mark.parametrize("words", [[], ["forecast.rank=all"]])
+@pytest.mark.parametrize("words", [[], ["forecast.rank=true"]])
 def test_by_a_forecast(reads: list[Path], words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """With all that it tries to mend the network, and with every initialisation and activation."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
