@@ -10,6 +10,8 @@ from hydra import initialize_config_dir
 
 from initlab.composition import compose
 from initlab.data import CSVTable
+from initlab.forecasting.from_config import forecast_run, read_data
+from initlab.forecasting.remedy import remedy
 from initlab.forecasting.terminal import report
 from initlab.run import train
 from initlab.shipped import CONFIGS
@@ -41,10 +43,16 @@ def test_by_a_run(reads: list[Path], tmp_path: Path) -> None:
     assert reads == [Path("rows.csv")]
 
 
-@pytest.mark.parametrize("words", [[], ["forecast.rank=true"]])
-def test_by_a_forecast(reads: list[Path], words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """With all that it tries to mend the network, and with every initialisation and activation."""
+def test_by_a_ranking(reads: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        report(hydra_compose("forecast", overrides=[*WORDS, *words, "run_dir=a_run"]))
-    assert ("tanh" if words else "fix") in capsys.readouterr().out
+        report(hydra_compose("forecast", overrides=[*WORDS, "forecast.rank=activation", "run_dir=a_run"]))
+    assert "tanh" in capsys.readouterr().out
+    assert reads == [Path("rows.csv")]
+
+
+def test_by_the_search_for_a_fix(reads: list[Path]) -> None:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        cfg = hydra_compose("train", overrides=[*WORDS, "run_dir=a_run"])
+        data = read_data(cfg)
+        assert remedy(cfg, forecast_run(cfg, data), WORDS, data) is not None
     assert reads == [Path("rows.csv")]

@@ -1,7 +1,10 @@
 """Where |phi'| is under 5 % of its maximum."""
 
 import copy
+import gc
 import math
+import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -61,3 +64,18 @@ def test_nan_is_not_saturated_and_other_layers_have_no_such_thing() -> None:
     assert saturation is not None
     assert saturation.count(torch.tensor([math.nan, 9.0, math.inf, -math.inf])) == 3
     assert all(saturation_of(m) is None for m in (nn.Linear(2, 2), nn.BatchNorm1d(2), nn.PReLU(), nn.Softmax(1)))
+
+
+def test_a_layer_whose_derivative_knows_it_is_not_kept_alive() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.slope = 0.5
+            self.function = SimpleNamespace(derivative=lambda z: torch.where(z > 0, 1.0, 0.01 * self.slope))
+
+    layer = Own()
+    assert saturation_of(layer) is not None
+    gone = weakref.ref(layer)
+    del layer
+    gc.collect()
+    assert gone() is None

@@ -37,6 +37,12 @@ def forecast_before(
     """
     try:
         found = forecast_run(cfg, data)
+        say(found.verdict.says, "forecast", COLOURS[found.verdict.word])
+        record = found.record()
+        if fix:
+            command = remedy(cfg, found, words, data)
+            show_fix(command, found)
+            record["fix"] = command.record() if command else None
     except UserError as error:
         if is_known(cfg):
             say(f"none: {error}", "forecast")
@@ -47,10 +53,4 @@ def forecast_before(
     except Exception as error:
         say(f"none: an error of its own, {reason(error, whole=True)}", "forecast")
         return
-    say(found.verdict.says, "forecast", COLOURS[found.verdict.word])
-    record = found.record()
-    if fix:
-        command = remedy(cfg, found, words, data)
-        show_fix(command, found)
-        record["fix"] = command.record() if command else None
     write_json(folder / "forecast.json", record, indent=1)

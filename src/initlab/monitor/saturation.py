@@ -50,7 +50,8 @@ def saturation_of(module: nn.Module) -> Saturation | None:
     `initlab.nn`; None for any other layer."""
     derivative = getattr(getattr(module, "function", None), "derivative", None)
     if derivative is not None:
-        return _of_function(derivative) if isinstance(derivative, FunctionType) else saturated_set(derivative)
+        plain = isinstance(derivative, FunctionType) and derivative.__closure__ is None  # it holds no model
+        return _of_function(derivative) if plain else saturated_set(derivative)
     if type(module) in ELEMENTWISE and "forward" not in vars(module):  # a subclass's forward may do anything
         return _of_torch(type(module), str(module), module.forward)
     return None

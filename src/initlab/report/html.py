@@ -38,18 +38,15 @@ def render(template: str, figures: dict[str, Any], blob: bytes, **context: Any) 
         ]
     )
     library, library_hash = plotly()
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            **context,
-            style=_part("page.css"),
-            script=script,
-            hashes=" ".join(f"'sha256-{h}'" for h in (_hash(script.encode()), library_hash)),
-            library=library,
-            figures=packed(json.dumps(figures, separators=(",", ":"), allow_nan=False).encode()),
-            blob=packed(blob),
-        )
+    page = _environment().get_template(template)
+    return page.render(
+        **context,
+        style=_part("page.css"),
+        script=script,
+        hashes=" ".join(f"'sha256-{h}'" for h in (_hash(script.encode()), library_hash)),
+        library=library,
+        figures=packed(json.dumps(figures, separators=(",", ":"), allow_nan=False).encode()),
+        blob=packed(blob),
     )
 
 

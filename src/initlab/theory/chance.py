@@ -167,7 +167,7 @@ def of_a_batch(here: Chance, batch: int) -> tuple[float, float, float]:
     free = (here.length[1] - here.tails) / 2  # of 1: what orthogonal weights do not keep
     noise = 2 * free * ((square - c * c) / n + c * c * (n - 1) / n**2) + 2 * (1 - free) * c * c / n**2
     noise += max(here.length[1] - here.length[0], 0.0) / n * few(here.spread, batch)
-    noise = min(noise / middle**2, 2 / max(n - 1, 1))  # as where each unit is one normal number, times the inputs
+    noise = min(noise / middle**2, 2 / max(n - 1, 1))  # at most that of n normal numbers, one a unit
     centre, variance = gamma_log(noise + here.tails / n)
     differ = here.spread + (here.length[1] - here.length[0]) / n  # of the sizes of two inputs
     alike = c * _in_size(differ)
