@@ -173,3 +173,15 @@ def test_wrong_words_are_answered_with_the_config(houses: Path, words: list[str]
     with pytest.raises(UserError) as error:
         compose("data=csv", *(word.replace("HOUSES", str(houses)) for word in words), run_dir="x")
     assert says in str(error.value)
+
+
+def test_where_no_learning_rate_was_judged_the_forecast_is_not_called_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A regression that diverges: of these the forecast has no record of rates."""
+    (tmp_path / "rows.csv").write_text("x,y\n" + "".join(f"{i},{i * i}\n" for i in range(64)))
+    words = ["data=csv", f"data.path={tmp_path}/rows.csv", "data.target=y", "model=mlp_regression", "lr=1"]
+    train(compose(*words, "init=torch_default", *QUICK[:2], "trainer.max_epochs=3", run_dir=tmp_path / "run"))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "fix none computed: here the forecast judges no learning rate; try a tenth" in said
+    assert "that is wrong" not in said

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, say_command, show_table
 from initlab.forecasting.remedy import Remedy, no_fix
-from initlab.forecasting.rule import TRAINS
+from initlab.forecasting.rule import SUITABLE, TRAINS
 from initlab.invocation import command
 from initlab.latest import latest_of
 from initlab.numbers import shown
@@ -133,6 +133,8 @@ def _show_fix(run: Run, ended: bool) -> None:
         return
     elif not run.forecast:
         say("none known: there is no forecast for this model, data or initialisation", "fix")
+    elif str(run.forecast.get("verdict")) == TRAINS and SUITABLE in str(run.forecast.get("says")):
+        say("none computed: here the forecast judges no learning rate; try a tenth of this one, or ten times", "fix")
     elif str(run.forecast.get("verdict")) == TRAINS:
         say(f"none known: the forecast was that it {run.forecast['says']}; here that is wrong", "fix")
     else:
