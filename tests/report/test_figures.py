@@ -61,3 +61,10 @@ def test_the_forecast_stands_beside_what_the_first_step_showed(tmp_path: Path) -
     assert panels["grad"]["measured"] == pytest.approx([0.01, 0.1, 1.0])  # over the last of them
     assert panels["grad"]["low"] == [None] * 3
     assert captions.forecast_line(run) == "will not train"
+
+
+@pytest.mark.parametrize(("name", "title"), [("MLP", "MLP"), ("MLPRegression", "MLP regression")])
+def test_a_page_names_the_model_in_words(tmp_path: Path, name: str, title: str) -> None:
+    run = Run.lenient(make_run(tmp_path / "run", depth=1))
+    run.settings["model"] = {"_target_": f"initlab.models.{name}"}
+    assert captions.run_title(run).split(",")[0] == title

@@ -38,7 +38,7 @@ def run_title(run: Run) -> str:
     name = short_class(model)
     if not name or not isinstance(model, dict):
         return run.path.name
-    parts = [{"mlp": "MLP"}.get(name, name.replace("_", " ").capitalize())]
+    parts = [name.replace("_", " ").capitalize().replace("Mlp", "MLP")]
     if isinstance(model.get("num_hiddens"), list):
         parts.append("hidden layers " + "-".join(map(str, model["num_hiddens"])))
     elif model.get("depth"):

@@ -67,10 +67,10 @@ def leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
 
 
 def short_class(node: Any) -> str:
-    """`kaiming` for `{_target_: initlab.init.Kaiming}`, `torch_default` for TorchDefault; empty for none."""
+    """`kaiming` for `{_target_: initlab.init.Kaiming}`, `mlp_regression` for MLPRegression; empty for none."""
     target = node.get("_target_", "") if isinstance(node, dict) else ""
     name = str(target).rsplit(".", 1)[-1]
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _check(plain: dict[Any, Any], file: Path) -> None:
