@@ -16,6 +16,7 @@ from initlab.config import check_config
 from initlab.error_sentence import sentence_for
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
+from initlab.explaining import explain
 from initlab.forecasting.from_config import forecast_run
 from initlab.forecasting.terminal import report
 from initlab.run import train
@@ -57,8 +58,13 @@ def test_regression_from_the_file_to_the_evaluation(houses: Path, tmp_path: Path
 
     houses.write_text(houses.read_text().replace("199,", "200,"))
     (tmp_path / "run" / "summary.json").unlink()
-    with pytest.raises(UserError, match="this file is not the one that the run began with"):
-        train(compose(f"resume={tmp_path / 'run'}", "trainer.max_epochs=31"))
+    for again in (
+        lambda: train(compose(f"resume={tmp_path / 'run'}", "trainer.max_epochs=31")),
+        lambda: evaluate(open_run(tmp_path / "run")),
+        lambda: explain(tmp_path / "run"),
+    ):
+        with pytest.raises(UserError, match="this file is not the one that the run began with"):
+            again()
 
 
 def test_classification_by_the_command(houses: Path, tmp_path: Path) -> None:

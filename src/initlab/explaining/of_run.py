@@ -10,7 +10,6 @@ from typing import Any, cast
 import torch
 from omegaconf import OmegaConf
 
-from initlab.build import build
 from initlab.console import CONSOLE, say
 from initlab.diagnosis.learning import LEARNS
 from initlab.errors import UserError
@@ -62,7 +61,7 @@ class _Proof:
     def __init__(self, run: Run, steps: int) -> None:
         self.run = run
         self.config = _config(run)
-        data = build(OmegaConf.create(self.config), "data")
+        data: Any = run.data
         data.prepare_data()
         self.order = None if hasattr(data, "splits") else order_of(_loader(data), steps)
         X, y = _rows(data, self.order)

@@ -271,17 +271,27 @@ class Run(Displays):
 
     @cached_property
     def data(self) -> LightningDataModule:
-        """The same data, split and order as the run had."""
+        """The same data, split and order as the run had; UserError where its file holds others by now."""
         from initlab.build import build
+        from initlab.data import TensorDataModule
+        from initlab.runs.checkpoint_io import read_checkpoint
+        from initlab.runs.run_dir import RunDir
 
         self.check()
         config = self.config
         try:
-            return cast("LightningDataModule", build(config, "data"))
+            data: LightningDataModule = build(config, "data")
         except UserError:
             raise
         except Exception as error:
             raise UserError(f"{self.path / FILE}: no data can be made from it: {_line(error)}") from error
+        if isinstance(data, TensorDataModule):  # the state of others may be a place in an epoch
+            saved: dict[str, Any] = {}
+            with suppress(UserError):  # of a run without a sound checkpoint nothing more is known
+                saved = read_checkpoint(self.checkpoint, run=RunDir(self.path))
+            if state := saved.get(type(data).__qualname__):  # as Lightning keeps it
+                data.load_state_dict(state)
+        return data
 
 
 def _line(error: BaseException) -> str:
