@@ -101,6 +101,30 @@ def test_early_stopping_is_reported_and_a_larger_patience_trains_on_as_if_it_had
     assert len(open_run(folder).metrics) == 8
 
 
+@pytest.mark.parametrize("min_seconds", [0, 1_000_000])
+def test_a_run_that_ended_trains_further_whether_it_had_saved_before_or_not_but_never_less(
+    tmp_path: Path, min_seconds: int
+) -> None:
+    """And leaves the files of a run that was as long from the start: nothing of the shorter one, no second set."""
+    words = [*LINEAR[:-1], f"callbacks.last.min_seconds={min_seconds}", "callbacks.last.every_n_steps=7"]
+    folder, straight = tmp_path / "run", tmp_path / "straight"
+    train(compose(*words, "trainer.max_epochs=3", "trainer.max_steps=50", run_dir=folder))
+
+    def refuses(says: str, *less: str) -> None:
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        with pytest.raises(UserError, match=f"{less[0]}: the run has trained {says} already"):
+            train(compose(f"resume={folder}", *less))
+        assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    refuses("2", "trainer.max_epochs=1", "trainer.max_steps=-1")
+    train(compose(f"resume={folder}", "trainer.max_epochs=9", "trainer.max_steps=-1"))
+    refuses("288", "trainer.max_steps=200", "trainer.max_epochs=12")
+    train(compose(*words, "trainer.max_epochs=9", run_dir=straight))
+    for name in ("metrics.csv", "signal.csv", "histograms.csv", "findings.json"):
+        assert (folder / name).read_bytes() == (straight / name).read_bytes()
+    assert {path.name for path in folder.iterdir()} == {path.name for path in straight.iterdir()}
+
+
 class StopsAt(L.Callback):
     def on_train_batch_end(self, trainer: L.Trainer, *rest: Any) -> None:
         if trainer.global_step == 40:

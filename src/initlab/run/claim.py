@@ -13,11 +13,11 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from initlab.errors import UserError
-from initlab.runs import RunDir
+from initlab.runs import Run, RunDir
 from initlab.runs.checkpoint_io import read_checkpoint
 from initlab.runs.config_file import read_config
-from initlab.runs.resumable import check_fits, check_resumable
-from initlab.runs.resume import LIMITS, WITHOUT
+from initlab.runs.resumable import check_fits, check_resumable, epochs_of
+from initlab.runs.resume import LIMITS, WITHOUT, ended_as
 from initlab.runs.run_dir import RUN_ID, new_id
 from initlab.runs.set_aside import before_the_end, put_back
 from initlab.sweeps import job_folder
@@ -108,6 +108,9 @@ def _resumption(cfg: DictConfig, folder: RunDir) -> Claim:
     further = finished and _asked_to_train_further(folder, cfg)
     if finished and not further:
         raise UserError(f"resume={folder.path}: another process has finished this run in the meantime")
+    if further:
+        ended = ended_as(Run(folder.path))
+        _check_limits(cfg, ended["epochs"], ended["steps"])
     path = before_the_end(folder.last_checkpoint) if further else folder.last_checkpoint
     return Claim(cfg, folder, _sound(cfg, folder, path) if path.exists() else None, further and path.exists())
 
@@ -124,9 +127,16 @@ def _sound(cfg: DictConfig, folder: RunDir, path: Path) -> dict[str, Any]:
         raise UserError(f"{error}; {instead}delete it to start this run from step 0") from None
     if why_not_best is not None and best.exists():
         raise UserError(f"{why_not_best}; delete it to continue without the best epoch so far")
-    if saved["epoch"] > cfg.trainer.max_epochs >= 0:
-        raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has trained {saved['epoch']} already")
+    _check_limits(cfg, epochs_of(saved), saved["global_step"])
     return saved
+
+
+def _check_limits(cfg: DictConfig, epochs: int, steps: int) -> None:
+    """A run does not become shorter."""
+    for key, trained in (("max_epochs", epochs), ("max_steps", steps)):
+        limit = cfg.trainer.get(key, WITHOUT[key])
+        if 0 <= limit < trained:
+            raise UserError(f"trainer.{key}={limit}: the run has trained {trained} already")
 
 
 def _why_not(run_dir: RunDir, path: Path) -> UserError | None:

@@ -11,7 +11,8 @@ from initlab.runs.epoch_table import cut_back_table
 from initlab.runs.event_files import original_name
 
 METRICS = "metrics.csv"
-PATTERNS = ("signal.csv", "activations.csv", "histograms.csv", "tensorboard/events.*")
+ROWS, FINDINGS = ("signal.csv", "activations.csv"), "findings.json"
+PATTERNS = (*ROWS, "histograms.csv", "tensorboard/events.*")
 
 
 def lengths(folder: str | Path) -> dict[str, int]:
@@ -23,9 +24,12 @@ def cut_back(folder: str | Path, lengths: Mapping[str, int], table: Mapping[str,
     """Make each as long as it was; one that was not there goes. Names those that have become shorter since.
 
     So whatever a killed run wrote after its last checkpoint is gone, to the byte, for every reader. metrics.csv, whose
-    heading may have changed since, becomes what `table` says (`EpochTable.state_dict`).
+    heading may have changed since, becomes what `table` says (`EpochTable.state_dict`). What was found in rows that
+    were not there yet goes with them.
     """
     folder = Path(folder)
+    if not any(name in lengths for name in ROWS):
+        (folder / FINDINGS).unlink(missing_ok=True)
     if METRICS not in lengths:  # as it is in a checkpoint from before there was `table`
         whole = cut_back_table(folder / METRICS, table or {"columns": [], "rows": 0})
         return _cut_back(folder, lengths) + ([] if whole else [METRICS])

@@ -43,6 +43,14 @@ def check_fits(saved: Mapping[str, Any], trainer: L.Trainer, model: L.LightningM
         raise UserError(f"{path}: no run can resume from it, as {missing} is not there")
 
 
+def epochs_of(saved: Mapping[str, Any]) -> int:
+    """So many it has trained: Lightning's own number counts the one that ends only when all its hooks have run."""
+    progress: Any = saved["loops"]
+    for key in ("fit_loop", "epoch_progress", "current", "processed"):
+        progress = progress.get(key) if isinstance(progress, dict) else None
+    return progress if isinstance(progress, int) else int(saved["epoch"])
+
+
 def _check_rows(epochs: Any, path: Path) -> None:
     """What `EpochRows` saved, where it did."""
     if epochs is None:

@@ -146,7 +146,7 @@ def nothing_left(ended: Mapping[str, Any], cfg: Any) -> str:
 
 def _check_unfinished(run: Run, values: dict[str, Any]) -> None:
     if run.finished:
-        ended = _ended(run)
+        ended = ended_as(run)
         if not _trains_further(run, values, ended["by"]):
             if ended["by"] == "max_epochs":
                 epochs = ended["epochs"]
@@ -169,7 +169,7 @@ def _check_unfinished(run: Run, values: dict[str, Any]) -> None:
             )
 
 
-def _ended(run: Run) -> dict[str, Any]:
+def ended_as(run: Run) -> dict[str, Any]:
     """Why it ended, by its summary; as planned, for a run from before that said so."""
     ended = (run.summary or {}).get("ended")
     kinds = {"by": str, "says": str, "epochs": int, "steps": int}
