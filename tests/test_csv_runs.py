@@ -191,3 +191,16 @@ def test_where_no_learning_rate_was_judged_the_forecast_is_not_called_wrong(
     said = " ".join(capsys.readouterr().out.split())
     assert "fix none computed: here the forecast judges no learning rate; try a tenth" in said
     assert "that is wrong" not in said
+
+
+def test_by_less_updates_than_it_is_of_no_forecast_is_called_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Classes that the inputs say nothing of."""
+    (tmp_path / "rows.csv").write_text("x,y\n" + "".join(f"{i % 3},{'ab'[i % 2]}\n" for i in range(60)))
+    words = ["data=csv", f"data.path={tmp_path}/rows.csv", "data.target=y", "model=mlp", *QUICK[:2]]
+    for epochs, says in ((15, "that is in 200 updates, and this run made 30"), (100, "here that is wrong")):
+        train(compose(*words, f"trainer.max_epochs={epochs}", run_dir=tmp_path / str(epochs)))
+        said = " ".join(capsys.readouterr().out.split())
+        assert "IT DID NOT TRAIN." in said
+        assert says in said

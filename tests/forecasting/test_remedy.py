@@ -105,7 +105,11 @@ def test_the_scheme_comes_before_the_learning_rate_where_the_signal_is_at_fault(
 
 
 def test_a_rate_that_alone_is_at_fault_is_all_that_changes() -> None:
-    for words in (["model.depth=5", "lr=30"], ["lr=1e-6", "init=orthogonal"], ["model=softmax", "lr=1e-5"]):
+    linear = ["model=linear", "data=synthetic_regression", "lr=0"]
+    for words in (
+        ["model.depth=5", "lr=30"], ["lr=1e-6", "init=orthogonal"], ["lr=0"], ["model=softmax", "lr=1e-5"],
+        ["model=softmax", "lr=0"], linear, [*linear, "optimizer=adam"],
+    ):  # fmt: skip
         fix = remedy(config(words), forecast_run(config(words)), words)
         assert fix is not None
         rest = [word for word in shlex.split(fix.command)[2:] if not word.startswith("lr=")]

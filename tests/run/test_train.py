@@ -256,6 +256,17 @@ def test_a_loss_that_is_no_number_is_said(tmp_path: Path, capsys: pytest.Capture
     assert json.loads((result.run_dir / "summary.json").read_text())["metrics"]["train/loss"] is None
 
 
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [(1, "1 update is too few to tell."), (19, "19 updates are too few to tell."), (20, "IT DID NOT TRAIN.")],
+)
+def test_of_few_updates_nobody_says_that_a_run_did_not_train(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], steps: int, says: str
+) -> None:
+    run(tmp_path, "data=truth_table", "model=mlp_regression", "lr=1e-6", "threads=1", f"trainer.max_steps={steps}")
+    assert says in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_disk_that_fills_gets_one_line_and_loses_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: the checkpoint is the first file to meet it."""
     small_disk = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "

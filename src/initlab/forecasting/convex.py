@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 from initlab.forecasting.rates import STEPS, Rate
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNSURE, Verdict
-from initlab.limits import EDGE_SMALL, TOO_SMALL
+from initlab.limits import ADAM_LR, EDGE_SMALL, TOO_SMALL
 from initlab.theory.inputs import Inputs
 
 CONVEX = "no hidden layer: a convex loss"
+STILL = "no step is taken"
 SWINGS = 10  # how many times beyond that rate a softmax still comes down, flatter as it learns
 NOWHERE = 0.01  # of the way
 SHARE = {"half_squared_error": 1.0, "squared_error": 2.0}
@@ -22,10 +23,10 @@ SHARE = {"half_squared_error": 1.0, "squared_error": 2.0}
 
 def judge_convex(inputs: Inputs, widths: Sequence[int], loss: str, kind: str, rate: Rate | None) -> Verdict:
     """`widths`: [inputs, outputs]; `loss`: "cross_entropy", "half_squared_error" or "squared_error"."""
-    if rate is not None and rate.lr == 0:
-        return Verdict(NOT, "no step is taken", "", "at lr 0")
+    still = rate is not None and rate.lr == 0
     if rate is None or kind != "sgd" or inputs.curvature is None:
-        return Verdict(TRAINS, CONVEX, "", SUITABLE)
+        adams = ADAM_LR if kind != "sgd" else None
+        return Verdict(NOT, STILL, "", "at lr 0", adams) if still else Verdict(TRAINS, CONVEX, "", SUITABLE)
     softmax = loss == "cross_entropy"
     scale = 1 / widths[-1] if softmax else SHARE[loss]
     high = 2 * (1 + rate.momentum) / (scale * inputs.curvature)
@@ -44,6 +45,8 @@ def judge_convex(inputs: Inputs, widths: Sequence[int], loss: str, kind: str, ra
         way = own = step * rate.steps * scale * inputs.mean_square  # along the average direction; 1 - 1 / e of it
     stable = f"SGD comes down up to {high:.2g}, 2{' (1 + momentum)' if rate.momentum else ''} / curvature"
     at, other = f"at lr {rate.lr:g}", float(f"{high / 4:.0e}")
+    if still:
+        return Verdict(NOT, STILL, "", at, other)
     if softmax and rate.lr > high * SWINGS:
         return Verdict(UNSURE, f"the loss swings: at the start {stable}", "", at, other)
     if not softmax and rate.lr > high:

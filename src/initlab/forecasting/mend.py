@@ -13,11 +13,11 @@ from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.on_paper import forecast
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE
 from initlab.init import LSUV, Critical, Kaiming, Orthogonal, Scheme, Xavier
+from initlab.limits import ADAM_LR
 
 RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu")  # He's weights are for these, Glorot's for the others
 OTHERS = ("tanh", "relu")  # activations to try where no scheme helps
 SUITED: dict[str, Scheme] = {"kaiming": Kaiming(), "xavier": Xavier()}
-ADAM_LR = 0.001  # of configs/optimizer/adam.yaml
 MOST_THERE_ARE = 19  # candidates
 MOST_COMPUTED = 2000  # layers of candidates, about 6 s; those of 100 layers or less are all computed
 TO_BLAME = 10  # the draw is, where with the scheme for the activation so many times smaller a learning rate does

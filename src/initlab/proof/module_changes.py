@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from initlab.init import initialize
+from initlab.limits import ADAM_LR
 from initlab.proof.bugs import bug_pairs
 from initlab.proof.columns import OnInputs, column_changes
 from initlab.proof.fork import SIZES, Change
@@ -21,7 +22,6 @@ from initlab.seeds import generator
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 SCHEMES = ("kaiming", "xavier", "orthogonal")
-ADAM_LR = 1e-3
 FUNCTIONS = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardtanh, nn.Softsign)
 OTHERS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 USUAL = (0.1, 10.0)  # root mean square of an input that is called normalised

@@ -14,6 +14,7 @@ import torch
 from omegaconf import DictConfig
 
 from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, say_command, show_table
+from initlab.forecasting.rates import STEPS
 from initlab.forecasting.remedy import Remedy, no_fix
 from initlab.forecasting.rule import SUITABLE, TRAINS
 from initlab.invocation import command
@@ -23,7 +24,7 @@ from initlab.run.network import Network
 from initlab.run.result import Result
 from initlab.runs import Run, RunDir
 from initlab.runs.ending import Ending
-from initlab.runs.outcome import outcome
+from initlab.runs.outcome import outcome, updates
 from initlab.runs.resume import how_to_resume, nothing_left
 from initlab.sweeps.compare import seeds_to_decide
 
@@ -136,7 +137,10 @@ def _show_fix(run: Run, ended: bool) -> None:
     elif str(run.forecast.get("verdict")) == TRAINS and SUITABLE in str(run.forecast.get("says")):
         say("none computed: here the forecast judges no learning rate; try a tenth of this one, or ten times", "fix")
     elif str(run.forecast.get("verdict")) == TRAINS:
-        say(f"none known: the forecast was that it {run.forecast['says']}; here that is wrong", "fix")
+        made, classes = updates(run), "train/acc" in run.last
+        early = classes and made < STEPS  # of regressions without a hidden layer the updates that a run makes count
+        wrong = f"that is in {STEPS} updates, and this run made {made}" if early else "here that is wrong"
+        say(f"none known: the forecast was that it {run.forecast['says']}; {wrong}", "fix")
     else:
         widths = run.forecast.get("widths")
         say(no_fix(len(widths) - 2 if isinstance(widths, list) else 0), "fix")

@@ -14,6 +14,7 @@ from initlab.runs.reader import number
 LEAST_FALL = 0.01  # of the loss at the start, the same as the finding "loss not moving" asks for
 HARDLY = 0.05  # a smaller fall is no training that anybody would call one: log 10 down to 2.19
 FACTS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss")
+FEW = 20  # updates, after which no loss says whether a run trains: the one of step 0 is from before the first
 NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
 
 
@@ -35,6 +36,8 @@ def outcome(run: Run) -> Outcome:
     if run.state == "not begun":
         return Outcome("not begun", "It has not begun.", "")
     word, because = _learning(run)
+    if word in ("flat", "hardly") and (made := updates(run)) < FEW:
+        word, because = "unknown", f"{because} {made} update{'s are' if made > 1 else ' is'} too few to tell."
     if run.state == "failed":
         says = "It diverged and was ended." if _non_finite(run) else "It failed."
         because = sentence(str(run.failed.get("error") or "without a word"))
@@ -115,6 +118,12 @@ def losses(run: Run) -> tuple[float, str, float, str]:
             start, since = epochs[0][1], f"epoch {epochs[0][0] + 1}"
         end, until = epochs[-1][1], f"epoch {epochs[-1][0] + 1}"
     return start, since, end, until
+
+
+def updates(run: Run) -> int:
+    """So many it has made, by its rows."""
+    recorded = run.recorded.get("loss", {}).get("loss", {})
+    return max([*run.epochs["step"], *(step + 1 for step in recorded)], default=0)
 
 
 def guessing(loss: float, accuracy: float) -> int | None:
