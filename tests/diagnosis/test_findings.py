@@ -248,6 +248,24 @@ def test_non_finite_names_the_first_layer_and_step_and_silences_what_comes_after
     assert json.loads(json.dumps(findings[0].record(), allow_nan=False))["since"] == 4
 
 
+@pytest.mark.parametrize(
+    ("first", "std", "advice"),
+    [
+        ("layers.0", 1.0, "look for nan in the inputs of that batch; a smaller lr"),
+        ("layers.0", 1e6, "a smaller lr"),  # on its way to inf by itself
+        ("layers.1", 1.0, "a smaller lr"),  # finite inputs were made into it
+    ],
+)
+def test_a_nan_in_the_first_layer_may_have_come_with_the_batch(first: str, std: float, advice: str) -> None:
+    values = mlp(DEPTH, std=lambda i: lambda step: 1.0 if step < 3 else std if step < 4 else math.nan)
+    made = history(values)
+    made.add([{"step": 4, "layer": first, "quantity": "nonfinite", "value": 8}])
+    (finding,) = find(made, outline_from_names(made))
+    assert finding.kind == "non-finite"
+    assert finding.advice.startswith(advice)
+    assert "training" not in finding.sentence
+
+
 def test_symmetry_silences_what_follows_from_it() -> None:
     values = mlp(DEPTH, std=lambda i: 0.0, dead=1.0)
     steps = range(120)

@@ -39,8 +39,10 @@ class Finding:
         where = f"{first_to_last(self.layers)}: " if self.layers else ""
         if self.kind.startswith(OF_THE_STEPS):
             when = f"from step {self.since} on"
-        else:
-            when = "from step 0, the initialisation" if self.from_the_start else f"since step {self.since}, by training"
+        elif self.from_the_start:
+            when = "from step 0, the initialisation"
+        else:  # a nan may have come with a batch
+            when = f"since step {self.since}" + (", by training" if self.kind != "non-finite" else "")
         return f"{self.kind}, {when}: {where}{self.says}."
 
     @property

@@ -59,6 +59,8 @@ EXPLAINS = {
 
 STEPS = {"update too large", "update too small", "loss rising", "loss not moving"}  # what is about the steps
 
+GROWN = 100  # times the std of its first sample: a layer that is on the way to inf
+
 Trend = tuple[Finding | None, Finding | None]  # what holds by now, and what held at step 0
 TRENDS = ("vanishing signal", "exploding signal", "vanishing gradient", "exploding gradient")
 
@@ -148,12 +150,17 @@ def _non_finite(history: Rows, losses: Losses) -> Finding | None:
     step, rank, layer, what, value = min(firsts, key=lambda first: first[:2])
     entries = "entry of its output is" if value == 1 else "entries of its output are"
     says = f"{value:,.0f} {entries} nan or inf" if rank == 0 else f"the {what} is nan or inf"
-    advice = (
-        "look for nan in the inputs; smaller initial weights (init=kaiming)"
-        if step == 0
-        else "a smaller lr, or gradient clipping"
-    )
+    advice = "smaller initial weights (init=kaiming)" if step == 0 else "a smaller lr, or gradient clipping"
+    if rank == 0 and _may_come_in(history, layer, step):
+        advice = f"look for nan in the inputs{' of that batch' if step else ''}; {advice}"
     return Finding("non-finite", (layer,) if layer else (), step, "entries nan or inf", value, says, advice)
+
+
+def _may_come_in(history: Rows, layer: str, step: int) -> bool:
+    """Whether the first layer has it, which at the sample before showed no sign of growing: with the inputs then."""
+    steps, std = values_of(history, layer, "std")
+    before = std[steps < step]
+    return layer == history.layers("std")[0] and not (len(before) and before[-1] > GROWN * before[0])
 
 
 def _symmetric(layers: Sequence[str]) -> Finding | None:
