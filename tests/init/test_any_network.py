@@ -297,6 +297,18 @@ def test_an_embedding_of_padding_alone() -> None:
     assert [(row.name, row.reason) for row in initialize(model).left_alone] == [("0.weight", "all of it padding")]
 
 
+@pytest.mark.parametrize("scheme", ["normal", "xavier", "orthogonal"])
+@pytest.mark.parametrize("readout_first", [False, True])
+def test_the_row_of_padding_stays_0_where_the_embedding_is_the_readout_too(scheme: str, readout_first: bool) -> None:
+    embedding, readout = nn.Embedding(40, 8, padding_idx=3), nn.Linear(8, 40, bias=False)
+    readout.weight = embedding.weight
+    found = initialize(nn.Sequential(*((readout, embedding) if readout_first else (embedding, readout))), scheme)
+    padding, rest = embedding.weight[3].detach(), embedding.weight[[*range(3), *range(4, 40)]].detach()
+    assert torch.equal(padding, torch.zeros(8))
+    assert rest.abs().min() > 0
+    assert found.drawn[0].drawn_std == pytest.approx(float(rest.double().std(correction=0)), rel=1e-12)
+
+
 def test_weights_in_half_precision_and_other_orders_of_memory() -> None:
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 5))
     plain = copy.deepcopy(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,12 +21,14 @@ from initlab.init.scheme import Scheme
 
 @dataclass(frozen=True)
 class Target:
-    """A tensor of a layer: `name` in the network, `parameters` all names of those that it is made of."""
+    """A tensor of a layer: `name` in the network, `parameters` all names of those that it is made of; `padding`: its
+    rows that stay 0, as another layer that has the same tensor looks up padding there."""
 
     layer: nn.Module
     slot: Slot
     name: str
     parameters: tuple[str, ...]
+    padding: tuple[int, ...] = ()
 
     def value(self) -> Tensor:
         return read(self.layer, self.slot.tensor)
@@ -65,6 +67,8 @@ class Target:
             if block.fans != block.shape[::-1] and own > 0:
                 drawn.mul_(_std(scheme, block, gain) / own)
             block.view.copy_(drawn.view(block.view.shape))
+        if self.padding:
+            new[list(self.padding)] = 0
         new = new.to(old.device, old.dtype)
         write(self.layer, self.slot.tensor, new)
         made = self.value()
@@ -84,8 +88,11 @@ class Target:
             gain, gain_from = own, "scheme"
         elif math.isnan(promised) or self._promised(scheme, blocks, 2 * (gain or 1.0)) == promised:
             gain, gain_from = None, ""  # of no use to it
-        parts = [block.view.flatten() for block in blocks] or [tensor.flatten()]
-        entries = (parts[0] if len(parts) == 1 else torch.cat(parts)).detach().double()
+        entries = _entries(blocks, tensor).detach().double()
+        if self.padding:
+            there = torch.ones_like(tensor)
+            there[list(self.padding)] = 0
+            entries = entries[_entries(self.blocks(scheme, there), there) > 0]
         return Drawn(
             name=self.name,
             parameters=self.parameters,
@@ -105,6 +112,12 @@ class Target:
         return math.sqrt(squares / sum(block.view.numel() for block in blocks))
 
 
+def _entries(blocks: Sequence[Block], tensor: Tensor) -> Tensor:
+    """Of the blocks, or of the whole tensor where there are none."""
+    parts = [block.view.flatten() for block in blocks] or [tensor.flatten()]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
 def _std(scheme: Scheme, block: Block, gain: float) -> float:
     return scheme.weight_std(*(block.shape[::-1] if scheme.by_shape else block.fans), gain)
 
@@ -113,7 +126,7 @@ def targets_of(model: nn.Module) -> tuple[list[Target], dict[str, str]]:
     """In the order of `named_modules`, and by name why other parameters of layers are not drawn.
 
     A tensor that several layers have is that of the layer with most inputs: an embedding that is the readout too starts
-    as the readout.
+    as the readout, but for its row of padding.
     """
     names: dict[Any, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
@@ -121,11 +134,14 @@ def targets_of(model: nn.Module) -> tuple[list[Target], dict[str, str]]:
         names.setdefault(_memory(parameter), []).append(name)
     reasons: dict[str, str] = {}
     found: dict[tuple[Any, ...], Target] = {}
+    padding: dict[tuple[Any, ...], tuple[int, ...]] = {}
     for prefix, layer in model.named_modules():
         for slot in slots_of(layer):
             parts = list(parameters_of(layer, slot.tensor).values())
             key = tuple(map(_memory, parts))
             all_names = tuple(dict.fromkeys(name for part in key for name in names[part]))
+            if (row := getattr(layer, "padding_idx", None)) is not None:
+                padding[key] = (*padding.get(key, ()), row)
             why = _why_not_drawn(parts)
             if not why and slot.blocks and not slot.blocks(read(layer, slot.tensor)):
                 why = "all of it padding"
@@ -134,7 +150,7 @@ def targets_of(model: nn.Module) -> tuple[list[Target], dict[str, str]]:
                 reasons |= dict.fromkeys(all_names, why)
             elif key not in found or _inputs(target) > _inputs(found[key]):
                 found[key] = target
-    return list(found.values()), reasons
+    return [replace(target, padding=padding.get(key, ())) for key, target in found.items()], reasons
 
 
 def left_alone(model: nn.Module, drawn: set[str], reasons: Mapping[str, str]) -> tuple[LeftAlone, ...]:
