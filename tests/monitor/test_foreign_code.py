@@ -404,12 +404,28 @@ def test_what_cannot_be_watched_is_named_once(tmp_path: Path, notes: list[str]) 
 
     trained(Forward, tmp_path / "forward", monitor())
     assert notes == [
-        "not watched: net.0, net.2, net.4 (no call of it was seen; layer(x) is, layer.forward(x) is not)",
+        "not watched: net.0, net.2, net.4 "
+        "(no call of it in step 0: a later layer(x) will be seen, layer.forward(x) never is)",
         "no layer was seen in this run",
     ]
     notes.clear()
     trained(KINDS["jagged tensors"], tmp_path / "jagged", monitor())
     assert notes == ["not watched: net.a (its output is a NestedTensor)"]
+
+
+def test_a_layer_that_is_called_later_is_said_to_be_missing_so_far_and_has_all_its_rows(
+    tmp_path: Path, notes: list[str]
+) -> None:
+    class Later(Model):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            x = self.net[:4](batch[0])
+            return functional.cross_entropy(self.net[4](x) if self.global_step >= 3 else x[:, :2], batch[1] % 2)
+
+    trained(Later, tmp_path, monitor())
+    missing = "net.4 (no call of it in step 0: a later layer(x) will be seen, layer.forward(x) never is)"
+    assert notes == [f"not watched: {missing}"]
+    steps = {step for step, layer, quantity in rows(tmp_path / "signal.csv") if (layer, quantity) == ("net.4", "std")}
+    assert steps == set(range(3, 8))
 
 
 # people's code may copy, save and script a model anywhere

@@ -25,7 +25,7 @@ from initlab.monitor.units import Units
 
 MAX_CALLS = 8  # of one module in one step that are told apart; the second is called `<layer>#2`
 PER_UNIT = {"min", "max", "dead", "histogram"}
-NEVER_CALLED = "no call of it was seen; layer(x) is, layer.forward(x) is not"
+NEVER_CALLED = "no call of it in step {}: a later layer(x) will be seen, layer.forward(x) never is"
 
 
 class LayerProbe:
@@ -134,7 +134,7 @@ class LayerProbe:
         """Layers with parameters that the sample has nothing of, and why."""
         seen = set(sample.layers)
         return {
-            name: self._reasons.get(name, NEVER_CALLED)
+            name: self._reasons.get(name, NEVER_CALLED.format(sample.step))
             for module, name in self._watched.values()
             if name not in seen and (name in self._reasons or next(module.parameters(), None) is not None)
         }
