@@ -103,8 +103,9 @@ class Run(Displays):
         from initlab.config import check_config
 
         groups: dict[str, Any] = {"scheduler": None, "callbacks": {}, "logger": {}}  # that a run may have been without
+        config = cast("dict[str, Any]", OmegaConf.to_container(self.config))  # whose own errors name the file already
         try:
-            check_config(OmegaConf.create({**groups, **cast("dict[str, Any]", OmegaConf.to_container(self.config))}))
+            check_config(OmegaConf.create({**groups, **config}))
         except UserError as error:
             raise UserError(f"{self.path / FILE}: {error}") from None
 
