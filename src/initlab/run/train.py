@@ -191,7 +191,7 @@ def _end_badly(claim: Claim, error: Exception, command_line: bool) -> None:
 
 def _compare(cfg: DictConfig, words: list[str]) -> list[str]:
     """The command of a sweep around the run that these words made."""
-    return lines.how_to_compare(words, str(HydraConfig.get().runtime.choices["init"]), cfg.lr)
+    return lines.how_to_compare(words, str(HydraConfig.get().runtime.choices["init"]), cfg.optimizer)
 
 
 def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending, seconds: float) -> None:
