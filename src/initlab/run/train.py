@@ -19,6 +19,7 @@ from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
 from initlab.console import CONSOLE, say
 from initlab.error_sentence import sentence_for
+from initlab.errors import UserError
 from initlab.forecasting.in_run import forecast_before
 from initlab.forecasting.remedy import typed_words
 from initlab.process.settings import prepare_process, process_left_as_it_was
@@ -50,6 +51,8 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
         KeyboardInterrupt: Ctrl-C stopped it; on the command line SystemExit, status 130.
         SystemExit: status 143, SIGTERM stopped it.
     """
+    if not isinstance(cfg, DictConfig) or not cfg.get("run_dir"):
+        raise UserError("train takes a config, as in train(compose('model=mlp', run_dir='outputs/mine'))")
     try:
         kept = process_left_as_it_was() if current_meeting() is None else contextlib.nullcontext()
         with kept, contextlib.ExitStack() as at_the_end:
