@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from children import answered
+from lightning import LightningModule
 from PIL import Image
 
 from initlab.composition import compose
@@ -88,6 +90,31 @@ def test_numbers(tmp_path: Path) -> None:
         broken.model.net.weight.fill_(torch.nan)
     with pytest.raises(UserError, match="nan or inf"):
         evaluate(broken)
+
+
+class Own(LightningModule):
+    """As a user may write one: it takes what a run gives it, and keeps no hyper-parameters."""
+
+    def __init__(self, num_inputs: int, num_outputs: int, optimizer: Any, scheduler: Any, **more: Any) -> None:
+        super().__init__()
+        self.net = torch.nn.Linear(num_inputs, num_outputs)
+        self.optimizer = optimizer
+
+    def training_step(self, batch: list[torch.Tensor], batch_idx: int) -> torch.Tensor:
+        return (self.net(batch[0]) - batch[1]).square().mean()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        optimizer: torch.optim.Optimizer = self.optimizer(self.parameters())
+        return optimizer
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_that_cannot_be_evaluated_is_told_before_its_weights_are_read(tmp_path: Path) -> None:
+    words = ["model=linear", f"model._target_={__name__}.Own", "data=synthetic_regression", "trainer=cpu", "debug=fast"]
+    run = open_run(train(compose(*words, run_dir=tmp_path / "run")).run_dir, weights="last", allow=[__name__])
+    with pytest.raises(UserError, match=r"model=Own: only models that derive from initlab\.models\.Module can be"):
+        evaluate(run)
+    assert not (run.path / "evaluation").exists()
 
 
 @pytest.mark.parametrize(

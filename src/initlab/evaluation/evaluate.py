@@ -26,11 +26,10 @@ def evaluate(run: Run) -> dict[str, Any]:
     Raises:
         UserError: there is no test set, or the model gives nan.
     """
+    if not issubclass(run.model_class, Module):
+        name = run.model_class.__name__
+        raise UserError(f"model={name}: only models that derive from initlab.models.Module can be evaluated")
     model: Any = run.model
-    if not isinstance(model, Module):
-        raise UserError(
-            f"model={type(model).__name__}: only models that derive from initlab.models.Module can be evaluated"
-        )
     data: Any = run.data
     folder = run.path / "evaluation"
     check_folder(folder)
