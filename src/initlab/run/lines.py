@@ -138,9 +138,11 @@ def _show_fix(run: Run, ended: bool) -> None:
         say("none computed: here the forecast judges no learning rate; try a tenth of this one, or ten times", "fix")
     elif str(run.forecast.get("verdict")) == TRAINS:
         say(f"none known: the forecast was that it {run.forecast['says']}; here that is wrong", "fix")
+    elif isinstance(widths := run.forecast.get("widths"), list):
+        say(no_fix(len(widths) - 2), "fix")
     else:
-        widths = run.forecast.get("widths")
-        say(no_fix(len(widths) - 2 if isinstance(widths, list) else 0), "fix")
+        looks = f"{' '.join(command('forecast'))} with the same words looks for one"
+        say(f"none computed: of this network only the first step was looked at; {looks}", "fix")
 
 
 def _page(run_dir: Path) -> Path:
