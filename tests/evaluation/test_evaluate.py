@@ -16,6 +16,7 @@ from initlab.errors import UserError
 from initlab.evaluation import evaluate
 from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class
 from initlab.evaluation.regression import spread
+from initlab.evaluation.terminal import show_evaluation
 from initlab.run import train
 from initlab.runs import open_checkpoint, open_run
 from initlab.shipped import CONFIGS
@@ -44,6 +45,22 @@ def test_spread_by_hand() -> None:
     found = spread(torch.tensor([[1.0], [2.0], [6.0]]), torch.tensor([[2.0], [2.0], [4.0]]))
     assert found["test/rmse"] == pytest.approx((5 / 3) ** 0.5)
     assert found["test/r2"] == pytest.approx(1 - 5 / 14)  # the mean is 3: 4 + 1 + 9
+
+
+@pytest.mark.parametrize("y", [[[3.0]], [[2.0], [2.0], [2.0]]])
+def test_targets_without_a_spread_have_no_r2(y: list[list[float]]) -> None:
+    assert spread(torch.tensor(y), torch.zeros(len(y), 1)).keys() == {"test/rmse"}
+
+
+def test_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["model=linear", "data=synthetic_regression", "data.num_test=1", "trainer=cpu", "debug=fast"]
+    run = open_run(train(compose(*words, run_dir=tmp_path / "run")).run_dir, weights="last")
+    capsys.readouterr()
+    show_evaluation(run, found := evaluate(run))
+    assert found["metrics"].keys() == {"test/loss", "test/rmse"}
+    said = capsys.readouterr().out
+    assert "1 test example\n" in said
+    assert "inf" not in said
 
 
 def test_images(tmp_path: Path) -> None:

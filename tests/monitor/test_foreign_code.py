@@ -33,6 +33,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from initlab.callbacks import SignalMonitor
 from initlab.errors import UserError
 from initlab.monitor import Observer, kernels, layer_probe, rows_out
+from initlab.monitor.outputs import is_signal, unreadable
 from initlab.monitor.watched_fit import WatchedFit
 
 pytestmark = pytest.mark.filterwarnings(
@@ -410,6 +411,19 @@ def test_what_cannot_be_watched_is_named_once(tmp_path: Path, notes: list[str]) 
     notes.clear()
     trained(KINDS["jagged tensors"], tmp_path / "jagged", monitor())
     assert notes == ["not watched: net.a (its output is a NestedTensor)"]
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        (torch.zeros(3, 0), "its output is empty"),
+        (torch.zeros(1, 1), "its output is a single number"),
+        (torch.zeros(3, dtype=torch.long), "its output is of torch.int64"),
+    ],
+)
+def test_why_an_output_cannot_be_watched(output: torch.Tensor, says: str) -> None:
+    assert not is_signal(output)
+    assert unreadable(output) == says
 
 
 # people's code may copy, save and script a model anywhere
