@@ -49,6 +49,12 @@ def answer(*overrides: str) -> str | None:
         (["model=softmax", "data=synthetic_regression"], "regression", "model=linear", "data="),
         (["model=linear"], "classification", "data=synthetic_regression", "model="),
         (["model.num_hiddens=[]"], "[]", "a list of at least one whole number", "model.num_hiddens"),
+        (
+            ["model=mlp_regression", "data=synthetic_regression", "model.num_hiddens=[]"],
+            "[]",
+            "=linear",
+            "model.num_hiddens",
+        ),
         (["model.num_hiddens=[3,0]"], "[3, 0]", "a list of at least one whole number", "model.num_hiddens"),
         (["data.batch_size=0"], "0", "a whole number of at least 1", "data.batch_size"),
         (["data.batch_size=1.5"], "1.5", "a whole number of at least 1", "data.batch_size"),
@@ -250,6 +256,15 @@ def test_train_says_what_it_takes(given: Any) -> None:
     with pytest.raises(UserError, match=r"train takes a config, as in train\(compose\('model=mlp', run_dir=") as caught:
         train(given)
     assert "\n" not in str(caught.value)
+
+
+def test_train_checks_what_was_changed_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cfg = compose(*LINEAR, run_dir=tmp_path / "run")
+    cfg.lr = -1
+    with pytest.raises(UserError, match=r"^lr=-1: must be a number of at least 0$"):
+        train(cfg)
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / "run").exists()
 
 
 def test_run_name_is_safe_to_paste() -> None:

@@ -141,7 +141,7 @@ RULES: dict[str, Rule] = {
         Rule(
             lambda v: is_list(v) and 0 < len(v) <= MOST_LAYERS and all(is_whole(n) and n >= 1 for n in v),
             f"a list of at least one whole number above 0 and at most {MOST_LAYERS} of them, such as [512, 256] "
-            "(no hidden layer at all is model=softmax)",
+            "(no hidden layer at all is model=softmax, or model=linear for numbers)",
         ),
         "model.depth layers of model.width units",
     ),

@@ -17,8 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
+from initlab.config import check_config
 from initlab.console import CONSOLE, say
-from initlab.error_sentence import sentence_for
+from initlab.error_sentence import as_user_error, sentence_for
 from initlab.errors import UserError
 from initlab.forecasting.in_run import forecast_before
 from initlab.forecasting.remedy import typed_words
@@ -53,6 +54,9 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
     """
     if not isinstance(cfg, DictConfig) or not cfg.get("run_dir"):
         raise UserError("train takes a config, as in train(compose('model=mlp', run_dir='outputs/mine'))")
+    if not command_line:  # which has checked it, as the one that was typed
+        with as_user_error(()):
+            check_config(cfg)
     try:
         kept = process_left_as_it_was() if current_meeting() is None else contextlib.nullcontext()
         with kept, contextlib.ExitStack() as at_the_end:
