@@ -22,15 +22,17 @@ from initlab.console import CONSOLE, say
 from initlab.error_sentence import as_user_error, sentence_for
 from initlab.errors import UserError
 from initlab.forecasting.in_run import forecast_before
-from initlab.forecasting.remedy import typed_words
+from initlab.forecasting.remedy import replaced, typed_words
 from initlab.process.settings import prepare_process, process_left_as_it_was
 from initlab.report import write_report
+from initlab.report.captions import words_of
 from initlab.run import lines
 from initlab.run.claim import Claim, claim_folder
 from initlab.run.network import Network, build_network
 from initlab.run.result import Result
 from initlab.run.starting import Starting
 from initlab.run.trainer import build_callbacks, build_trainer, tracked_runs
+from initlab.runs import Run
 from initlab.runs.ending import Ending, ending_of
 from initlab.training import current_meeting, own_clock
 from initlab.training.overrides import overrides
@@ -98,7 +100,7 @@ def _train(
         if tracked is not None:
             at_the_end.push(lambda kind, error, trace: tracked.close(well=kind is None))
             tracked.open(trainer, lambda key, given: build(cfg, key, **given))
-        words = typed_words() if command_line and not claim.resumes else None
+        words = _words(claim) if command_line else None
         _announce(cfg, data, network, trainer, claim, words)
         try:
             trainer.fit(network.model, datamodule=data, ckpt_path=claim.checkpoint)
@@ -126,7 +128,7 @@ def _train(
         _write_summary(cfg, claim, result, ended, seconds)
     lines.show_result(result, seconds)
     if trainer.is_global_zero:
-        _conclude(claim, command_line, _compare(cfg, words) if words is not None else None)
+        _conclude(claim, command_line, _compare(cfg, words) if words is not None and not claim.resumes else None)
     return result
 
 
@@ -194,6 +196,16 @@ def _end_badly(claim: Claim, error: Exception, command_line: bool) -> None:
         _conclude(claim, command_line)
     except OSError:  # a full disk, which the error itself may be about
         return
+
+
+def _words(claim: Claim) -> list[str] | None:
+    """The overrides that make this run: those of the command, or of one that resumes, those of the command that made
+    it with what is changed now. None: it was made without a command."""
+    typed = typed_words()
+    if not claim.resumes or typed is None:
+        return typed
+    own = words_of(Run.lenient(claim.folder.path))
+    return None if own is None else replaced(own, typed)
 
 
 def _compare(cfg: DictConfig, words: list[str]) -> list[str]:
