@@ -43,6 +43,8 @@ def check_config(cfg: DictConfig, choices: dict[str, str] | None = None, name: s
         raise UserError(f"{unknown[0]}: nothing reads this key{hint} ({', '.join(sorted(ROOT_KEYS))})")
     plain = _resolved(cfg)
     _check_groups(plain)
+    if "run_dir" in plain:
+        check("run_dir", plain["run_dir"])  # first, as the folders of the callbacks and loggers follow it
     for key, value in values(plain):
         check(key, value)
         if isinstance(value, int) and abs(value) >= 2**63:

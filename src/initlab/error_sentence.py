@@ -8,7 +8,8 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,19 @@ def sentence_for(error: BaseException, words: Sequence[str] = ()) -> str | None:
     if type(error).__name__ == "MisconfigurationException":  # Lightning's; not imported here
         return f"trainer: {one_line(error)}"
     return None
+
+
+@contextmanager
+def as_user_error(words: Sequence[str]) -> Iterator[None]:
+    """Raise what Hydra or OmegaConf cannot use of these words as a `UserError` of one sentence, with the original as
+    its cause."""
+    try:
+        yield
+    except Exception as error:
+        sentence = None if isinstance(error, UserError) or is_bug(error) else sentence_for(error, words)
+        if sentence is None:
+            raise
+        raise UserError(sentence) from error
 
 
 def is_bug(error: BaseException) -> bool:

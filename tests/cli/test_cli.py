@@ -10,6 +10,7 @@ import command_lines
 import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from omegaconf import OmegaConf
 
 from initlab import footprint, resolvers
 from initlab.checks.other_names import KEYS, OPTIONS
@@ -20,6 +21,7 @@ from initlab.config import check_config
 from initlab.error_sentence import sentence_for
 from initlab.errors import UserError
 from initlab.resolvers import run_name
+from initlab.run import train
 from initlab.shipped import CONFIGS, known_keys
 
 TRAIN = str(CONFIGS.parent / "scripts" / "train.py")
@@ -47,6 +49,12 @@ def answer(*overrides: str) -> str | None:
         (["model=softmax", "data=synthetic_regression"], "regression", "model=linear", "data="),
         (["model=linear"], "classification", "data=synthetic_regression", "model="),
         (["model.num_hiddens=[]"], "[]", "a list of at least one whole number", "model.num_hiddens"),
+        (
+            ["model=mlp_regression", "data=synthetic_regression", "model.num_hiddens=[]"],
+            "[]",
+            "=linear",
+            "model.num_hiddens",
+        ),
         (["model.num_hiddens=[3,0]"], "[3, 0]", "a list of at least one whole number", "model.num_hiddens"),
         (["data.batch_size=0"], "0", "a whole number of at least 1", "data.batch_size"),
         (["data.batch_size=1.5"], "1.5", "a whole number of at least 1", "data.batch_size"),
@@ -202,6 +210,61 @@ def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
 def test_compose_checks_too() -> None:
     with pytest.raises(UserError, match=r"data\.batch_size=0"):
         compose("data.batch_size=0", run_dir="x")
+
+
+LINEAR = ("model=linear", "data=synthetic_regression")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("model=mpl",), "model=mpl: no such model; did you mean mlp?"),
+        (("model.depthh=3",), "model.depthh: no such key; did you mean model.depth?"),
+        (("lr",), "lr: must be key=value"),
+        (("lr=${nope}",), "Interpolation key 'nope' not found"),
+        (("lr=0.1,0.2",), "lr=0.1,0.2: several values need -m"),
+        ((["model=mlp"],), "['model=mlp']: compose takes texts, each an override, as in compose('model=mlp', "),
+    ],
+)
+def test_compose_says_what_the_command_line_says(words: tuple[Any, ...], says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        compose(*words, run_dir="x")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    if isinstance(words[0], str):
+        assert str(caught.value) == answer(*words)
+        assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("name", ["it's", "a,b = [c] {d}", '"q"', "back\\slash\\", "it\\'s", "$x", "null", "7", " a "])
+def test_compose_takes_any_folder(name: str) -> None:
+    cfg = compose(*LINEAR, run_dir=Path("runs") / name)
+    assert cfg.run_dir == f"runs/{name}"
+    assert cfg.callbacks.monitor.folder == cfg.run_dir
+    assert compose(*LINEAR, run_dir=name).run_dir == name
+
+
+@pytest.mark.parametrize("name", ["~/x", "", "runs/${x}", "s3://bucket/x"])
+def test_a_folder_that_is_none_of_this_machine_is_refused(name: str) -> None:
+    with pytest.raises(UserError) as caught:
+        compose(*LINEAR, run_dir=name)
+    assert str(caught.value).startswith(f"run_dir={name}: must be the path of a folder on this machine")
+
+
+@pytest.mark.parametrize("given", ["model=mlp", None, {}, OmegaConf.create({"lr": 0.1})])
+def test_train_says_what_it_takes(given: Any) -> None:
+    with pytest.raises(UserError, match=r"train takes a config, as in train\(compose\('model=mlp', run_dir=") as caught:
+        train(given)
+    assert "\n" not in str(caught.value)
+
+
+def test_train_checks_what_was_changed_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cfg = compose(*LINEAR, run_dir=tmp_path / "run")
+    cfg.lr = -1
+    with pytest.raises(UserError, match=r"^lr=-1: must be a number of at least 0$"):
+        train(cfg)
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / "run").exists()
 
 
 def test_run_name_is_safe_to_paste() -> None:

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from children import answered
+from lightning import LightningModule
 from PIL import Image
 
 from initlab.composition import compose
@@ -14,6 +16,7 @@ from initlab.errors import UserError
 from initlab.evaluation import evaluate
 from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class
 from initlab.evaluation.regression import spread
+from initlab.evaluation.terminal import show_evaluation
 from initlab.run import train
 from initlab.runs import open_checkpoint, open_run
 from initlab.shipped import CONFIGS
@@ -42,6 +45,22 @@ def test_spread_by_hand() -> None:
     found = spread(torch.tensor([[1.0], [2.0], [6.0]]), torch.tensor([[2.0], [2.0], [4.0]]))
     assert found["test/rmse"] == pytest.approx((5 / 3) ** 0.5)
     assert found["test/r2"] == pytest.approx(1 - 5 / 14)  # the mean is 3: 4 + 1 + 9
+
+
+@pytest.mark.parametrize("y", [[[3.0]], [[2.0], [2.0], [2.0]]])
+def test_targets_without_a_spread_have_no_r2(y: list[list[float]]) -> None:
+    assert spread(torch.tensor(y), torch.zeros(len(y), 1)).keys() == {"test/rmse"}
+
+
+def test_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["model=linear", "data=synthetic_regression", "data.num_test=1", "trainer=cpu", "debug=fast"]
+    run = open_run(train(compose(*words, run_dir=tmp_path / "run")).run_dir, weights="last")
+    capsys.readouterr()
+    show_evaluation(run, found := evaluate(run))
+    assert found["metrics"].keys() == {"test/loss", "test/rmse"}
+    said = capsys.readouterr().out
+    assert "1 test example\n" in said
+    assert "inf" not in said
 
 
 def test_images(tmp_path: Path) -> None:
@@ -88,6 +107,31 @@ def test_numbers(tmp_path: Path) -> None:
         broken.model.net.weight.fill_(torch.nan)
     with pytest.raises(UserError, match="nan or inf"):
         evaluate(broken)
+
+
+class Own(LightningModule):
+    """As a user may write one: it takes what a run gives it, and keeps no hyper-parameters."""
+
+    def __init__(self, num_inputs: int, num_outputs: int, optimizer: Any, scheduler: Any, **more: Any) -> None:
+        super().__init__()
+        self.net = torch.nn.Linear(num_inputs, num_outputs)
+        self.optimizer = optimizer
+
+    def training_step(self, batch: list[torch.Tensor], batch_idx: int) -> torch.Tensor:
+        return (self.net(batch[0]) - batch[1]).square().mean()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        optimizer: torch.optim.Optimizer = self.optimizer(self.parameters())
+        return optimizer
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_that_cannot_be_evaluated_is_told_before_its_weights_are_read(tmp_path: Path) -> None:
+    words = ["model=linear", f"model._target_={__name__}.Own", "data=synthetic_regression", "trainer=cpu", "debug=fast"]
+    run = open_run(train(compose(*words, run_dir=tmp_path / "run")).run_dir, weights="last", allow=[__name__])
+    with pytest.raises(UserError, match=r"model=Own: only models that derive from initlab\.models\.Module can be"):
+        evaluate(run)
+    assert not (run.path / "evaluation").exists()
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,15 @@ def test_the_nearest_rate_lies_inside() -> None:
     assert Window(0.1, 0.2, "", "sgd").nearest(0.1) is None
 
 
+def test_rows_that_are_all_the_same_are_told_apart_by_no_learning_rate() -> None:
+    same = inputs_of(np.ones((64, 4)))
+    for rate in (None, Rate(0.1)):
+        found = forecast(Kaiming(), "relu", [4, 32, 32, 1], inputs=same, rate=rate)
+        assert found.verdict.word != TRAINS
+        assert "two different inputs get the same output, so no step can tell them apart" in found.verdict.why
+        assert "inf" not in found.verdict.why
+
+
 @pytest.mark.parametrize(
     ("loss", "momentum"), [("half_squared_error", 0.0), ("squared_error", 0.0), ("half_squared_error", 0.9)]
 )

@@ -205,6 +205,15 @@ def chain(depth: int, phi: Callable[[], nn.Module], width: int = 60, scratch: bo
     return nn.Sequential(nn.Flatten(), *layers[:-1])
 
 
+@pytest.mark.parametrize("value", [0.0, math.nan, math.inf])
+def test_inputs_without_a_size_have_no_theory(value: float) -> None:
+    X, y = batch()
+    found = initlab.forecast(chain(3, nn.ReLU), (torch.full((len(X), 36), value), y), fix=False)
+    assert found.theory is None
+    assert found.verdict.word != TRAINS or value == 0
+    assert not [note for note in found.notes if "theory" in note]
+
+
 @pytest.mark.parametrize("scratch", [False, True])
 @pytest.mark.parametrize(("phi", "name"), [(nn.Tanh, "tanh"), (nn.ReLU, "relu"), (nn.GELU, "gelu")])
 def test_a_dense_chain_has_the_verdict_of_theory(phi: Any, name: str, scratch: bool) -> None:

@@ -64,8 +64,9 @@ def test_a_function_that_makes_a_module(said: Any) -> None:
     assert re.search(r"(trains|will not train|on the edge) ", out)
 
 
-def test_a_scheme_and_an_optimizer_that_were_typed(said: Any) -> None:
-    out = said(f"model._target_={__name__}.plain_net", "init=xavier", "optimizer=adam", "lr=0.003")
+@pytest.mark.parametrize("key", ["lr", "optimizer.lr"])
+def test_a_scheme_and_an_optimizer_that_were_typed(said: Any, key: str) -> None:
+    out = said(f"model._target_={__name__}.plain_net", "init=xavier", "optimizer=adam", f"{key}=0.003")
     assert "init xavier" in out
     assert "ADAM" in out
     assert "at lr 0.003" in out

@@ -33,6 +33,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from initlab.callbacks import SignalMonitor
 from initlab.errors import UserError
 from initlab.monitor import Observer, kernels, layer_probe, rows_out
+from initlab.monitor.outputs import is_signal, unreadable
 from initlab.monitor.watched_fit import WatchedFit
 
 pytestmark = pytest.mark.filterwarnings(
@@ -426,6 +427,19 @@ def test_a_layer_that_is_called_later_is_said_to_be_missing_so_far_and_has_all_i
     assert notes == [f"not watched: {missing}"]
     steps = {step for step, layer, quantity in rows(tmp_path / "signal.csv") if (layer, quantity) == ("net.4", "std")}
     assert steps == set(range(3, 8))
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        (torch.zeros(3, 0), "its output is empty"),
+        (torch.zeros(1, 1), "its output is a single number"),
+        (torch.zeros(3, dtype=torch.long), "its output is of torch.int64"),
+    ],
+)
+def test_why_an_output_cannot_be_watched(output: torch.Tensor, says: str) -> None:
+    assert not is_signal(output)
+    assert unreadable(output) == says
 
 
 # people's code may copy, save and script a model anywhere

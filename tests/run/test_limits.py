@@ -158,6 +158,14 @@ def test_why_a_run_ended(
     assert run.metrics["step"].iloc[-1] == ended["steps"]
 
 
+@pytest.mark.parametrize(("value", "steps"), [("3", 3), ("true", 1)])
+def test_a_fast_dev_run_is_ended_by_the_key_that_was_typed(tmp_path: Path, value: str, steps: int) -> None:
+    train(compose(*LINEAR, f"trainer.fast_dev_run={value}", run_dir=tmp_path / "run"))
+    ended = open_run(tmp_path / "run").summary["ended"]
+    assert ended["says"].endswith(f": trainer.fast_dev_run={value} makes no more")
+    assert (ended["by"], ended["steps"]) == ("max_steps", steps)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

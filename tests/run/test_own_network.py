@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.run import train
+from initlab.runs import open_run
 
 WORDS = ["model=linear", "model._target_=test_own_network.Net", "data=synthetic_regression", "debug=fast", "threads=1"]
 
@@ -74,6 +75,48 @@ def test_learning_rates_that_its_optimiser_does_not_have_are_told(
     train(compose(*WORDS, "model._target_=test_own_network.Dense", "init=mup", run_dir=tmp_path / "run"))
     said = " ".join(capsys.readouterr().out.split())
     assert "Dense makes its optimiser: initlab.init.with_step_sizes for these rates" in said
+
+
+class Deep(Dense):
+    def __init__(self, num_inputs: int, num_outputs: int, **given: Any) -> None:
+        super().__init__(num_inputs, num_outputs, **given)
+        hidden = [layer for _ in range(12) for layer in (nn.Linear(32, 32), nn.Tanh())]
+        self.layers = nn.Sequential(nn.Linear(num_inputs, 32), *hidden, nn.Linear(32, num_outputs))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("words", "forecast", "fix"),
+    [
+        (
+            ["model._target_=test_own_network.Dense", "lr=5.0"],
+            "trains with a suitable learning rate",
+            "none computed: here the forecast judges no learning rate",
+        ),
+        (
+            ["model._target_=test_own_network.Deep", "init=normal", "lr=1e-9"],
+            "will not train",
+            "none computed: of this network only the first step was looked at",
+        ),
+    ],
+)
+def test_the_end_knows_the_forecast_of_the_beginning(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    forecast: str,
+    fix: str,
+) -> None:
+    """What is printed as the forecast is the one that the folder keeps, and the line about a fix follows it."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    own = [word for word in WORDS if word != "debug=fast"]
+    train(compose(*own, "trainer=cpu", "trainer.max_epochs=2", *words, run_dir=tmp_path / "run"))
+    said = " ".join(capsys.readouterr().out.split())
+    kept = open_run(tmp_path / "run").forecast
+    assert kept["says"].startswith(forecast)
+    assert f"forecast {kept['says']}" in said
+    assert f"fix {fix}" in said
 
 
 class LateData(L.LightningDataModule):

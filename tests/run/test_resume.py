@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -258,3 +259,18 @@ def test_a_resume_while_another_trains_changes_nothing(tmp_path: Path) -> None:
     assert content(tmp_path / "run") == before
     (tmp_path / "go").touch()
     assert ended(first) == 0
+
+
+def test_a_run_that_starts_again_from_step_0_is_advised_in_words_for_the_shell(tmp_path: Path) -> None:
+    """Those of its own command, the first one, with what the command that resumes it changes."""
+    words = ["model=linear", "data=synthetic_regression", "init=normal", "lr=50", "trainer=cpu", "threads=1"]
+    assert run([*words, "trainer.max_epochs=3", "hydra.run.dir=run"], tmp_path, "step 0") == -signal.SIGKILL
+    assert run(["resume=run", "trainer.max_epochs=2"], tmp_path) == 0, said(tmp_path)
+    out = " ".join(said(tmp_path).replace("\\\n", " ").split())
+    fix = re.findall(r"fix (.*?) \(forecast: trains", out)
+    assert len(fix) == 2  # at its beginning, and at its end
+    for command in fix:
+        assert re.sub(r"lr=[\d.]+", "lr=", command) == " ".join([
+            "python scripts/train.py model=linear data=synthetic_regression init=normal lr= trainer=cpu threads=1",
+            "trainer.max_epochs=2",
+        ])  # fmt: skip

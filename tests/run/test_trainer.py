@@ -31,8 +31,10 @@ def test_a_tensorboard_of_a_resumed_run_forgets_later_steps(tmp_path: Path, kind
     assert [event.step for event in EventFileLoader(str(file)).Load() if event.HasField("session_log")] == [8]
 
 
-def test_the_page_gets_the_hyper_parameters(tmp_path: Path) -> None:
-    cfg = compose("model=linear", "data=synthetic_regression", "lr=0.25", run_dir=tmp_path)
+@pytest.mark.parametrize("key", ["lr", "optimizer.lr"])
+def test_the_page_gets_the_hyper_parameters(tmp_path: Path, key: str) -> None:
+    """The learning rate among them is the optimiser's, by whichever key it was typed."""
+    cfg = compose("model=linear", "data=synthetic_regression", f"{key}=0.25", run_dir=tmp_path)
     callbacks = build_callbacks(cfg, L.LightningModule(), [], Claim(cfg, RunDir(cfg.run_dir)))
     (page,) = (callback for callback in callbacks if isinstance(callback, TensorBoardPage))
     assert page.hparams is not None

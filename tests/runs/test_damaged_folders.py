@@ -17,6 +17,7 @@ import torch
 from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.evaluation import evaluate
+from initlab.explaining import explain
 from initlab.forecasting.from_config import forecast_run
 from initlab.report import write_report
 from initlab.run import train
@@ -259,15 +260,18 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (f"{GROUPS}model: {{width: 3}}\n", "model: must be"),
         (f"{GROUPS}model: {{a: 1}}\ncallbacks: [1]\n", "model: must be"),
         (f"{GROUPS}model: *a\n", "refers to another part"),
+        (f"{GROUPS}model: {{_target_: os.system}}\n", "a run is rebuilt from classes of initlab"),
+        ("", "not a config, but empty or a list"),
     ],
 )
 def test_a_config_of_another_kind(run_dir: Path, tmp_path: Path, text: str, says: str) -> None:
     folder = tmp_path / "run"
     shutil.copytree(run_dir, folder)
     (folder / "config.yaml").write_text(text)
-    for name in ("evaluate", "forecast", "resume"):
-        with pytest.raises(UserError, match=says):
-            WAYS[name](folder)
+    for way in (*(WAYS[name] for name in ("evaluate", "forecast", "resume")), explain):
+        with pytest.raises(UserError, match=says) as caught:
+            way(folder)
+        assert str(caught.value).count(str(folder / "config.yaml")) == 1
     write_report(folder)
     assert not Path("boom").exists()
 

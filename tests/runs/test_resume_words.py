@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 from initlab.composition import compose
-from initlab.error_sentence import sentence_for
 from initlab.errors import UserError
 from initlab.runs import RunDir
 from initlab.runs.resume import how_to_resume, resumed
@@ -76,9 +74,8 @@ def test_a_word_that_would_change_the_run_is_refused(run_dir: Path, word: str, s
 def test_values_are_checked_as_ever(run_dir: Path) -> None:
     with pytest.raises(UserError, match=r"trainer.max_epochs=0: must be"):
         compose("resume=latest", "trainer.max_epochs=0")
-    with pytest.raises(ConfigCompositionException) as caught:
+    with pytest.raises(UserError, match=r"did you mean callbacks\.monitor\.table\?"):
         compose("resume=latest", "callbacks.monitor.tabel=true")
-    assert "did you mean callbacks.monitor.table?" in str(sentence_for(caught.value))
 
 
 def test_a_folder_that_is_not_there(run_dir: Path) -> None:
@@ -114,10 +111,11 @@ def test_without_resume_nothing_changes() -> None:
 
 def test_the_command_can_be_pasted(run_dir: Path) -> None:
     assert how_to_resume(run_dir) == "python scripts/train.py resume=outputs/runs/a"
-    odd = run_dir.rename(run_dir.parent / "it's (mine) = that")
-    command = how_to_resume(odd)
-    *_, word = shlex.split(command)
-    assert resumed([word], "train")[0] == "resumed"
+    for name in ("it's (mine) = that", "back\\slash", "it\\'s"):
+        odd = run_dir.rename(run_dir.parent / name)
+        *_, word = shlex.split(how_to_resume(odd))
+        assert compose(word).run_dir == str(odd)
+        odd.rename(run_dir)
 
 
 def test_two_processes_never_train_the_same_run(run_dir: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from initlab.composition import compose
 from initlab.run.lines import how_to_compare
 from initlab.runs import Run
 from initlab.sweeps.compare import Difference, paired_difference, seeds_to_decide, seeds_to_tell, wilson
@@ -173,7 +174,7 @@ def test_a_loss_that_is_no_number_was_measured(tmp_path: Path) -> None:
 
 
 def test_the_sweep_that_a_run_proposes_can_decide() -> None:
-    *_, inits, seeds = how_to_compare(["model.depth=3", "seed=7", "init=normal"], "normal", 0.1)
+    *_, inits, seeds = how_to_compare(["model.depth=3", "seed=7", "init=normal"], "normal", {})
     values = [word.partition("=")[2].split(",") for word in (inits, seeds)]
     a = {seed: 1.0 + 0.1 * i for i, seed in enumerate(values[1])}
     found = paired_difference(a, dict.fromkeys(a, 0.0), len(values[0]))
@@ -186,11 +187,16 @@ def test_the_sweep_that_a_run_proposes_can_decide() -> None:
 
 
 def test_the_sweep_is_around_the_run() -> None:
-    said = how_to_compare(["data=csv", "data.path=a b.csv", "model.num_hiddens=[5,6]", "init=lsuv"], "lsuv", 0.1)
+    said = how_to_compare(["data=csv", "data.path=a b.csv", "model.num_hiddens=[5,6]", "init=lsuv"], "lsuv", {})
     assert said[3:] == [
         "data=csv", "data.path=a b.csv", "model.num_hiddens=[5,6]", "init=lsuv,kaiming", "seed=0,1,2,3,4,5",
     ]  # fmt: skip
-    said = how_to_compare(["init=normal", "init.sigma=0.1", "lr=0.3"], "normal", 0.3)
+
+
+@pytest.mark.parametrize("typed", [["lr=0.3"], ["optimizer.lr=0.3"], ["lr=5", "optimizer.lr=0.3"]])
+def test_the_sweep_of_learning_rates_is_around_the_one_that_the_optimiser_has(typed: list[str]) -> None:
+    words = ["init=normal", "init.sigma=0.1", *typed]
+    said = how_to_compare(words, "normal", compose(*words, run_dir="x").optimizer)
     assert said[3:] == ["init=normal", "init.sigma=0.1", "lr=0.3,0.1", "seed=0,1,2,3,4,5"]
 
 

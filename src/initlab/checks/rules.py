@@ -63,6 +63,10 @@ def _is_duration(value: object) -> bool:
 
 FINITE = f"up to {LARGEST_DATUM:g} in size, as float32 cannot hold the squared error of larger ones"
 
+PLACE = Rule(
+    lambda v: isinstance(v, str) and v != "" and not v.startswith("~") and "://" not in v and "${" not in v,
+    "the path of a folder on this machine, such as outputs/mine, with no ~ for home and no ${ in it",
+)
 FOLDER = optional(
     Rule(lambda v: isinstance(v, str) and v != "" and "://" not in v, "a folder on this machine"), "the logger's folder"
 )
@@ -84,6 +88,7 @@ RULES: dict[str, Rule] = {
     ),
     "monitor": Rule(lambda v: isinstance(v, str), "the name of a metric, such as val/loss or val/acc"),
     "mode": choice("min", "max"),
+    "run_dir": PLACE,
     "resume": optional(Rule(lambda v: isinstance(v, str), "latest or the folder of a run"), "a new run"),
     # data
     "data.root": Rule(lambda v: isinstance(v, str) and v != "", "a folder"),
@@ -136,7 +141,7 @@ RULES: dict[str, Rule] = {
         Rule(
             lambda v: is_list(v) and 0 < len(v) <= MOST_LAYERS and all(is_whole(n) and n >= 1 for n in v),
             f"a list of at least one whole number above 0 and at most {MOST_LAYERS} of them, such as [512, 256] "
-            "(no hidden layer at all is model=softmax)",
+            "(no hidden layer at all is model=softmax, or model=linear for numbers)",
         ),
         "model.depth layers of model.width units",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from initlab.limits import kind_of
@@ -35,6 +36,13 @@ def with_defaults(part: dict[str, Any]) -> dict[str, Any]:
     that derives."""
     parameters = inspect.signature(imported(shipped_class(part["_target_"]))).parameters
     return {name: p.default for name, p in parameters.items() if p.default is not p.empty} | part
+
+
+def learning_rate(optimizer: Mapping[str, Any]) -> float | None:
+    """That a run's optimiser begins with: `lr` of the config is only what `optimizer.lr` follows where that is not set.
+    None: its class has no such argument."""
+    rate: float | None = with_defaults(dict(optimizer)).get("lr")
+    return rate
 
 
 def optimizer_kind(target: str) -> str:

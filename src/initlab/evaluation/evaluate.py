@@ -10,6 +10,7 @@ import torch
 from initlab.errors import UserError
 from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class
 from initlab.evaluation.regression import parameters_against_truth, spread
+from initlab.evaluation.terminal import examples
 from initlab.models import Module
 from initlab.models.sums import Sums
 from initlab.runs.atomic import write_json
@@ -26,11 +27,10 @@ def evaluate(run: Run) -> dict[str, Any]:
     Raises:
         UserError: there is no test set, or the model gives nan.
     """
+    if not issubclass(run.model_class, Module):
+        name = run.model_class.__name__
+        raise UserError(f"model={name}: only models that derive from initlab.models.Module can be evaluated")
     model: Any = run.model
-    if not isinstance(model, Module):
-        raise UserError(
-            f"model={type(model).__name__}: only models that derive from initlab.models.Module can be evaluated"
-        )
     data: Any = run.data
     folder = run.path / "evaluation"
     check_folder(folder)
@@ -45,7 +45,7 @@ def evaluate(run: Run) -> dict[str, Any]:
         raise UserError(f"{run.checkpoint}: outputs of this model are nan or inf, so there is nothing to evaluate")
     folder.mkdir(exist_ok=True)
     found: dict[str, Any] = {"weights": run.weights, "examples": len(y), "metrics": metrics}
-    title = f"{type(model).__name__} on {type(data).__name__}, {len(y):,} test examples"
+    title = f"{type(model).__name__} on {type(data).__name__}, {examples(len(y))}"
     if model.task == "classification":
         names = [str(name) for name in getattr(data, "class_names", range(y_hat.shape[1]))]
         classified = Classified.of(y, y_hat)

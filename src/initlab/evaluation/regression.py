@@ -8,11 +8,14 @@ from torch import Tensor
 
 
 def spread(y: Tensor, y_hat: Tensor) -> dict[str, float]:
-    """rmse: root of the mean squared error, in units of y; r2 = 1 - sum (y - y_hat)^2 / sum (y - mean y)^2."""
+    """rmse: root of the mean squared error, in units of y; r2 = 1 - sum (y - y_hat)^2 / sum (y - mean y)^2, which does
+    not exist where all y are the same, as of a single example."""
     y, y_hat = y.double(), y_hat.double()
     squares = ((y - y_hat) ** 2).sum()
-    total = ((y - y.mean()) ** 2).sum()
-    return {"test/rmse": float((squares / y.numel()).sqrt()), "test/r2": float(1 - squares / total)}
+    found = {"test/rmse": float((squares / y.numel()).sqrt())}
+    if (y != y[:1]).any():
+        found["test/r2"] = float(1 - squares / ((y - y.mean()) ** 2).sum())
+    return found
 
 
 def parameters_against_truth(model: Any, data: Any) -> list[dict[str, Any]]:

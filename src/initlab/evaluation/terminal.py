@@ -11,12 +11,17 @@ from initlab.console import CONSOLE, from_here
 from initlab.runs import Run
 
 
+def examples(count: int) -> str:
+    """How many, in words."""
+    return f"{count:,} test example{'s' * (count != 1)}"
+
+
 def show_evaluation(run: Run, found: dict[str, Any]) -> None:
     """The test metrics, then a line a class or a parameter, and where the pictures are."""
     metrics = "   ".join(
         f"{name.removeprefix('test/')} [bold]{value:.4f}[/]" for name, value in found["metrics"].items()
     )
-    CONSOLE.print(f"{run.path.name}, {run.weights} weights, {found['examples']:,} test examples", highlight=False)
+    CONSOLE.print(f"{run.path.name}, {run.weights} weights, {examples(found['examples'])}", highlight=False)
     CONSOLE.print(metrics, highlight=False)
     table = Table(box=ROUNDED)
     if "classes" in found:

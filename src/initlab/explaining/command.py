@@ -16,7 +16,7 @@ from initlab.errors import UserError
 from initlab.explaining.changed import changed
 from initlab.forecasting.remedy import replaced
 from initlab.invocation import command
-from initlab.report.captions import again
+from initlab.report.captions import words_of
 from initlab.runs import Run
 from initlab.runs.config_file import leaves
 
@@ -25,10 +25,9 @@ TRAINED_BY = ("lr", "optimizer", "init", "model", "data", "scheduler")
 
 def command_with(run: Run, config: dict[str, Any], words: Sequence[str]) -> str:
     """Of what was typed; of a run that no command made, what changes in its `compose(...)`."""
-    typed = shlex.split(again(run).splitlines()[-1]) if again(run) else []
-    if typed[:2] != command("train"):
+    kept = words_of(run)
+    if kept is None:
         return f"compose(..., {', '.join(map(repr, words))})"
-    kept = [word for word in typed[2:] if not word.startswith("hydra.run.dir=")]  # which holds the run
     every = replaced(kept, words)
     with suppress(UserError, HydraException, OmegaConfBaseException):
         every += _missing(every, changed(config, words))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from initlab.checks.shipped_class import optimizer_kind, shipped_class, with_defaults
+from initlab.checks.shipped_class import learning_rate, optimizer_kind, shipped_class, with_defaults
 from initlab.errors import UserError
 from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.on_paper import forecast
@@ -94,7 +94,7 @@ def rate_of(plain: dict[str, Any], steps_per_epoch: int) -> Rate | None:
     unlike = not keys <= JUDGED.get(optimizer["_target_"], set()) | {"lr"} or optimizer["_target_"] not in JUDGED
     if unlike or plain.get("scheduler") or trainer.get("gradient_clip_val") or optimizer.get("l1"):
         return None
-    lr, momentum = with_defaults(optimizer).get("lr"), optimizer.get("momentum") or 0.0
+    lr, momentum = learning_rate(optimizer), optimizer.get("momentum") or 0.0
     if (
         lr is None
         or lr * (optimizer.get("weight_decay") or 0.0) * STEPS > DECAYED

@@ -22,6 +22,7 @@ TRAINS, NOT, UNSURE, UNKNOWN = "trains", "will not train", "on the edge", "no fo
 HELD_OUT = {"sgd": (95, 97, 80), "adam": (96, 98, 70)}  # %: fewest, most right, of clear verdicts; clear, of all cases
 NO_PART = {"sgd": (151, 156), "adam": (155, 159)}  # right, clear: with the best learning rate, networks of width 32
 SUITABLE = "with a suitable learning rate"
+ALIKE = "two different inputs get the same output, so no step can tell them apart"
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,9 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
     if rate is None:
         if window.nearest() is not None or found.word == UNSURE:
             return found
-        why = (
-            f"no learning rate clearly suits it: too small below {_rate(window.low)}, "
-            f"too large above {_rate(window.high)}"
-        )
-        return Verdict(UNSURE, why, found.record)
+        limits = f"too small below {_rate(window.low)}, too large above {_rate(window.high)}"
+        why = limits if window.low < math.inf else ALIKE
+        return Verdict(UNSURE, f"no learning rate clearly suits it: {why}", found.record)
     at, past = f"at lr {rate.lr:g}", record(kind, of_rate=True)
     other = window.nearest(rate.lr) if found.word == TRAINS else None
     small, large = window.small_by(rate.lr), window.large_by(rate.lr)
@@ -82,7 +81,7 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
         why = (
             f"lr is about {_factor(window.low, rate.lr)} times too small to learn from in {STEPS} steps"
             if window.low < math.inf
-            else "two different inputs get the same output, so no step can tell them apart"
+            else ALIKE
         )
         return Verdict(NOT, why, past, at, other)
     if large > -1:

@@ -66,7 +66,9 @@ def unreadable(output: Any) -> str:
         return f"its output is a {type(output).__name__ if type(output) is not Tensor else kind}"
     if output.is_meta:
         return "its output is on the meta device"
-    return "its output is a single number" if output.numel() <= 1 else "it is called under a transform of torch.func"
+    if output.numel() <= 1:
+        return "its output is a single number" if output.numel() else "its output is empty"
+    return "it is called under a transform of torch.func"
 
 
 def of_numbers(x: Tensor) -> Tensor:

@@ -88,7 +88,8 @@ def predicted(true: np.ndarray, guess: np.ndarray, title: str, metrics: dict[str
     left.scatter(true, guess, s=9, color=RIGHT, alpha=0.45, linewidth=0, zorder=2)
     left.set_xlabel("true", color=FAINT)
     left.set_ylabel("predicted", color=FAINT)
-    left.set_title(f"R² = {metrics['test/r2']:.6g}", loc="left", fontsize=TEXT, color=INK)
+    if "test/r2" in metrics:
+        left.set_title(f"R² = {metrics['test/r2']:.6g}", loc="left", fontsize=TEXT, color=INK)
     errors = guess - true
     right.hist(errors, bins=40, color=RIGHT, alpha=0.75, edgecolor="white", linewidth=0.6)
     right.axvline(0, color=FAINT, linewidth=1)

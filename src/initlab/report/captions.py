@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.errors import UserError
+from initlab.invocation import command
 from initlab.runs import Run
 from initlab.runs.config_file import short_class
 from initlab.runs.outcome import sentence
@@ -153,6 +154,14 @@ def again(run: Run) -> str:
         if not overrides:
             return ""
     return command_line(words, run)
+
+
+def words_of(run: Run) -> list[str] | None:
+    """The overrides of the command that made a run, where it wrote to aside; None: no such command is known."""
+    typed = shlex.split(again(run).splitlines()[-1]) if again(run) else []
+    if typed[:2] != command("train"):
+        return None
+    return [word for word in typed[2:] if not word.startswith("hydra.run.dir=")]
 
 
 def command_line(words: list[str], run: Run | None) -> str:

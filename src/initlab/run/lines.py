@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import lightning as L
 import torch
 from omegaconf import DictConfig
 
+from initlab.checks.shipped_class import learning_rate
 from initlab.console import CONSOLE, HEAD, LABEL, TAIL, Column, from_here, say, say_command, show_table
 from initlab.forecasting.rates import STEPS
 from initlab.forecasting.remedy import Remedy, no_fix
@@ -141,9 +142,11 @@ def _show_fix(run: Run, ended: bool) -> None:
         early = classes and made < STEPS  # of regressions without a hidden layer the updates that a run makes count
         wrong = f"that is in {STEPS} updates, and this run made {made}" if early else "here that is wrong"
         say(f"none known: the forecast was that it {run.forecast['says']}; {wrong}", "fix")
+    elif isinstance(widths := run.forecast.get("widths"), list):
+        say(no_fix(len(widths) - 2), "fix")
     else:
-        widths = run.forecast.get("widths")
-        say(no_fix(len(widths) - 2 if isinstance(widths, list) else 0), "fix")
+        looks = f"{' '.join(command('forecast'))} with the same words looks for one"
+        say(f"none computed: of this network only the first step was looked at; {looks}", "fix")
 
 
 def _page(run_dir: Path) -> Path:
@@ -155,13 +158,17 @@ def _page(run_dir: Path) -> Path:
     return where / page
 
 
-def how_to_compare(words: Sequence[str], init: str, lr: float) -> list[str]:
+def how_to_compare(words: Sequence[str], init: str, optimizer: Mapping[str, Any]) -> list[str]:
     """The command of a sweep around the run that `words` made from the option `init`, with as many seeds as can tell
-    two settings apart: a second scheme, or, where keys of the first were changed too, a second learning rate."""
+    two settings apart: a second scheme, or, where keys of the first were changed too, a second learning rate than that
+    of `optimizer`, a group of its config; empty where that has none."""
     seeds = ",".join(map(str, range(seeds_to_decide(2))))
     own = [word for word in words if not re.match(r"[+~]*(init_)?seed(=|$)", word)]
     if any(re.match(r"[+~]*(init\.|experiment=)", word) for word in own) or init == "given":
         kept = [word for word in own if not re.match(r"[+~]*(lr|optimizer\.lr)(=|$)", word)]
+        lr = learning_rate(optimizer)
+        if lr is None:
+            return []
         axis = f"lr={lr:g},{lr / 3:.1g}"
     else:
         kept = [word for word in own if not re.match(r"[+~]*init(=|$)", word)]

@@ -17,18 +17,22 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.build import build
 from initlab.callbacks.stopping import Stopped, Stopping
 from initlab.checks.arguments import check_arguments
+from initlab.config import check_config
 from initlab.console import CONSOLE, say
-from initlab.error_sentence import sentence_for
+from initlab.error_sentence import as_user_error, sentence_for
+from initlab.errors import UserError
 from initlab.forecasting.in_run import forecast_before
-from initlab.forecasting.remedy import typed_words
+from initlab.forecasting.remedy import replaced, typed_words
 from initlab.process.settings import prepare_process, process_left_as_it_was
 from initlab.report import write_report
+from initlab.report.captions import words_of
 from initlab.run import lines
 from initlab.run.claim import Claim, claim_folder
 from initlab.run.network import Network, build_network
 from initlab.run.result import Result
 from initlab.run.starting import Starting
 from initlab.run.trainer import build_callbacks, build_trainer, tracked_runs
+from initlab.runs import Run
 from initlab.runs.ending import Ending, ending_of
 from initlab.training import current_meeting, own_clock
 from initlab.training.overrides import overrides
@@ -50,6 +54,11 @@ def train(cfg: DictConfig, callbacks: Sequence[L.Callback] = (), *, command_line
         KeyboardInterrupt: Ctrl-C stopped it; on the command line SystemExit, status 130.
         SystemExit: status 143, SIGTERM stopped it.
     """
+    if not isinstance(cfg, DictConfig) or not cfg.get("run_dir"):
+        raise UserError("train takes a config, as in train(compose('model=mlp', run_dir='outputs/mine'))")
+    if not command_line:  # which has checked it, as the one that was typed
+        with as_user_error(()):
+            check_config(cfg)
     try:
         kept = process_left_as_it_was() if current_meeting() is None else contextlib.nullcontext()
         with kept, contextlib.ExitStack() as at_the_end:
@@ -91,7 +100,7 @@ def _train(
         if tracked is not None:
             at_the_end.push(lambda kind, error, trace: tracked.close(well=kind is None))
             tracked.open(trainer, lambda key, given: build(cfg, key, **given))
-        words = typed_words() if command_line and not claim.resumes else None
+        words = _words(claim) if command_line else None
         _announce(cfg, data, network, trainer, claim, words)
         try:
             trainer.fit(network.model, datamodule=data, ckpt_path=claim.checkpoint)
@@ -119,7 +128,7 @@ def _train(
         _write_summary(cfg, claim, result, ended, seconds)
     lines.show_result(result, seconds)
     if trainer.is_global_zero:
-        _conclude(claim, command_line, _compare(cfg, words) if words is not None else None)
+        _conclude(claim, command_line, _compare(cfg, words) if words is not None and not claim.resumes else None)
     return result
 
 
@@ -189,9 +198,19 @@ def _end_badly(claim: Claim, error: Exception, command_line: bool) -> None:
         return
 
 
+def _words(claim: Claim) -> list[str] | None:
+    """The overrides that make this run: those of the command, or of one that resumes, those of the command that made
+    it with what is changed now. None: it was made without a command."""
+    typed = typed_words()
+    if not claim.resumes or typed is None:
+        return typed
+    own = words_of(Run.lenient(claim.folder.path))
+    return None if own is None else replaced(own, typed)
+
+
 def _compare(cfg: DictConfig, words: list[str]) -> list[str]:
     """The command of a sweep around the run that these words made."""
-    return lines.how_to_compare(words, str(HydraConfig.get().runtime.choices["init"]), cfg.lr)
+    return lines.how_to_compare(words, str(HydraConfig.get().runtime.choices["init"]), cfg.optimizer)
 
 
 def _write_summary(cfg: DictConfig, claim: Claim, result: Result, ended: Ending, seconds: float) -> None:

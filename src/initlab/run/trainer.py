@@ -20,6 +20,7 @@ from initlab.callbacks.exact_steps import ExactSteps
 from initlab.callbacks.trackers import TrackedRuns, check_installed, tracker_of
 from initlab.checks.arguments import signature_of
 from initlab.checks.rule import did_you_mean
+from initlab.checks.shipped_class import learning_rate
 from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.models import Module
@@ -158,7 +159,9 @@ def hyper_parameters(cfg: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
     chosen = {name: plain[group]["_target_"].rsplit(".", 1)[-1] for name, group in SHOWN.items() if plain[group]}
-    chosen |= {"lr": plain["lr"], "seed": plain["seed"], "with/max_epochs": plain["trainer"]["max_epochs"]}
+    chosen |= {"seed": plain["seed"], "with/max_epochs": plain["trainer"]["max_epochs"]}
+    if (lr := learning_rate(plain["optimizer"])) is not None:
+        chosen["lr"] = lr
     chosen |= {key: plain["model"][key] for key in ("activation", "depth") if plain["model"].get(key) is not None}
     for group in SHOWN.values():
         for name, value in (plain[group] or {}).items():

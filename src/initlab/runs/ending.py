@@ -71,6 +71,8 @@ def ending_of(trainer: L.Trainer, run_dir: Path, max_time: Any) -> Ending:
 
 def _why(trainer: L.Trainer, run_dir: Path, max_time: Any) -> tuple[str, str]:
     if 0 <= trainer.max_steps <= trainer.global_step:
+        if trainer.fast_dev_run:  # which sets the limit
+            return "max_steps", f"trainer.fast_dev_run={str(trainer.fast_dev_run).lower()} makes no more"
         return "max_steps", f"trainer.max_steps={trainer.max_steps} is reached"
     if not trainer.should_stop:
         return "max_epochs", ""

@@ -103,8 +103,9 @@ class Run(Displays):
         from initlab.config import check_config
 
         groups: dict[str, Any] = {"scheduler": None, "callbacks": {}, "logger": {}}  # that a run may have been without
+        config = cast("dict[str, Any]", OmegaConf.to_container(self.config))  # whose own errors name the file already
         try:
-            check_config(OmegaConf.create({**groups, **cast("dict[str, Any]", OmegaConf.to_container(self.config))}))
+            check_config(OmegaConf.create({**groups, **config}))
         except UserError as error:
             raise UserError(f"{self.path / FILE}: {error}") from None
 
@@ -255,18 +256,23 @@ class Run(Displays):
         return path
 
     @cached_property
+    def model_class(self) -> type[Any]:
+        """The class of its model, without its weights; one of your own must be importable."""
+        self.check()
+        target = self.config.model._target_
+        try:
+            return class_named(target)
+        except Exception as error:
+            raise UserError(f"{self.path / FILE}: model._target_={target}: {_line(error)}") from error
+
+    @cached_property
     def model(self) -> LightningModule:
         """With its weights, on the CPU, ready to be evaluated; a run of your own model class must be importable."""
         from initlab.runs.checkpoint_io import load_model
         from initlab.runs.run_dir import RunDir
 
-        self.check()
-        target = self.config.model._target_
-        try:
-            kind: Any = class_named(target)
-        except Exception as error:
-            raise UserError(f"{self.path / FILE}: model._target_={target}: {_line(error)}") from error
-        model = load_model(kind.load_from_checkpoint, self.checkpoint, RunDir(self.path), map_location="cpu")
+        load = self.model_class.load_from_checkpoint
+        model = load_model(load, self.checkpoint, RunDir(self.path), map_location="cpu")
         return cast("LightningModule", model.eval())
 
     @cached_property

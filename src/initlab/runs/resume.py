@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from initlab.checks.rule import nearest
 from initlab.errors import UserError
 from initlab.invocation import command
+from initlab.override import override, quoted
 from initlab.runs.allowed import allowed_names, to_allow
 from initlab.runs.config_file import read_config
 from initlab.runs.find import find_run
@@ -71,8 +72,7 @@ def resumed(words: Sequence[str], config_name: str) -> tuple[str, list[str]]:
             _check_may_change(overrides[word], run)
     _check_unfinished(run, values)
     ConfigStore.instance().store(name="resumed", node=own_config(run))
-    folder = str(run.path).replace("\\", "\\\\").replace("'", "\\'")
-    return "resumed", [*kept, f"hydra.run.dir='{folder}'"]
+    return "resumed", [*kept, f"hydra.run.dir={quoted(run.path)}"]
 
 
 def own_config(run: Run) -> dict[str, Any]:
@@ -97,13 +97,13 @@ def how_to_resume(run_dir: Path) -> str:
     a user who has run them, or has allowed them."""
     path = run_dir.absolute()
     short = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    plain = re.fullmatch(r"[A-Za-z0-9._/-]+", str(short))
-    word = f"resume={short}" if plain else shlex.quote("resume='{}'".format(str(short).replace("'", "\\'")))
     try:
         allow = to_allow(read_config(path), path)
     except UserError:
         allow = []
-    return " ".join([*command("train"), word, *(shlex.quote(f"allow={','.join(allow)}") for _ in allow[:1])])
+    return " ".join(
+        [*command("train"), override("resume", short), *(shlex.quote(f"allow={','.join(allow)}") for _ in allow[:1])]
+    )
 
 
 def _with_folder(node: Any, old: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -70,7 +71,7 @@ def theory_of(
         return None  # frozen, or computed from others
     scheme = redraw if isinstance(redraw, Scheme) else _as_drawn([name for name, _ in dense], found)
     widths = [dense[0][1].weight.shape[1], *(layer.weight.shape[0] for _, layer in dense)]
-    if X[0].numel() != widths[0]:
+    if X[0].numel() != widths[0] or not X.isfinite().all() or not X.any():
         return None
     try:
         predicted = forecast(
@@ -88,6 +89,8 @@ def theory_of(
     measured = {layer.name: layer for layer in found.layers}
     for (name, _), layer in zip(dense, predicted.layers, strict=False):
         std, low, high = middle(measured[name].std), layer.low or layer.std, layer.high or layer.std
+        if not all(map(math.isfinite, (std, low, high))):
+            return None
         if not low / SLACK <= std <= high * SLACK:
             return DIFFERS.format(name=name, std=std, low=low, high=high)
     return predicted

@@ -12,6 +12,8 @@ from initlab.forecasting.rule import UNKNOWN, Verdict
 from initlab.limits import kind_of
 from initlab.measurement import assemble
 from initlab.monitor.observer import Observer, Recording, Row
+from initlab.runs.atomic import write_json
+from initlab.runs.config_file import FILE
 
 if TYPE_CHECKING:
     import lightning as L
@@ -23,7 +25,8 @@ LAYER_NORM = (
 
 
 class FirstRowsVerdict(Observer):
-    """An observer of `SignalMonitor`: one line in the terminal after step 0, where the run's folder has no forecast.
+    """An observer of `SignalMonitor`: one line in the terminal after step 0, where the run's folder has no forecast,
+    and the same in its forecast.json; a folder that is no run's keeps none.
 
     The rows have all that the rule looks at but how alike two inputs are.
     """
@@ -40,9 +43,17 @@ class FirstRowsVerdict(Observer):
         if not first or not self._waits:
             return
         self._waits = False
-        verdict = verdict_of(trainer.lightning_module, first, kind_of(*map(type, trainer.optimizers)))
-        if verdict is not None:
-            say(f"none: {verdict.why}" if verdict.word == UNKNOWN else verdict.says, "forecast")
+        kind = kind_of(*map(type, trainer.optimizers))
+        verdict = verdict_of(trainer.lightning_module, first, kind)
+        if verdict is None:
+            return
+        if verdict.word == UNKNOWN:
+            say(f"none: {verdict.why}", "forecast")
+            return
+        say(verdict.says, "forecast")
+        if monitor.folder is not None and (monitor.folder / FILE).exists():
+            record = {"verdict": verdict.word, "says": verdict.says, "why": verdict.why, "rule": verdict.record}
+            write_json(monitor.folder / "forecast.json", record | {"optimizer": kind}, indent=1)
 
 
 def verdict_of(module: Any, rows: Sequence[Row], kind: str) -> Verdict | None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from initlab.build import build
 from initlab.checks.arguments import signature_of
-from initlab.checks.shipped_class import imported, optimizer_kind
+from initlab.checks.shipped_class import imported, learning_rate, optimizer_kind
 from initlab.console import say
 from initlab.errors import UserError
 from initlab.forecasting.answer import show
@@ -57,7 +57,7 @@ def forecast_network(cfg: DictConfig, draws: int = DRAWS, *, fix: bool = True) -
         draws=draws,
         redraw=scheme or build_again,
         optimizer=optimizer_kind(cfg.optimizer._target_),
-        lr=cfg.lr if _typed("lr") or "lr" in _typed("optimizer") else None,
+        lr=learning_rate(cfg.optimizer) if _typed("lr") or "lr" in _typed("optimizer") else None,
         seed=cfg.seed,
         fix=fix,
     )
