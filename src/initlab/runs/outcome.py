@@ -123,7 +123,7 @@ def losses(run: Run) -> tuple[float, str, float, str]:
 def updates(run: Run) -> int:
     """So many it has made, by its rows."""
     recorded = run.recorded.get("loss", {}).get("loss", {})
-    return max([*run.epochs["step"], *(step + 1 for step in recorded)], default=0)
+    return int(max([*run.epochs["step"], *(step + 1 for step in recorded)], default=0))
 
 
 def guessing(loss: float, accuracy: float) -> int | None:
