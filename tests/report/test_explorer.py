@@ -160,9 +160,9 @@ def test_the_point_is_dragged_and_moved_by_keys_and_the_link_says_where(browser:
     assert keyed["sigmaW"] == pytest.approx(moved["sigmaW"] + 0.04)
     assert keyed["sigmaB"] == pytest.approx(moved["sigmaB"] - 0.02)
     assert browser.js("document.activeElement.id") == "point"
-    browser.js(
-        "new Promise(done => (function look() { location.hash.includes('sw=') ? done() : setTimeout(look, 20); })())"
-    )
+    link = f"sw={keyed['sigmaW']:g}&sb={keyed['sigmaB']:g}"  # not that of the drag, which comes as late
+    there = f"location.hash.includes('{link}')"
+    browser.js(f"new Promise(done => (function look() {{ {there} ? done() : setTimeout(look, 20); }})())")
     browser.open(PAGE, browser.js("location.hash"))
     assert browser.js("explorer.setting()") == keyed
     assert browser.errors == []

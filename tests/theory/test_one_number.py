@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -23,6 +23,7 @@ SCHEMES = [
 
 
 @settings(max_examples=60)
+@example(scheme=SCHEMES[6], activation="relu", widths=[1, 1, 1], bias=True, loss="cross_entropy")  # all its weights 0
 @given(
     scheme=st.sampled_from(SCHEMES),
     activation=st.sampled_from(["relu", "tanh", "sigmoid", "gelu", "identity"]),

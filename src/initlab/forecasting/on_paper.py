@@ -125,7 +125,7 @@ def layers_of(signal: Signal, widths: Sequence[int], unit_signal: bool) -> tuple
         grad = math.sqrt(signal.backward[i]) if depth else None
         back = ROUNDING + float(signal.spread_back[i])
         shown = grad is not None and not without[i] and signal.shift_back[i] < LARGEST_SHIFT
-        shown = shown and math.sqrt(back) <= WIDEST
+        shown = shown and math.sqrt(back) <= WIDEST and grad != math.inf  # which weights of 0 let none pass
         middle = grad * math.exp(signal.shift_back[i] / 2) if grad is not None and shown else 0.0
         found.append(
             Layer(
