@@ -82,7 +82,7 @@ def test_a_lightning_module_has_the_scheme_of_its_run(said: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["model._target_=torch.nn.Lineal"], "model._target_=torch.nn.Lineal: cannot be imported"),
+        (["model._target_=torch.nn.Lineal"], "torch.nn has no Lineal; did you mean torch.nn.Linear?"),
         (["model._target_=torch.pi"], "must be a class or a function that makes an nn.Module"),
         (["model._target_=math.hypot"], "it made a float; it must make an nn.Module"),
         (["model._target_=torch.nn.Linear"], "model: torch.nn.Linear cannot be made so"),

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from initlab.checks.annotations import fits, words_of
 from initlab.checks.rule import did_you_mean
 from initlab.checks.rules import RULES
-from initlab.checks.shipped_class import imported
+from initlab.checks.shipped_class import imported_for
 from initlab.errors import UserError
 
 CONVERT = ("none", "partial", "object", "all")
@@ -95,11 +95,7 @@ def _nodes(plain: dict[str, Any]) -> Iterator[tuple[str, Group, dict[str, Any]]]
 
 
 def _target(key: str, target: str, group: Group) -> Any:
-    try:
-        made = imported(target)
-    except Exception as error:
-        cause = error.__cause__ or error
-        raise UserError(f"{key}._target_={target}: cannot be imported: {' '.join(str(cause).split())}") from error
+    made = imported_for(key, target)
     kind = get_object(group.kind) if group.kind else None
     fitting = (
         made is kind or (kind is not None and issubclass(made, kind))

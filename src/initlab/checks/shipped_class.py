@@ -5,8 +5,11 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from initlab.checks.rule import nearest
+from initlab.errors import UserError
 from initlab.limits import kind_of
 
 PASS = ("forward", "predict")  # of a model; one that computes something else is another network
@@ -65,3 +68,31 @@ def imported(target: str) -> Any:
         return get_object(target)
     finally:
         logging.disable(before)
+
+
+def imported_for(key: str, target: str) -> Any:
+    """`imported`, of a part of the config.
+
+    Raises:
+        UserError: it cannot be.
+    """
+    try:
+        return imported(target)
+    except Exception as error:
+        raise UserError(f"{key}._target_={target}: cannot be imported: {_why_not(target, error)}") from error
+
+
+def _why_not(target: str, error: Exception) -> str:
+    """`my has no Nett; did you mean my.Net?`, where a part of the name is there; else what Python says."""
+    parts = target.split(".")
+    for i in range(len(parts) - 1, 0, -1):
+        owner, name = ".".join(parts[:i]), parts[i]
+        with suppress(Exception):
+            there = imported(owner)
+            if hasattr(there, name):  # its own import failed
+                break
+            near = nearest(name, [word for word in dir(there) if not word.startswith("_")])
+            return f"{owner} has no {name}" + (
+                f"; did you mean {'.'.join([owner, near, *parts[i + 1 :]])}?" if near else ""
+            )
+    return " ".join(str(error.__cause__ or error).split())

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from initlab.build import build
 from initlab.checks.arguments import signature_of
-from initlab.checks.shipped_class import imported, learning_rate, optimizer_kind
+from initlab.checks.shipped_class import imported_for, learning_rate, optimizer_kind
 from initlab.console import say
 from initlab.errors import UserError
 from initlab.forecasting.answer import show
@@ -102,11 +102,7 @@ def build_module(cfg: DictConfig, data: Any) -> nn.Module:
 def made_by(cfg: DictConfig) -> Any:
     """The class or function of the model."""
     target = cfg.model._target_
-    try:
-        made = imported(target)
-    except Exception as error:
-        cause = error.__cause__ or error
-        raise UserError(f"model._target_={target}: cannot be imported: {' '.join(str(cause).split())}") from error
+    made = imported_for("model", target)
     if not callable(made):
         raise UserError(f"model._target_={target}: must be a class or a function that makes an nn.Module")
     return made
