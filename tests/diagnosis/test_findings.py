@@ -266,6 +266,17 @@ def test_a_nan_in_the_first_layer_may_have_come_with_the_batch(first: str, std: 
     assert "training" not in finding.sentence
 
 
+def test_weights_that_became_0_are_no_fault_of_the_initialisation() -> None:
+    """A weight decay of lr * weight_decay = 1 makes all units the same by the first update."""
+    values = mlp(DEPTH)
+    values["layers.0.weight", "weight_norm"] = lambda step: 10.0 if step < 2 else 1e-9
+    finding = found(values, symmetric=["layers.0"])["symmetric units"]
+    assert (finding.since, finding.layers) == (2, ("layers.0",))
+    assert "weight_decay" in finding.advice
+    values["layers.0.weight", "weight_norm"] = 0.0
+    assert found(values, symmetric=["layers.0"])["symmetric units"].from_the_start
+
+
 def test_symmetry_silences_what_follows_from_it() -> None:
     values = mlp(DEPTH, std=lambda i: 0.0, dead=1.0)
     steps = range(120)

@@ -212,6 +212,19 @@ def test_stopped_in_the_middle_it_says_what_is_known(trained: Trained, monkeypat
     assert record["says"][-1] == "It was stopped after 2 changes; this is what was known by then."
     assert {name: digest for name, digest in content(folder).items() if name != "explanation.json"} == before
 
+    (folder / "explanation.json").write_text(json.dumps(record | {"complete": True}))
+    whole = (folder / "explanation.json").read_bytes()
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        explain(folder, steps=STEPS)
+    assert (folder / "explanation.json").read_bytes() == whole  # it says more than what was found until now
+
+
+def test_a_run_of_a_few_updates_is_too_short_to_be_explained(trained: Trained) -> None:
+    folder = trained("init=zeros", "trainer.max_steps=3")
+    with pytest.raises(UserError, match=r"a run of 3 updates does not tell whether it trains, 20 may"):
+        explain(folder, steps=STEPS)
+
 
 @pytest.mark.parametrize("steps", [0, -1, 19, 10**6, 2.5, "100"])
 def test_a_wrong_number_of_steps_is_one_sentence(steps: Any, tmp_path: Path) -> None:

@@ -90,6 +90,14 @@ def test_what_nothing_mends_is_not_explained_unless_the_labels_say_nothing_or_ot
     assert conclude(Evidence(100, forks, as_it_was=lucky, labels=Labels(9.0, ""))).cause == "seed"
 
 
+@pytest.mark.parametrize(
+    ("steps", "whole", "further"), [(100, False, 400), (800, False, 2000), (2000, False, 0), (30, True, 0)]
+)
+def test_more_steps_are_advised_only_where_there_are_more(steps: int, whole: bool, further: int) -> None:
+    found = conclude(Evidence(steps, [fork(KAIMING, FLAT)], as_it_was=fork(AS_IT_WAS, FLAT), whole=whole))
+    assert found.says[-1].endswith(f"; steps={further} looks further." if further else "makes it train.")
+
+
 def test_what_trains_with_its_own_seed_only_is_no_cause() -> None:
     once = fork(ADAM, GOOD, FLAT, FLAT, FLAT)
     found = conclude(Evidence(100, [once], as_it_was=fork(AS_IT_WAS, FLAT, FLAT, FLAT, FLAT), labels=Labels(9.0, "")))

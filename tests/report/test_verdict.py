@@ -36,6 +36,21 @@ def test_trained_flat_diverged(tmp_path: Path) -> None:
     assert outcome(Run.lenient(tmp_path / "nan")).word == "diverged"
 
 
+@pytest.mark.parametrize(("widths", "word"), [([784, 64, 10], "trained"), ([784, 64, 3], "flat"), (None, "trained")])
+def test_a_loss_that_fell_but_is_above_that_of_guessing_is_no_training(
+    tmp_path: Path, widths: list[int] | None, word: str
+) -> None:
+    """From 2390, of weights that were too large, to 1.37; log 3 is 1.10. The forecast knows of how many classes."""
+    folder = make_run(tmp_path / "run")
+    (folder / "signal.csv").write_text("step,layer,quantity,value\r\n0,loss,loss,2390.0\r\n")
+    (folder / "metrics.csv").write_text("epoch,step,train/acc,train/loss\r\n0,300,0.26,1.37\r\n")
+    if widths:
+        (folder / "forecast.json").write_text(json.dumps({"verdict": "trains", "widths": widths}))
+    found = outcome(Run.lenient(folder))
+    assert found.word == word
+    assert word == "trained" or "above log 3 = 1.0986" in found.because
+
+
 def test_failed_and_unfinished(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "summary.json").unlink()

@@ -163,6 +163,15 @@ def test_a_sweep_says_what_failed_what_stopped_and_what_never_began(tmp_path: Pa
     assert "kaiming" in text
 
 
+def test_where_it_cannot_be_told_whether_runs_trained_nobody_says_that_none_did(tmp_path: Path) -> None:
+    """Runs without a row of their first losses, as without the monitor, of one epoch."""
+    folder = make_sweep(tmp_path / "sweep", {"init": ["kaiming"], "seed": ["0", "1"]}, steps=[], epochs=1)
+    text = write_report(folder).read_text()
+    assert "2 unclear" in text
+    assert "None of the runs trained" not in text
+    assert "Best: " in text
+
+
 def test_who_beats_whom_is_said_as_the_closing_table_has_it(tmp_path: Path) -> None:
     """Six seeds of one sign decide between two settings, 2 / 2^6 < 5 %; two do not."""
     seeds = [str(seed) for seed in range(6)]

@@ -267,6 +267,17 @@ def test_of_few_updates_nobody_says_that_a_run_did_not_train(
     assert says in " ".join(capsys.readouterr().out.split())
 
 
+def test_without_validation_the_best_epoch_may_be_that_of_the_training_loss(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*LINEAR, "data.num_train=64", "trainer.max_epochs=2", "trainer.limit_val_batches=0"]
+    for monitor, best in (("train/loss", True), ("val/loss", False)):
+        run(tmp_path, *words, f"monitor={monitor}", name=monitor[:3])
+        said = " ".join(capsys.readouterr().out.split())
+        assert ("test, best epoch" in said) == best
+        assert ("no validation took place, so no epoch counts as best" in said) != best
+
+
 def test_a_disk_that_fills_gets_one_line_and_loses_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: the checkpoint is the first file to meet it."""
     small_disk = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "

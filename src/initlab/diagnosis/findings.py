@@ -59,6 +59,7 @@ EXPLAINS = {
 
 STEPS = {"update too large", "update too small", "loss rising", "loss not moving"}  # what is about the steps
 
+GONE = 1e-3  # of the norm that weights began with
 GROWN = 100  # times the std of its first sample: a layer that is on the way to inf
 
 Trend = tuple[Finding | None, Finding | None]  # what holds by now, and what held at step 0
@@ -88,7 +89,7 @@ def find(
     trends = [*_signal(history, outline, until, over), *_gradient(history, outline, until, over)]
     found = [
         broken,
-        _symmetric(symmetric),
+        _symmetric(history, symmetric),
         _unforeseen(history, predicted),
         _left_band(history, predicted, until, over),
         *(now for now, _ in trends),
@@ -163,9 +164,17 @@ def _may_come_in(history: Rows, layer: str, step: int) -> bool:
     return layer == history.layers("std")[0] and not (len(before) and before[-1] > GROWN * before[0])
 
 
-def _symmetric(layers: Sequence[str]) -> Finding | None:
+def _symmetric(history: Rows, layers: Sequence[str]) -> Finding | None:
     if not layers:
         return None
+    gone = [_gone_since(history, layer) for layer in layers]
+    if None not in gone:
+        since = min(step for step in gone if step is not None)
+        says = "its weights have become 0, so all its units are the same and the layer works as one"
+        return Finding(
+            "symmetric units", tuple(layers), since, "different units in the layer", 1.0, says,
+            "a smaller weight_decay, or a smaller lr",
+        )  # fmt: skip
     return Finding(
         "symmetric units",
         tuple(layers),
@@ -175,6 +184,14 @@ def _symmetric(layers: Sequence[str]) -> Finding | None:
         "all units have the same weights and get the same gradient, so the layer works as one unit",
         "random weights, init=kaiming for ReLU or init=xavier for tanh; zeros are fine for biases only",
     )
+
+
+def _gone_since(history: Rows, layer: str) -> int | None:
+    """The first step at which the weights of a layer were all but 0 that were not at the start; None: no such."""
+    steps, norms = values_of(history, f"{layer.split('#')[0]}.weight", "weight_norm")
+    if not len(norms) or not norms[0] > 0 or not norms[-1] < norms[0] * GONE:
+        return None
+    return int(steps[np.flatnonzero(norms < norms[0] * GONE)[0]])
 
 
 def _unforeseen(history: Rows, predicted: Sequence[PredictedLayer]) -> Finding | None:

@@ -19,7 +19,7 @@ from initlab.explaining.forking import fork, quiet
 from initlab.explaining.hypotheses import Case
 from initlab.process.settings import process_left_as_it_was
 from initlab.proof.bugs import Look
-from initlab.proof.conclusion import Evidence, Explanation, conclude
+from initlab.proof.conclusion import LEAST, MOST, Evidence, Explanation, conclude
 from initlab.proof.fork import AS_IT_WAS, Change, Fork
 from initlab.proof.labels import ROWS, labels_of
 from initlab.proof.order import Order, order_of
@@ -27,9 +27,10 @@ from initlab.proof.search import Search
 from initlab.runs import Run, open_run
 from initlab.runs.atomic import write_json
 from initlab.runs.outcome import losses, outcome
+from initlab.runs.reader import number
 from initlab.runs.resume import own_config
 
-STEPS, LEAST, MOST = 100, 20, 2000
+STEPS = 100
 FILE = "explanation.json"
 
 
@@ -78,7 +79,9 @@ class _Proof:
             self._find()
         except (KeyboardInterrupt, SystemExit):
             self.evidence.complete = False
-            self._written()
+            before = self.run.explanation
+            if not (before.get("complete") and number(before.get("steps")) >= self.evidence.steps):
+                self._written()
             raise
         return self._written()
 
@@ -106,7 +109,11 @@ class _Proof:
         if not again.losses:
             why = again.error or "its training step gives no loss"
             raise UserError(f"{self.run.path}: the run cannot be repeated here: {why}")
-        self.evidence.steps = len(again.losses)  # fewer, where the run itself ends before
+        made = len(again.losses)
+        self.evidence.whole, self.evidence.steps = made < self.evidence.steps, made  # the run itself ends before
+        if made < LEAST and all(map(math.isfinite, again.losses)):
+            updates = f"{made} update{'s' * (made > 1)}"
+            raise UserError(f"{self.run.path}: a run of {updates} does not tell whether it trains, {LEAST} may")
         if not again.trains:
             bugs = self._mistakes()
             search.run([*bugs, *hypotheses.single_changes(self.case)], hypotheses.pairs(self.case, bugs))

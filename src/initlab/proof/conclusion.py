@@ -12,6 +12,7 @@ from initlab.proof.fork import CAUSES, Change, Fork
 from initlab.proof.labels import Labels
 
 VERSION = 1
+LEAST, MOST = 20, 2000  # updates of a fork
 NONE_HELPS = {  # by group, in the order in which they are named; a fork of each stands in the table
     "lr": "no learning rate from {low} to {high}", "init": "no other scheme",
     "branches": "no smaller residual branches", "optimizer": "no other optimiser", "activation": "no other activation",
@@ -25,6 +26,7 @@ OTHER_SEEDS = 2  # of three that train as the run was: then this seed is to blam
 class Evidence:
     """What is known so far.
 
+    whole:    these steps are all that the run makes.
     guess:    the loss of a network that says the same to every input.
     of:       what differs between the repetitions of a fork: "seeds", or "orders" of the batches.
     trained:  by the rule, at its end; fell: where it did not, in words, that its loss fell all the same.
@@ -45,6 +47,7 @@ class Evidence:
     metrics: dict[str, float] = field(default_factory=dict)
     repeats: str = ""
     complete: bool = True
+    whole: bool = False
 
     @property
     def of_labels(self) -> bool:
@@ -176,7 +179,8 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
         marks = [fork.change.accuses for fork in it.forks if fork.change.group == "bug"]
         if marks:
             yield f"Seen in its first step, but not enough by itself: {'; '.join(marks)}."
-        yield f"{_tried(it)}; steps={4 * it.steps} looks further."
+        steps = it.steps if it.whole else min(4 * it.steps, MOST)
+        yield f"{_tried(it)}; steps={steps} looks further." if steps > it.steps else f"{_tried(it)}."
 
 
 def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:

@@ -170,7 +170,7 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
     best = rows[0] if rows else None
     if best is None or not math.isfinite(best.score.mean):
         return "No run has a score yet.", "failed" if counted["failed"] else "unfinished", because
-    if not counted["trained"]:
+    if not counted["trained"] and not counted["unknown"]:
         return "None of the runs trained.", "flat", because
     because[:0] = conclusions(sweep)
     spread = f" ± {best.score.std:.2g}" if best.score.n > 1 else ""

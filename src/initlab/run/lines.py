@@ -104,7 +104,7 @@ def show_result(result: Result, seconds: float) -> None:
         columns.append(Column(heading, [shown(result.metrics.get(f"{split}/{name}")) for name in names]))
     if names:
         show_table(columns)
-    if not any(name.startswith("val/") for name in result.metrics):
+    if not result.tested_best and not any(name.startswith("val/") for name in result.metrics):
         say("no validation took place, so no epoch counts as best")
     here = from_here(result.run_dir)
     logdir = Path(*here.parts[:2]) if here.parts[:1] == ("outputs",) else here  # all of outputs/runs

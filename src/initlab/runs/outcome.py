@@ -157,6 +157,11 @@ def _learning(run: Run) -> tuple[str, str]:
     if classes:
         chance = f"Its loss, {shown(end)} at {until}, is log {classes} = {math.log(classes):.4f}"
         return "flat", f"{chance}, that of guessing among {classes} classes.{metrics}"
+    widths = run.forecast.get("widths")
+    classes = widths[-1] if isinstance(widths, list) and widths and "train/acc" in run.last else 0
+    if isinstance(classes, int) and classes > 1 and end > math.log(classes):
+        guess = f"above log {classes} = {math.log(classes):.4f}, what guessing among {classes} classes costs"
+        return "flat", f"The training loss is {shown(end)} at {until}, {guess}.{metrics}"
     if not since or not math.isfinite(start):
         return "unknown", f"The training loss is {shown(end)} at {until}, and no earlier one is known.{metrics}"
     if any(finding.get("kind") == "loss not moving" for finding in run.findings) or end > start * (1 - LEAST_FALL):
