@@ -11,7 +11,6 @@ from typing import Any
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
-from initlab.config import check_config
 from initlab.console import CONSOLE
 from initlab.error_sentence import sentence_for
 from initlab.errors import reason
@@ -59,7 +58,6 @@ def fork(
         job_folder.make(folder, {"fork": change.name})  # so it is quiet, draws nothing and searches for no fix
         try:
             cfg = forked(changed(config, (*seed_words, *change.overrides)), folder, steps)
-            check_config(cfg)
             train(cfg, callbacks)
         except Exception as error:
             sentence = sentence_for(error) or reason(error, whole=True)
