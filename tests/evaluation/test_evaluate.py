@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,22 @@ def test_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "1 test example\n" in said
     assert "inf" not in said
+
+
+def test_names_of_classes_and_folders_are_printed_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["[low] under $10", "[/x]", "[b]"]
+    classes = per_class(torch.tensor([[1, 1, 0], [0, 2, 0], [1, 0, 1]]), names)
+    found = {"metrics": {"test/acc": 4 / 6}, "examples": 6, "classes": classes}
+    run: Any = SimpleNamespace(path=tmp_path / 'r <&> "x" [red]', weights="best")
+    show_evaluation(run, found)
+    first, metrics, *lines, _ = capsys.readouterr().out.splitlines()
+    assert first == 'r <&> "x" [red], best weights, 6 test examples'
+    assert metrics == "acc 0.6667"
+    cells = [[cell.strip() for cell in line.split("│")] for line in lines if line.startswith("│")][1:]
+    assert [row[1] for row in cells] == names
+    assert [row[4] for row in cells] == ["[/x] (50.0%)", "", f"{names[0]} (50.0%)"]
 
 
 def test_images(tmp_path: Path) -> None:
