@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from initlab import console
-from initlab.console import Column, say, say_command, show_table
+from initlab.console import Column, as_text, say, say_command, show_table
 from initlab.numbers import shown
 
 WIDTHS = [100, 80, 50, 20]
@@ -65,6 +65,21 @@ def test_a_table_leaves_columns_out_and_cuts_no_cell(width: int, capsys: pytest.
         inside = all(cell in said for cell in column.cells)
         assert inside or column.heading in said.partition("no room here for")[2]
     assert "layers.10" in said
+
+
+@pytest.mark.parametrize("printed", ["in the terminal", "as text"])
+def test_names_and_values_are_shown_as_they_are(printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Square brackets set no style, and a word between colons is no picture."""
+    names = ["[k],[k,big]", "['[b]']", "[low] under $10", "[/x]", "run [red]", ":cat:"]
+
+    def show(page: console.Console) -> None:
+        show_table([Column("[dim]key", names, right=False)], "layers [0]", console=page)
+        page.print(names[-3], names[-2], style="bold")
+
+    said = as_text(80, show) if printed == "as text" else (show(console.CONSOLE), capsys.readouterr().out)[1]
+    assert [line.strip("│ ") for line in said.splitlines() if "│" in line] == ["[dim]key", *names]
+    assert said.splitlines()[0].rstrip() == "layers [0]"
+    assert said.splitlines()[-1].rstrip() == "[/x] run [red]"
 
 
 @pytest.mark.parametrize(

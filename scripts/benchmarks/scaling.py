@@ -124,7 +124,7 @@ def report(points: list[Point], arguments: dict[str, Any], target: Path) -> None
     target.write_text(json.dumps(record, indent=2) + "\n")
     from initlab.plots.style import save
 
-    save(lambda: draw(points), target.with_suffix(".png"))
+    save(lambda: draw(points), target.with_suffix(".png"), formulas=True)
 
 
 def draw(points: list[Point]) -> Figure:

@@ -50,7 +50,7 @@ def work_out(name: str, folder: Path, fast: bool, on: dict[str, object]) -> dict
     if record["picture"]:
         from initlab.plots.style import save
 
-        save(lambda: module.picture(figures), folder / f"{name}.png")
+        save(lambda: module.picture(figures), folder / f"{name}.png", formulas=True)
     with whole_file(folder / f"{name}.json") as file:
         file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
     return record

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.box import ROUNDED, Box
 from rich.console import Console
@@ -17,15 +18,23 @@ from rich.text import Text
 HEAD, TAIL = 6, 3  # layers shown of a deep network
 LABEL = 10  # characters of what a line is about, `forecast`, with the space after it
 IN_NOTEBOOK = Console().is_jupyter
+
+
+def _console(**more: Any) -> Console:
+    """One that shows every text as it is: names and values of users hold `[6]` and `:x:`, which rich takes for a style
+    and a picture. What is styled is a `Text`, or printed with `style=`."""
+    return Console(force_jupyter=False, markup=False, emoji=False, **more)
+
+
 # One for all, so that lines and a live bar do not write over each other. In a notebook plain text: rich would make each
 # line an output of its own, and each refresh of a bar another line.
-CONSOLE = Console(force_jupyter=False, force_terminal=False if IN_NOTEBOOK else None)
+CONSOLE = _console(force_terminal=False if IN_NOTEBOOK else None)
 
 
 def as_text(width: int, print_to: Callable[[Console], object]) -> str:
     """What `print_to(console)` prints, without colours, in a notebook too."""
     page = io.StringIO()
-    print_to(Console(file=page, width=width, force_jupyter=False, force_terminal=False))
+    print_to(_console(file=page, width=width, force_terminal=False))
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).strip("\n")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from children import answered
 from lightning import LightningModule
+from matplotlib.text import Text
 from PIL import Image
 
 from initlab.composition import compose
@@ -17,6 +19,8 @@ from initlab.evaluation import evaluate
 from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class
 from initlab.evaluation.regression import spread
 from initlab.evaluation.terminal import show_evaluation
+from initlab.plots.evaluation import confusion, mistakes, predicted
+from initlab.plots.style import save
 from initlab.run import train
 from initlab.runs import open_checkpoint, open_run
 from initlab.shipped import CONFIGS
@@ -61,6 +65,38 @@ def test_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "1 test example\n" in said
     assert "inf" not in said
+
+
+def test_names_of_classes_and_folders_are_printed_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["[low] under $10", "[/x]", "[b]"]
+    classes = per_class(torch.tensor([[1, 1, 0], [0, 2, 0], [1, 0, 1]]), names)
+    found = {"metrics": {"test/acc": 4 / 6}, "examples": 6, "classes": classes}
+    run: Any = SimpleNamespace(path=tmp_path / 'r <&> "x" [red]', weights="best")
+    show_evaluation(run, found)
+    first, metrics, *lines, _ = capsys.readouterr().out.splitlines()
+    assert first == 'r <&> "x" [red], best weights, 6 test examples'
+    assert metrics == "acc 0.6667"
+    cells = [[cell.strip() for cell in line.split("│")] for line in lines if line.startswith("│")][1:]
+    assert [row[1] for row in cells] == names
+    assert [row[4] for row in cells] == ["[/x] (50.0%)", "", f"{names[0]} (50.0%)"]
+
+
+def test_dollars_in_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    """Between two of them matplotlib reads a formula, of which not every name is one."""
+    names = ["$10_$20", r"$\foo{$", "$a$"]
+    wrong = [{"predicted": i, "true": (i + 1) % 3, "probability": 0.5} for i in range(3)]
+    y = np.arange(3.0)
+    for draw in (
+        lambda: confusion(np.ones((3, 3), int).tolist(), names, names[0]),
+        lambda: mistakes(np.zeros((3, 4, 4, 1)), wrong, names),
+        lambda: predicted(y, y, names[1], {"test/rmse": 0.0}),
+    ):
+        kept: list[Any] = []
+        save(lambda draw=draw, kept=kept: kept.append(draw()) or kept[0], tmp_path / "a.png")
+        assert any("$" in text.get_text() for text in kept[0].findobj(Text))
+        assert not any(text.get_parse_math() for text in kept[0].findobj(Text))
 
 
 def test_images(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,15 @@ def test_it_says_what_it_measured_in_every_form(tmp_path: Path) -> None:
     figure = found.plot()
     figure.savefig(tmp_path / "plot.png")
     assert len(figure.axes) == 2
+
+
+def test_dollars_in_names_of_layers_are_drawn_as_they_are(tmp_path: Path) -> None:
+    names = ["$10_$20", r"$\foo{$", "out"]
+    layers = (nn.Linear(4, 16), nn.Linear(16, 16), nn.Linear(16, 2))
+    net = nn.Sequential(OrderedDict(zip(names, layers, strict=True)))
+    figure = initlab.forecast(net, torch.randn(32, 4)).plot()
+    figure.savefig(tmp_path / "plot.png")
+    assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == names
 
 
 def test_a_head_that_begins_at_zero_is_no_dead_network() -> None:

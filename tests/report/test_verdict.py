@@ -2,14 +2,19 @@
 
 import json
 import math
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 from run_folders import make_run, make_sweep
 
 from initlab.runs import Run
+from initlab.runs.config_file import leaves
 from initlab.runs.outcome import blame, guessing, outcome
-from initlab.sweeps.from_configs import what_differs
+from initlab.shipped import CONFIGS
+from initlab.sweeps.from_configs import FOLLOWS, what_differs
 from initlab.sweeps.summary import summarize
 
 
@@ -113,6 +118,34 @@ def test_what_follows_from_another_choice_is_no_axis() -> None:
     one = {"init": {"_target_": "initlab.init.Normal", "sigma": 0.01}, "seed": 0, "data": {"seed": 0}, "run_dir": "a"}
     two = {"init": {"_target_": "initlab.init.TorchDefault"}, "seed": 1, "data": {"seed": 1}, "run_dir": "b"}
     assert what_differs([one, two]) == [{"init": "normal", "seed": "0"}, {"init": "torch_default", "seed": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("rates", "differs"),  # (lr, optimizer.lr) of two runs
+    [
+        ([(0.1, 0.1), (0.01, 0.01)], [{"lr": "0.1"}, {"lr": "0.01"}]),
+        ([(0.1, 0.1), (0.1, 0.3)], [{"optimizer.lr": "0.1"}, {"optimizer.lr": "0.3"}]),
+        ([(0.1, 0.1), (0.2, 0.3)], [{"lr": "0.1", "optimizer.lr": "0.1"}, {"lr": "0.2", "optimizer.lr": "0.3"}]),
+    ],
+)
+def test_a_rate_that_follows_lr_is_no_axis_of_its_own(
+    rates: list[tuple[float, float]], differs: list[dict[str, str]]
+) -> None:
+    assert what_differs([{"lr": lr, "optimizer": {"lr": own}} for lr, own in rates]) == differs
+
+
+def test_every_value_of_the_configs_that_follows_another_is_known() -> None:
+    """One that is not would be an axis next to the one that it follows."""
+    known = {**FOLLOWS, "init_seed": "seed", "data.seed": "seed"}
+    for path in CONFIGS.rglob("*.yaml"):
+        text, group = path.read_text(), path.relative_to(CONFIGS).parts[0]
+        if group in ("callbacks", "logger", "hydra"):
+            continue
+        node: Any = OmegaConf.to_container(OmegaConf.create(text))
+        own = [] if path.parent == CONFIGS or text.startswith("# @package _global_") else [group]
+        for keys, value in leaves(node):
+            if isinstance(value, str) and (follows := re.fullmatch(r"\$\{([\w.]+)\}", value)):
+                assert known[".".join([*own, *keys])] == follows[1]
 
 
 def test_an_epoch_without_validation_hides_no_figure_of_an_earlier_one(tmp_path: Path) -> None:

@@ -37,9 +37,11 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **picture: Any) -> An
         read_picture(picture | {"title": "t", "caption": "c"}),
         {"init": ("kaiming", "zeros"), "seed": ("0", "1")},
     )
-    kept = []
+    kept: list[Any] = []
     save = drawing.save
-    monkeypatch.setattr(drawing, "save", lambda draw, path: kept.append(draw()) or save(lambda: kept[-1], path))
+    monkeypatch.setattr(
+        drawing, "save", lambda draw, path, **how: save(lambda: kept.append(draw()) or kept[-1], path, **how)
+    )
     drawing.draw_page(page, ran, tmp_path / "p.png")
     with Image.open(tmp_path / "p.png") as image:
         assert image.width == round(panels.WIDTH * DPI)
@@ -48,6 +50,12 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **picture: Any) -> An
 
 def lines(ax: Any) -> dict[str, tuple[list[float], list[float]]]:
     return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}
+
+
+def test_a_logarithmic_axis_has_its_powers_of_ten_as_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ax,) = drawn(tmp_path, monkeypatch, draw="curve", figure="val/loss", log=True).axes
+    assert any("$" in label.get_text() for label in ax.get_yticklabels())
+    assert all(label.get_parse_math() for label in ax.get_yticklabels())
 
 
 def test_a_curve_is_the_mean_over_the_seeds_and_its_band_one_std(
@@ -105,7 +113,9 @@ def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: dict[str, tuple
     page = Page("p", Header("", (), ()), (), read_picture(picture | {"title": "t", "caption": "c"}), axes)
     kept: list[Any] = []
     save = drawing.save
-    monkeypatch.setattr(drawing, "save", lambda draw, path: kept.append(draw()) or save(lambda: kept[-1], path))
+    monkeypatch.setattr(
+        drawing, "save", lambda draw, path, **how: save(lambda: kept.append(draw()) or kept[-1], path, **how)
+    )
     drawing.draw_page(page, ran, tmp_path / "p.png")
     return kept[0]
 

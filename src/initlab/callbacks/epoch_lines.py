@@ -47,7 +47,7 @@ class EpochLines(EpochLogger):
 
     def _print_heading(self) -> None:
         heading = "  ".join(f"{name:>{_width(name)}}" for name in ("epoch", *self._columns, "seconds"))
-        CONSOLE.print(heading, style="bold", highlight=False, markup=False)
+        CONSOLE.print(heading, style="bold", highlight=False)
         others = [name for name in self._names if name not in self._columns and name != "lr"]
         if others:
             some = listed(others, 4)

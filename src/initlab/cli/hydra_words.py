@@ -17,6 +17,7 @@ from initlab import footprint
 from initlab.checks.rule import did_you_mean
 from initlab.cli.yaml_file import check_yaml
 from initlab.errors import UserError
+from initlab.invocation import of_a_sweep, sweeps
 from initlab.shipped import CONFIGS
 
 ALONE = ("--help", "-h", "--hydra-help", "--version", "--run", "-r", "--multirun", "-m", "--resolve",
@@ -98,15 +99,14 @@ def flags_first(words: Sequence[str]) -> list[str]:
 
 def _check_place(words: Sequence[str]) -> None:
     """Where a run and where a sweep writes."""
-    sweeps = bool({"-m", "--multirun"} & set(words)) or any(re.match(r"[+]*hydra\.mode=MULTIRUN$", w) for w in words)
+    many = sweeps(words)
     shows = any(re.match(r"(--cfg|-c|--info|-i|--package|-p)(=|$)", word) for word in words)
     for word in words:
-        if sweeps and re.match(r"[~+]*hydra\.run\.dir(=|$)", word):
+        if many and re.match(r"[~+]*hydra\.run\.dir(=|$)", word):
             raise UserError(
                 f"{word}: is for a single run; the folder of a sweep (-m) is chosen with hydra.sweep.dir=..."
             )
-        about_a_sweep = re.match(r"[~+]*hydra(\.(sweep|launcher|sweeper)\.|/(launcher|sweeper)(@|=|$))", word)
-        if about_a_sweep and not sweeps and not shows:
+        if of_a_sweep(word) and not many and not shows:
             raise UserError(
                 f"{word}: goes with -m, which runs a sweep; this is a single run, so leave it out or add -m"
             )

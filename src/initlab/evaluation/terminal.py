@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.box import ROUNDED
 from rich.table import Table
+from rich.text import Text
 
 from initlab.console import CONSOLE, from_here
 from initlab.runs import Run
@@ -18,8 +19,9 @@ def examples(count: int) -> str:
 
 def show_evaluation(run: Run, found: dict[str, Any]) -> None:
     """The test metrics, then a line a class or a parameter, and where the pictures are."""
-    metrics = "   ".join(
-        f"{name.removeprefix('test/')} [bold]{value:.4f}[/]" for name, value in found["metrics"].items()
+    metrics = Text("   ").join(
+        Text.assemble(f"{name.removeprefix('test/')} ", (f"{value:.4f}", "bold"))
+        for name, value in found["metrics"].items()
     )
     CONSOLE.print(f"{run.path.name}, {run.weights} weights, {examples(found['examples'])}", highlight=False)
     CONSOLE.print(metrics, highlight=False)

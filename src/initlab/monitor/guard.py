@@ -42,7 +42,7 @@ class Guard:
         if self._prints and text not in self._printed:
             self._printed.add(text)
             try:
-                CONSOLE.print(f"monitor  {text}", highlight=False, markup=False, soft_wrap=True)
+                CONSOLE.print(f"monitor  {text}", highlight=False, soft_wrap=True)
             except Exception:
                 return
             except SystemExit as error:  # rich ends a process whose output has no reader left

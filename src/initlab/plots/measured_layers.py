@@ -32,7 +32,8 @@ def measured_figure(found: Measurement, limits: tuple[float, float] | None) -> F
         backward.axhspan(*limits, color=GREEN, alpha=0.1, lw=0, zorder=0)
     backward.set_ylim(min(ends[0], -1), max(ends[1], 1))
     shown = range(0, len(found.layers), max(1, -(-len(found.layers) // MOST_NAMES)))
-    backward.set_xticks(list(shown), [found.layers[i].name for i in shown], rotation=30, ha="right", color=FAINT)
+    names = [found.layers[i].name for i in shown]
+    backward.set_xticks(list(shown), names, rotation=30, ha="right", color=FAINT, parse_math=False)
     return figure
 
 

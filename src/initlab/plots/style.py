@@ -93,10 +93,14 @@ def heading(ax: Axes, title: str, below: str = "") -> None:
         ax.text(0, 1.015, below, transform=ax.transAxes, fontsize=SMALL, color=FAINT, va="bottom")
 
 
-def save(draw: Callable[[], Figure], path: Path) -> None:
-    """What `draw` makes as PNG, whatever style and backend the user's own plots have."""
+def save(draw: Callable[[], Figure], path: Path, formulas: bool = False) -> None:
+    """What `draw` makes as PNG, whatever style and backend the user's own plots have.
+
+    formulas: what stands between two `$` is one, as matplotlib writes the powers of ten of a logarithmic axis. Not in a
+    picture with names that are not ours: those are drawn as they are.
+    """
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    with style.context("default"), whole_file(path) as file:
+    with style.context(["default", {"text.parse_math": formulas}]), whole_file(path) as file:
         FigureCanvasAgg(draw()).print_png(file)

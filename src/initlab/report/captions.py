@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 from initlab.errors import UserError
-from initlab.invocation import command
+from initlab.invocation import command, of_a_sweep, sweeps
 from initlab.runs import Run
 from initlab.runs.config_file import short_class
 from initlab.runs.outcome import sentence
@@ -138,7 +139,8 @@ def fix(run: Run) -> tuple[str, str]:
 def again(run: Run) -> str:
     """The command that reproduces a run; empty where it is not known.
 
-    A job of a sweep gets a command of its own: the words of the sweep, its own value in place of each swept one's.
+    A job of a sweep gets a command of its own: the words of the sweep, its own value in place of each swept one's,
+    without those that only a sweep has.
     """
     words = run.environment.get("command")
     if not isinstance(words, list) or not words:
@@ -146,10 +148,9 @@ def again(run: Run) -> str:
     words = [str(word) for word in words]
     if words[0] in ("", "-c", "-m") or (words[0].endswith(".py") and Path(words[0]).name != "train.py"):
         return ""  # a program or a notebook of the user's
-    many = {"-m", "--multirun"} & set(words)
-    if many:
+    if sweeps(words):
         overrides = _overrides_in_sweep(run.path)
-        words = [w for w in words if w not in many and w.split("=", 1)[0].lstrip("+~") not in overrides]
+        words = [w for w in words if not of_a_sweep(w) and w.split("=", 1)[0].lstrip("+~") not in overrides]
         words += [f"{key}={value}" for key, value in overrides.items()]
         if not overrides:
             return ""
@@ -161,7 +162,7 @@ def words_of(run: Run) -> list[str] | None:
     typed = shlex.split(again(run).splitlines()[-1]) if again(run) else []
     if typed[:2] != command("train"):
         return None
-    return [word for word in typed[2:] if not word.startswith("hydra.run.dir=")]
+    return [word for word in typed[2:] if not re.match(r"[+]*hydra\.run\.dir=", word)]
 
 
 def command_line(words: list[str], run: Run | None) -> str:

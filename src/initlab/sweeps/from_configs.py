@@ -12,6 +12,7 @@ from initlab.runs.find import is_run
 from initlab.sweeps.record import SEEDS
 
 CLASSES = ("data", "model", "init", "optimizer", "scheduler")  # groups that are named by their class
+FOLLOWS = {"optimizer.lr": "lr", "data.task": "model.task"}  # unless set on its own; of seeds see SEEDS
 
 
 def run_folders(folder: Path) -> list[Path]:
@@ -23,7 +24,7 @@ def what_differs(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """For each config the keys and values in which it differs from others.
 
     A group that is another class is named by it (`init: xavier`), without the keys that follow from that; folders, and
-    seeds that follow `seed`, are no difference.
+    values that follow another, as seeds follow `seed`, are no difference.
     """
     flat = [dict(_leaves(config)) for config in configs]
     keys = dict.fromkeys(key for one in flat for key in one if key.rsplit(".", 1)[-1] not in {*PLACES, "root"})
@@ -33,6 +34,7 @@ def what_differs(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     varied = [
         key for key in varied if key.split(".")[0] not in apart and len({one[key] for one in flat if key in one}) > 1
     ]
+    varied = [key for key in varied if not _follows(key, flat)]
     if "seed" in varied:
         varied = [key for key in varied if key not in SEEDS or key == "seed"]
     return [
@@ -40,6 +42,11 @@ def what_differs(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         | {key: one[key] for key in varied if key in one}
         for config, one in zip(configs, flat, strict=True)
     ]
+
+
+def _follows(key: str, flat: Sequence[dict[str, str]]) -> bool:
+    """Whether each of these configs, of flat keys, has the value there that it has at the key that this one follows."""
+    return key in FOLLOWS and all(one[key] == one.get(FOLLOWS[key]) for one in flat if key in one)
 
 
 def _leaves(node: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -37,4 +37,4 @@ def draw_page(page: Page, ran: Sequence[Ran], path: Path) -> None:
     runs = {setting: [open_run(f, **weights_of) for f in there] for setting, there in folders(ran).items()}
     if not runs:
         raise UserError(f"{page.name}: no run ended well, so there is nothing to draw")
-    save(partial(KINDS[picture.draw], page, picture, runs), path)
+    save(partial(KINDS[picture.draw], page, picture, runs), path, formulas=True)
