@@ -118,9 +118,11 @@ class Row:
 
     @cached_property
     def trained(self) -> tuple[int, int]:
-        """How many runs trained, of how many of which it can be told; runs that are the same run are one."""
+        """How many runs trained, of how many of which it can be told; runs that are the same run are one. Those of a
+        few updates whose loss has not fallen count where that of others has, or the share would be of these alone."""
         ends = self.outcomes - Counter(outcome(member.run).word for member in self.repeats)
-        return ends["trained"], sum(ends[word] for word in ("trained", "flat", "diverged"))
+        told = ("trained", "flat", "diverged", *(["unknown"] if ends["trained"] else []))
+        return ends["trained"], sum(ends[word] for word in told)
 
     def add(self, member: Member, score: float) -> None:
         """`score`: of a run that ended well."""
