@@ -10,6 +10,7 @@ import pytest
 import torch
 from children import answered
 from lightning import LightningModule
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
@@ -186,3 +187,21 @@ def test_the_command_answers_a_wrong_word_in_one_line(tmp_path: Path, words: lis
     assert said.stderr.startswith("error: ")
     assert says in said.stderr
     assert said.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 30])
+@pytest.mark.parametrize("name", ["a", "a name of a class that goes on and on", "W" * 60])
+def test_nothing_of_the_matrix_is_cut_off_and_a_class_has_its_room(count: int, name: str) -> None:
+    title = "SoftmaxRegression on CSVTable, 12,345 test examples: 83.75% right"
+    figure = confusion(np.eye(count).tolist(), [f"{i} {name}" for i in range(count)], title)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (ax,) = figure.axes
+    texts = [*ax.get_xticklabels(), *ax.get_yticklabels(), *figure.texts, ax.xaxis.label, ax.yaxis.label]
+    for text in texts:
+        box = text.get_window_extent(canvas.get_renderer())
+        assert box.x0 >= 0, text
+        assert box.y0 >= 0, text
+        assert box.x1 <= figure.bbox.x1, text
+        assert box.y1 <= figure.bbox.y1, text
+    assert ax.get_window_extent().width / count > 0.4 * figure.dpi  # inches

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RIGHT, WRONG = "#2a7f62", "#b3362b"
+LONGEST = 16  # letters of a class's name
 MOST_NUMBERS = 20  # classes up to which every cell has its number
 
 
@@ -24,8 +25,10 @@ def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str], title: str)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     n = len(names)
     right = np.eye(n, dtype=bool)
-    side = 2.2 + 0.62 * max(n, 4)
-    figure = new_figure(side, side + 0.4)
+    shown = [_short(name) for name in names]
+    longest = max(map(len, shown), default=0)
+    width = max(5.5, 1.2 + 0.62 * n + 0.09 * longest)  # inches
+    figure = new_figure(width, 1.9 + 0.62 * n + 0.06 * longest)
     ax = figure.add_subplot()
     ax.set_facecolor("#fafafa")
     most = max(float(shares[~right].max()) if n > 1 else 0.0, 0.02)
@@ -39,8 +42,8 @@ def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str], title: str)
                 words = f"{share:.0f}" if share >= 9.95 else f"{share:.1f}"
                 weight = "bold" if i == j else "normal"
                 ax.text(j, i, words, ha="center", va="center", fontsize=SMALL, color=colour, weight=weight)
-    ax.set_xticks(range(n), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=10, color=INK)
-    ax.set_yticks(range(n), names, fontsize=10, color=INK)
+    ax.set_xticks(range(n), shown, rotation=40, ha="right", rotation_mode="anchor", fontsize=10, color=INK)
+    ax.set_yticks(range(n), shown, fontsize=10, color=INK)
     ax.set_xlabel("taken for", fontsize=TEXT, color=FAINT)
     ax.set_ylabel("true class", fontsize=TEXT, color=FAINT)
     ax.set_xticks(np.arange(n + 1) - 0.5, minor=True)
@@ -48,9 +51,11 @@ def confusion(matrix: Sequence[Sequence[int]], names: Sequence[str], title: str)
     ax.grid(which="minor", color="white", linewidth=2)
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
-    ax.set_title(title, loc="left", fontsize=HEAD, weight="bold", color=INK, pad=24)
-    below = "of each true class (row) the percentage that was taken for each; 0 is left out"
-    ax.text(0, 1.012, below, transform=ax.transAxes, fontsize=SMALL, color=FAINT, va="bottom")
+    # of the figure, as the layout leaves room for these; a title of the axes is cut off where they are narrow
+    at_left: dict[str, Any] = {"x": 0.02, "ha": "left"}
+    figure.suptitle(textwrap.fill(title, int(9 * width)), fontsize=HEAD, weight="bold", color=INK, **at_left)
+    below = "of each true class (row) the percentage taken for each; 0 is left out"
+    figure.supxlabel(textwrap.fill(below, int(14 * width)), fontsize=SMALL, color=FAINT, **at_left)
     return figure
 
 
@@ -107,7 +112,8 @@ def _below(ax: Any) -> dict[str, Any]:
 
 
 def _short(name: str) -> str:
-    return textwrap.shorten(name, 14, placeholder="…")
+    name = " ".join(name.split())
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def _percent(probability: float) -> str:
