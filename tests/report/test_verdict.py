@@ -53,6 +53,9 @@ def test_a_loss_that_fell_but_is_above_that_of_guessing_is_no_training(
         (folder / "forecast.json").write_text(json.dumps({"verdict": "trains", "widths": widths}))
     found = outcome(Run.lenient(folder))
     assert found.word == word
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("model:\n", "model:\n  task: regression\n"))
+    assert outcome(Run.lenient(folder)).word == "trained"  # its loss is no cross-entropy
     assert word == "trained" or "above log 3 = 1.0986" in found.because
 
 

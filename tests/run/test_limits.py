@@ -125,6 +125,14 @@ def test_a_run_that_ended_trains_further_whether_it_had_saved_before_or_not_but_
     assert {path.name for path in folder.iterdir()} == {path.name for path in straight.iterdir()}
 
 
+def test_a_file_of_the_users_stays_when_a_run_without_a_monitor_goes_on(tmp_path: Path) -> None:
+    words = [*LINEAR, "trainer.max_epochs=1", "callbacks.last.min_seconds=0"]
+    train(compose(*words, run_dir=tmp_path / "run"))
+    (tmp_path / "run" / "findings.json").write_text("mine")
+    train(compose(f"resume={tmp_path / 'run'}", "trainer.max_epochs=2"))
+    assert (tmp_path / "run" / "findings.json").read_text() == "mine"
+
+
 class StopsAt(L.Callback):
     def on_train_batch_end(self, trainer: L.Trainer, *rest: Any) -> None:
         if trainer.global_step == 40:

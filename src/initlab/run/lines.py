@@ -25,7 +25,7 @@ from initlab.run.network import Network
 from initlab.run.result import Result
 from initlab.runs import Run, RunDir
 from initlab.runs.ending import Ending
-from initlab.runs.outcome import outcome, updates
+from initlab.runs.outcome import classifies, outcome, updates
 from initlab.runs.resume import how_to_resume, nothing_left
 from initlab.sweeps.compare import seeds_to_decide
 
@@ -138,8 +138,10 @@ def _show_fix(run: Run, ended: bool) -> None:
     elif str(run.forecast.get("verdict")) == TRAINS and SUITABLE in str(run.forecast.get("says")):
         say("none computed: here the forecast judges no learning rate; try a tenth of this one, or ten times", "fix")
     elif str(run.forecast.get("verdict")) == TRAINS:
-        made, classes = updates(run), "train/acc" in run.last
-        early = classes and made < STEPS  # of regressions without a hidden layer the updates that a run makes count
+        made = updates(run)
+        early = (
+            classifies(run) and made < STEPS
+        )  # of regressions without a hidden layer the updates that a run makes count
         wrong = f"that is in {STEPS} updates, and this run made {made}" if early else "here that is wrong"
         say(f"none known: the forecast was that it {run.forecast['says']}; {wrong}", "fix")
     elif isinstance(widths := run.forecast.get("widths"), list):

@@ -28,8 +28,6 @@ def cut_back(folder: str | Path, lengths: Mapping[str, int], table: Mapping[str,
     were not there yet goes with them.
     """
     folder = Path(folder)
-    if not any(name in lengths for name in ROWS):
-        (folder / FINDINGS).unlink(missing_ok=True)
     if METRICS not in lengths:  # as it is in a checkpoint from before there was `table`
         whole = cut_back_table(folder / METRICS, table or {"columns": [], "rows": 0})
         return _cut_back(folder, lengths) + ([] if whole else [METRICS])
@@ -43,6 +41,8 @@ def _cut_back(folder: Path, lengths: Mapping[str, int]) -> list[str]:
     for name, path in there.items():
         if name not in lengths:
             path.unlink()
+            if name in ROWS:
+                (folder / FINDINGS).unlink(missing_ok=True)
         elif path.stat().st_size > lengths[name]:
             os.truncate(path, lengths[name])
     return [name for name, n in lengths.items() if name not in there or there[name].stat().st_size < n]

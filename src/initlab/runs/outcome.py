@@ -126,6 +126,12 @@ def updates(run: Run) -> int:
     return int(max([*run.epochs["step"], *(step + 1 for step in recorded)], default=0))
 
 
+def classifies(run: Run) -> bool:
+    """Whether its loss is a cross-entropy; a regression may count right answers too."""
+    model = run.settings.get("model")
+    return "train/acc" in run.last and isinstance(model, dict) and model.get("task") != "regression"
+
+
 def guessing(loss: float, accuracy: float) -> int | None:
     """Of how many classes a model guesses that has this cross-entropy and accuracy; None if it does better.
 
@@ -158,7 +164,7 @@ def _learning(run: Run) -> tuple[str, str]:
         chance = f"Its loss, {shown(end)} at {until}, is log {classes} = {math.log(classes):.4f}"
         return "flat", f"{chance}, that of guessing among {classes} classes.{metrics}"
     widths = run.forecast.get("widths")
-    classes = widths[-1] if isinstance(widths, list) and widths and "train/acc" in run.last else 0
+    classes = widths[-1] if isinstance(widths, list) and widths and classifies(run) else 0
     if isinstance(classes, int) and classes > 1 and end > math.log(classes):
         guess = f"above log {classes} = {math.log(classes):.4f}, what guessing among {classes} classes costs"
         return "flat", f"The training loss is {shown(end)} at {until}, {guess}.{metrics}"
