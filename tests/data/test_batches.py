@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import pytest
 import torch
@@ -46,6 +47,28 @@ def test_the_order_is_a_function_of_seed_and_epoch_alone() -> None:
     other_seed = list(itertools.chain(*numbers(rows(100, 8, seed=1), 1)))
     assert len({tuple(order) for order in (*epochs, other_seed, range(100))}) == 5
     assert list(itertools.chain(*numbers(rows(100, 25, seed=0), 3))) == flat  # whatever the batch size
+
+
+@given(**sizes, limit=st.one_of(st.integers(1, 50), st.floats(0.01, 1.0)))
+def test_a_limit_leaves_out_the_end_of_each_epoch(num_rows: int, batch_size: int, limit: float) -> None:
+    whole = rows(num_rows, batch_size, seed=0)
+    number = min(limit, len(whole)) if isinstance(limit, int) else math.floor(limit * len(whole))
+    X = torch.arange(num_rows)
+    if number == 0:
+        with pytest.raises(UserError, match="trainer.limit_train_batches=.*: less than one of the"):
+            Batches(X, -X, batch_size, seed=0, limit=limit)
+        return
+    limited = Batches(X, -X, batch_size, seed=0, limit=limit)
+    assert len(limited) == number
+    for _ in range(3):
+        expected = [batch.tolist() for batch, _ in whole][:number]
+        first = whole.number - len(whole) + 1
+        given, places = zip(*((batch.tolist(), limited.number) for batch, _ in limited), strict=True)
+        assert list(given) == expected
+        assert list(places) == list(range(first, first + number))
+    again = Batches(X, -X, batch_size, seed=0, limit=limit)
+    again.load_state_dict(limited.state_dict())
+    assert next(iter(again))[0].tolist() == next(iter(whole))[0].tolist()  # at its end the next epoch begins
 
 
 @given(**sizes, num_done=st.integers(1, 60), ask_for_more=st.booleans())

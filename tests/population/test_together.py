@@ -40,6 +40,10 @@ KINDS = {  # words of all, and of each
         ("model=mlp_regression", "model.num_hiddens=[8]", "model.output_activation=sigmoid", "model.backward=manual",
          *LINEAR[1:3], "trainer.max_epochs=1"), SCHEMES
     ),
+    "mlp, part of an epoch": (
+        ("model=mlp", "model.num_hiddens=[9,7]", "trainer.max_epochs=2", "trainer.limit_train_batches=9",
+         "trainer.limit_val_batches=4"), SCHEMES
+    ),
     "neuron": (("model=neuron", *LINEAR[1:], "init=normal"), [(), ("lr=0.3",)]),
 }  # fmt: skip
 

@@ -129,6 +129,11 @@ def test_a_save_that_comes_too_soon_is_left_out(tmp_path: Path, straight: Path) 
             ["step 13", "LinearRegression.on_validation_epoch_start 1"],
             [],
         ),
+        (  # several updates a call, as far as the limit
+            ["trainer.limit_train_batches=20", "callbacks.last.every_n_steps=7"],
+            ["step 17", "LastCheckpoint.on_train_epoch_end 1", "step 33", "LinearRegression.on_validation_epoch_start 1"],
+            [],
+        ),
         (
             ["+trainer.val_check_interval=0.25", "optimizer=adam", "scheduler=one_cycle", "lr=1e-9"],
             ["step 41", "LastCheckpoint.on_train_end 1"],

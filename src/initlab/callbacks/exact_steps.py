@@ -50,17 +50,16 @@ class ExactSteps(L.Callback):
         if self._state is not None:  # no batch has been asked for yet
             self._loader.load_state_dict(self._state)
             self._state = None
-        self._knows_its_place = hasattr(self._loader, "done") and hasattr(self._loader, "state_dict")
+        self._knows_its_place = all(hasattr(self._loader, name) for name in ("done", "of_all", "state_dict"))
         if self._knows_its_place:
             self._loader.done = self._loader.state_dict()["done"]  # from here on it is told; 0 with each epoch
-            self._num_batches = len(self._loader)
         self._rank, self._device = trainer.global_rank, pl_module.device.type
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if self._knows_its_place:
-            number = self._loader.epoch * self._num_batches + self._loader.done
+            number = self._loader.epoch * self._loader.of_all + self._loader.done
         else:
             number = trainer.fit_loop.total_batch_idx
         seed_batch(self.seed, number, self._device, self._rank)

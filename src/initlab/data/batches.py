@@ -15,6 +15,8 @@ class Batches:
     With a seed, the order of epoch e is a pure function of (seed, e), the same on every device; without one,
     rows come as they lie. `transform` is applied to the rows picked from X, which are a copy it may write to.
 
+    `limit`: of the batches of an epoch the first so many (int), or that share of them (float).
+
     Where several processes train together each gets an equal part of every batch; up to `num_processes` - 1 rows of an
     epoch, other ones each time, are left out for that.
 
@@ -36,6 +38,7 @@ class Batches:
         transform: Callable[[Tensor], Tensor] | None = None,
         process: int = 0,
         num_processes: int = 1,
+        limit: float = 1.0,
     ) -> None:
         if batch_size % num_processes:
             raise UserError(f"data.batch_size={batch_size}: trainer.devices={num_processes} must divide it")
@@ -45,12 +48,17 @@ class Batches:
         self.transform = transform
         self.process, self.num_processes = process, num_processes
         self._num_rows = len(X) - len(X) % num_processes  # of an epoch
+        self.of_all = -(-self._num_rows // batch_size)
+        """Batches of an epoch without a limit, by which they are numbered."""
+        self._length = min(limit, self.of_all) if isinstance(limit, int) else int(limit * self.of_all)
+        if self.of_all and not self._length:
+            raise UserError(f"trainer.limit_train_batches={limit}: less than one of the {self.of_all} of an epoch")
         self.epoch = -1
         self._handed_out = 0
         self._resumed = False
 
     def __len__(self) -> int:
-        return -(-self._num_rows // self.batch_size)
+        return self._length
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return map(self.take, self.rows())
@@ -58,7 +66,7 @@ class Batches:
     @property
     def number(self) -> int:
         """Of the batch handed out last, counted from the start of the run."""
-        return self.epoch * len(self) + self._handed_out - 1
+        return self.epoch * self.of_all + self._handed_out - 1
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The batch of these row numbers, int64 [batch]."""
@@ -74,7 +82,8 @@ class Batches:
         self._resumed = False
         if self.done is not None:
             self.done = self._handed_out
-        for of_all in self.order(self.epoch)[: self._num_rows].split(self.batch_size)[self._handed_out :]:
+        of_epoch = self.order(self.epoch)[: self._num_rows].split(self.batch_size)
+        for of_all in of_epoch[self._handed_out : len(self)]:
             self._handed_out += 1
             yield of_all if self.num_processes == 1 else of_all.chunk(self.num_processes)[self.process]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from initlab.data.batches import Batches
 from initlab.errors import UserError
-from initlab.training import Stretch, Stretches, current_meeting, in_one_stretch, in_stretches
+from initlab.training import Stretch, Stretches, current_meeting, in_one_stretch, in_stretches, limit_of
 from initlab.training.overrides import overrides
 
 EVAL_BATCH_SIZE = 1024  # rows; metrics are exact sums over rows, so only speed and memory depend on it
@@ -87,8 +87,8 @@ class TensorDataModule(LightningDataModule):
 
     def train_batches(self) -> Batches:
         """Of an epoch, those of this process."""
-        process, num_processes = self._process
-        return Batches(*self.splits.train, self.batch_size, self.seed, self.transform, process, num_processes)
+        rows, limit = self.splits.train, limit_of(self.trainer)
+        return Batches(*rows, self.batch_size, self.seed, self.transform, *self._process, limit)
 
     def train_dataloader(self) -> Batches | Stretches:
         return in_stretches(self.train_batches(), self.trainer)

@@ -75,7 +75,7 @@ def build_trainer(
             cfg,
             "trainer",
             **({} if cfg.trainer.get("profiler") else {"profiler": NoProfile()}),
-            **({"precision": None} if several else {}),  # the plugin has it
+            **({"precision": None, "limit_train_batches": 1.0} if several else {}),  # the plugin has both
             callbacks=[*callbacks, *([tracked] if tracked else [])],
             logger=loggers or False,
             enable_checkpointing=True,  # not Lightning's own, as `Stopping` is a Checkpoint too
@@ -132,7 +132,8 @@ def _several_updates(cfg: DictConfig, model: L.LightningModule, data: L.Lightnin
     settings = cast("dict[str, Any]", OmegaConf.to_container(cfg.trainer, resolve=True))
     if not can_make_several(settings, model, data, (Module, TensorDataModule)):
         return None
-    return several_updates(settings.get("precision"), longest, cfg.seed, current_meeting())
+    limit = settings.get("limit_train_batches")
+    return several_updates(settings.get("precision"), longest, cfg.seed, current_meeting(), limit)
 
 
 def _check_monitors(cfg: DictConfig, model: L.LightningModule, callbacks: Sequence[L.Callback]) -> None:

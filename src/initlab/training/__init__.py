@@ -2,7 +2,15 @@
 
 from initlab.training.meeting import Meeting, at, current_meeting, own_clock
 from initlab.training.several_updates import SeveralUpdates, can_make_several, several_updates
-from initlab.training.stretches import Stretch, Stretches, batches_of, in_one_stretch, in_stretches, looks_of
+from initlab.training.stretches import (
+    Stretch,
+    Stretches,
+    batches_of,
+    in_one_stretch,
+    in_stretches,
+    limit_of,
+    looks_of,
+)
 from initlab.training.update import Output, Updating
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "current_meeting",
     "in_one_stretch",
     "in_stretches",
+    "limit_of",
     "looks_of",
     "own_clock",
     "several_updates",

@@ -19,6 +19,7 @@ from initlab.training.overrides import overrides
 # Lightning's names
 FULL, DOUBLE, MIXED = (None, 32, "32", "32-true"), (64, "64", "64-true"), ("bf16", "bf16-mixed")
 TRANSFER = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
+LOADER = ("train_dataloader", "train_batches")  # who makes it must keep to the limit
 STEP = (
     "training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step", "configure_optimizers",
     "configure_callbacks",
@@ -37,10 +38,12 @@ class SeveralUpdates(Precision):
         longest: stretch, in updates.
         seed: of the random numbers of each batch.
         meeting: where the updates of a stretch are made together with those of other models.
+        limit: of the batches of an epoch so many (int), or this share (float). The trainer's own
+            `limit_train_batches` would count stretches.
     """
 
-    def __init__(self, longest: int, seed: int, meeting: Meeting | None = None) -> None:
-        self.longest, self.seed, self.meeting = longest, seed, meeting
+    def __init__(self, longest: int, seed: int, meeting: Meeting | None = None, limit: float = 1.0) -> None:
+        self.longest, self.seed, self.meeting, self.limit = longest, seed, meeting, limit
 
     def train_step_context(self) -> AbstractContextManager[None]:
         return nullcontext()  # each forward pass is in `forward_context`, as with automatic optimisation
@@ -75,8 +78,8 @@ class SeveralDoubleUpdates(SeveralUpdates, DoublePrecision):
 class SeveralMixedUpdates(SeveralUpdates, MixedPrecision):
     """The same in bfloat16, as `trainer.precision=bf16-mixed`."""
 
-    def __init__(self, longest: int, seed: int, meeting: Meeting | None = None) -> None:
-        SeveralUpdates.__init__(self, longest, seed, meeting)
+    def __init__(self, longest: int, seed: int, meeting: Meeting | None = None, limit: float = 1.0) -> None:
+        SeveralUpdates.__init__(self, longest, seed, meeting, limit)
         MixedPrecision.__init__(self, "bf16-mixed", "cpu")
 
     def connect(self, model: Any, optimizers: Any, lr_schedulers: Any) -> Any:
@@ -84,15 +87,17 @@ class SeveralMixedUpdates(SeveralUpdates, MixedPrecision):
         return super().connect(model, optimizers, lr_schedulers)
 
 
-def several_updates(precision: Any, longest: int, seed: int, meeting: Meeting | None = None) -> SeveralUpdates:
-    """The plugin for `trainer.precision`."""
+def several_updates(
+    precision: Any, longest: int, seed: int, meeting: Meeting | None = None, limit: float | None = None
+) -> SeveralUpdates:
+    """The plugin for `trainer.precision` and `trainer.limit_train_batches`."""
     if meeting is not None and precision in MIXED:
         meeting.train_alone(f"trainer.precision={precision}")
         meeting = None
     kind = (
         SeveralMixedUpdates if precision in MIXED else SeveralDoubleUpdates if precision in DOUBLE else SeveralUpdates
     )
-    return kind(longest if meeting is None else max(longest, LONGEST), seed, meeting)
+    return kind(longest if meeting is None else max(longest, LONGEST), seed, meeting, 1.0 if limit is None else limit)
 
 
 def can_make_several(settings: Mapping[str, Any], model: L.LightningModule, data: Any, ours: tuple[type, type]) -> bool:
@@ -103,12 +108,12 @@ def can_make_several(settings: Mapping[str, Any], model: L.LightningModule, data
         "precision": lambda value: value in (*FULL, *DOUBLE, *MIXED),
         "accumulate_grad_batches": lambda value: value in (None, 1),
         "gradient_clip_val": lambda value: not value,
-        "limit_train_batches": _all_of_them,
         "overfit_batches": lambda value: not value,
         "fast_dev_run": lambda value: not value,
         "val_check_interval": _all_of_them,
     }
-    asked = [(data, ours[1], name) for name in TRANSFER] + [(model, ours[0], name) for name in TRANSFER + STEP]
+    of_data = TRANSFER if _all_of_them(settings.get("limit_train_batches")) else TRANSFER + LOADER
+    asked = [(data, ours[1], name) for name in of_data] + [(model, ours[0], name) for name in TRANSFER + STEP]
     return all(fit(settings.get(key)) for key, fit in fits.items()) and not any(overrides(*each) for each in asked)
 
 

@@ -115,9 +115,15 @@ def in_one_stretch(batches: Any, trainer: L.Trainer | None) -> Any:
     several = trainer.precision_plugin if trainer else None
     if trainer is None or not isinstance(several, SeveralUpdates) or several.meeting is None:
         return batches
-    if trainer.limit_val_batches != 1.0 or len(batches) == 1:
+    if len(batches) == 1 or not _all_of(len(batches), trainer.limit_val_batches):
         return batches
     return OneStretch(batches, trainer, several)
+
+
+def limit_of(trainer: L.Trainer | None) -> float:
+    """Of the batches of an epoch so many, or this share, which the trainer leaves to the loader."""
+    several = trainer.precision_plugin if trainer else None
+    return several.limit if isinstance(several, SeveralUpdates) else 1.0
 
 
 def in_stretches(batches: Any, trainer: L.Trainer | None) -> Any:
@@ -138,6 +144,10 @@ def batches_of(trainer: L.Trainer) -> Any:
     """The trainer's loader, or what it cuts into stretches."""
     loader = trainer.train_dataloader
     return loader.batches if isinstance(loader, Stretches) else loader
+
+
+def _all_of(number: int, limit: float) -> bool:
+    return limit >= (number if isinstance(limit, int) else 1.0)
 
 
 def looks_of(trainer: L.Trainer) -> list[Callable[[int], bool]]:
