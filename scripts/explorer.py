@@ -58,6 +58,7 @@ def numbers() -> dict[str, Any]:
             "squares": FASHION_MNIST.squares,
             "similarity": FASHION_MNIST.similarity,
             "pair_square": FASHION_MNIST.overlap,
+            "columns": FASHION_MNIST.columns,
         },
         "num_inputs": run.widths[0],
         "num_outputs": run.widths[-1],

@@ -103,9 +103,9 @@ def finish(page: Page, ran: list[Any], write: bool) -> list[str]:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        with one_line_errors():
+    with one_line_errors():
+        try:
             sys.exit(main())
-    except KeyboardInterrupt:
-        print("stopped; pages that were finished before are written", file=sys.stderr)
-        sys.exit(130)
+        except KeyboardInterrupt:
+            print("stopped; pages that were finished before are written", file=sys.stderr)
+            sys.exit(130)

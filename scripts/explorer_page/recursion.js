@@ -42,7 +42,7 @@ function propagate(setting) {
     if (i) apart = decorrelation(phi, qBefore, d);
     q = groups.map(g => weight * g.square + offset);
     qAverage = weight * average.square + offset;
-    let entries = 3;
+    let entries = inputs.columns;
     if (i) {
       const unit = {
         follows: weighted(groups, g => g.follows, g => g.square), bend: weighted(groups, g => g.bend, g => g.square),

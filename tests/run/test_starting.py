@@ -17,6 +17,7 @@ from initlab.models import LinearRegression
 from initlab.run import train
 
 LINEAR = ["model=linear", "data=synthetic_regression", "init=normal", "trainer=cpu", "threads=1", "debug=fast"]
+OLD_RUN = f"run={Path(__file__).parents[1] / 'runs' / 'old_run'}"
 MLP = ["model=mlp_regression", "data=synthetic_regression", "trainer=cpu", "threads=1", "debug=fast"]
 
 
@@ -124,6 +125,22 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert run(words, tmp_path) == 2
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("script", "word", "module"),
+    [("evaluate", OLD_RUN, "torch.nn"), ("explain", OLD_RUN, "torch.nn"), ("report", "x", "initlab.report")],
+)
+def test_a_signal_ends_the_other_commands_in_one_line(
+    tmp_path: Path, script: str, word: str, module: str, number: int
+) -> None:
+    words = [AT_AN_IMPORT, module, str(int(number)), str(Path(TRAIN).with_name(f"{script}.py")), word]
+    with open(tmp_path / "said", "w") as out:
+        process = command("-c", *words, cwd=tmp_path, stdout=out, stderr=out)
+    assert process.wait(PATIENCE) == 128 + number, said(tmp_path)
+    assert said(tmp_path) == ("stopped\n" if number == signal.SIGINT else "")
 
 
 AT_AN_IMPORT = """

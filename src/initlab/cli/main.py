@@ -31,6 +31,7 @@ from initlab.sweeps.job import run_job
 from initlab.sweeps.resume import words_of_resume
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+STOPPED = "stopped"
 
 
 def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -94,7 +95,7 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(1)
             except KeyboardInterrupt:  # while it imports; a run that trains has a handler of its own
-                print("stopped before the run began", file=sys.stderr)
+                print("stopped before the run began" if writes else STOPPED, file=sys.stderr)
                 sys.exit(130)
             except Exception as error:
                 if given != "1":
@@ -111,9 +112,13 @@ def main(config_name: str, *, writes: bool = True) -> Callable[[Callable[[DictCo
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """The same for a script without Hydra."""
+    """The same for a script without Hydra: Ctrl-C ends it in one line too, with status 130, and SIGTERM with 143."""
     try:
-        yield
+        with leave_in_order():
+            yield
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         if os.environ.get(FULL_ERROR) != "1":
             _answer(error)

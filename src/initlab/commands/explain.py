@@ -19,7 +19,6 @@ from initlab.cli.key_values import key_values
 from initlab.cli.main import one_line_errors
 from initlab.errors import UserError
 from initlab.process.quick_imports import quick_imports
-from initlab.process.signals import leave_in_order
 
 KEYS = ("run", "steps", "allow")
 
@@ -28,14 +27,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="key=value", help=f"{', '.join(KEYS)}; default: run=latest")
     words = parser.parse_args().words
-    with one_line_errors(), leave_in_order():
+    with one_line_errors():
         given = chosen(words)
         with quick_imports():
             from initlab.explaining.terminal import explain_and_show
 
         try:
             explain_and_show(**given)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # it has said what there is
             sys.exit(130)
 
 

@@ -6,18 +6,15 @@ Several runs are compared on one page, compared.html in the folder of the first.
 """
 
 import argparse
-import sys
 
-from initlab.errors import UserError
-from initlab.report import write_report
+from initlab.cli.main import one_line_errors
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", metavar="DIR", nargs="+", help="of a run or a sweep, such as outputs/latest_run")
-    try:
-        page = write_report(*parser.parse_args().folders)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    print(page)
+    folders = parser.parse_args().folders
+    with one_line_errors():
+        from initlab.report import write_report
+
+        print(write_report(*folders))

@@ -32,6 +32,7 @@ SATURATED_MOST = 0.8  # at step 0, whether the run learns or not
 # weights so small that the signal had to grow it may grow to a std of 1 first.
 LEFT_BAND = 10.0
 UNFORESEEN = 2.0  # of the band of two sigma: four sigma, and of fifty layers none is there by chance
+ROUNDING = 1e-3  # of a logarithm; a band may be one number
 
 ORDER = (  # causes before what follows from them
     "symmetric units",
@@ -201,7 +202,7 @@ def _unforeseen(history: Rows, predicted: Sequence[PredictedLayer]) -> Finding |
         if not len(steps) or steps[0] > 0 or not layer.low or not layer.high or not values[0] > 0:
             continue
         middle, half = math.log(layer.low * layer.high) / 2, math.log(layer.high / layer.low) / 2
-        if abs(math.log(values[0]) - middle) > UNFORESEEN * half:
+        if abs(math.log(values[0]) - middle) > UNFORESEEN * max(half, ROUNDING):
             says = f"the std of the output is {values[0]:.3g}, the forecast for this initialisation {layer.low:.3g} to"
             advice = "see whether the inputs are scaled as usual, and whether something else stands between the layers"
             return Finding(

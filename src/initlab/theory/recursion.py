@@ -127,7 +127,7 @@ def propagate(
             if draw.unit_signal and squares.any():
                 weight, offset = 1 / float(squares[of_inputs].mean()), 0.0
             before, q = q, weight * squares + offset
-            entries = 3.0
+            entries = inputs.columns
             if m is not None and here is not None:
                 unit = _unit(phi, before, m)
                 share = _mean(np.where(q > 0, weight * squares / np.where(q > 0, q, 1.0), 0.0)[of_inputs], q[of_inputs])
