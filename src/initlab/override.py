@@ -1,4 +1,4 @@
-"""An override of the config as one word that bash and Hydra take as it stands, for messages."""
+"""Overrides of the config: as words that bash and Hydra take as they stand, for messages, and in place of others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import shlex
 from collections.abc import Sequence
 
 PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*|0|[1-9][0-9]*")
+REPLACES = {  # a word of the remedy, and the typed words in whose place it stands, where not only its own key
+    "init": r"init(\.\w+)*",
+    "optimizer": r"optimizer(\.\w+)*|lr",
+    "lr": r"lr|optimizer\.lr",
+    "model.activation": r"model\.activation",
+    "model.depth": r"model\.depth",
+    "model.num_hiddens": r"model\.num_hiddens",
+}
 VALUES = {"null", "true", "false", "inf", "nan"}  # that Hydra takes for something else than text
 
 
@@ -31,3 +39,17 @@ def quoted(value: object) -> str:
     text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
     text = re.sub(r"(\\*)(?='|\Z)", r"\1\1", text).replace("'", r"\'")
     return f"'{text}'"
+
+
+def replaced(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The words with each override in the place of what it replaces, else at the end."""
+    kept = list(words)
+    for override in overrides:
+        key = override.partition("=")[0]
+        own = REPLACES.get(key, re.escape(key) + r"(\.\w+)*")
+        same = re.compile(rf"[+~]*({own})(=.*)?", re.DOTALL)
+        at = [i for i, word in enumerate(kept) if same.fullmatch(word) and word not in overrides]
+        place = at[0] if at else len(kept)
+        rest = [word for i, word in enumerate(kept) if i not in at]
+        kept = [*rest[:place], override, *rest[place:]]
+    return kept

@@ -55,7 +55,7 @@ def test_a_limit_leaves_out_the_end_of_each_epoch(num_rows: int, batch_size: int
     number = min(limit, len(whole)) if isinstance(limit, int) else math.floor(limit * len(whole))
     X = torch.arange(num_rows)
     if number == 0:
-        with pytest.raises(UserError, match="trainer.limit_train_batches=.*: less than one of the"):
+        with pytest.raises(UserError, match="less than one of the"):
             Batches(X, -X, batch_size, seed=0, limit=limit)
         return
     limited = Batches(X, -X, batch_size, seed=0, limit=limit)

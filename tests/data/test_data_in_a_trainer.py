@@ -74,3 +74,8 @@ def test_the_data_moves_to_the_device_of_the_trainer(tmp_path: Path) -> None:
     trainer = Trainer(accelerator="gpu", devices=1, max_steps=1, logger=False, default_root_dir=tmp_path)
     trainer.fit(Recorder(), data)
     assert all(part.is_cuda for pair in data.splits for part in pair)
+
+
+def test_it_says_what_it_holds() -> None:
+    data = SyntheticRegression(num_train=1200, num_val=10, num_test=20)
+    assert str(data) == "SyntheticRegression: 2 inputs, 1 outputs; rows: 1,200 train, 10 val, 20 test"

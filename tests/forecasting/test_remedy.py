@@ -12,8 +12,9 @@ from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
 from initlab.forecasting.from_config import forecast_run
-from initlab.forecasting.remedy import remedy, replaced
+from initlab.forecasting.remedy import remedy
 from initlab.forecasting.rule import TRAINS
+from initlab.override import replaced
 from initlab.shipped import CONFIGS
 
 pytestmark = pytest.mark.slow

@@ -131,8 +131,16 @@ def test_the_fix_of_the_page_is_the_change_that_was_proven(tmp_path: Path) -> No
     predicted = {"command": "python scripts/train.py init=xavier", "forecast": "trains"}
     (folder / "forecast.json").write_text(json.dumps({"verdict": "will not train", "fix": predicted}))
     assert captions.fix(Run.lenient(folder))[0] == predicted["command"]
+    environment = json.loads((folder / "environment.json").read_text())
+    resumed = [
+        {"step": 9, "command": ["train.py", "resume=latest", "threads=1", f"trainer.max_epochs={n}"]} for n in (4, 7)
+    ]
+    (folder / "environment.json").write_text(json.dumps(environment | {"resumed": resumed}))
+    longer = f"{predicted['command']} trainer.max_epochs=7"
+    assert captions.fix(Run.lenient(folder))[0] == longer
+    assert captions.again(Run.lenient(folder)).endswith("init=normal model.depth=3 seed=0 trainer.max_epochs=7")
     content = explanation()
     (folder / "explanation.json").write_text(json.dumps(content))
     assert captions.fix(Run.lenient(folder))[0] == content["command"]
     (folder / "explanation.json").write_text(json.dumps(content | {"verdict": "not explained"}))
-    assert captions.fix(Run.lenient(folder))[0] == predicted["command"]
+    assert captions.fix(Run.lenient(folder))[0] == longer

@@ -131,7 +131,12 @@ def test_a_save_that_comes_too_soon_is_left_out(tmp_path: Path, straight: Path) 
         ),
         (  # several updates a call, as far as the limit
             ["trainer.limit_train_batches=20", "callbacks.last.every_n_steps=7"],
-            ["step 17", "LastCheckpoint.on_train_epoch_end 1", "step 33", "LinearRegression.on_validation_epoch_start 1"],
+            [
+                "step 17",
+                "LastCheckpoint.on_train_epoch_end 1",
+                "step 33",
+                "LinearRegression.on_validation_epoch_start 1",
+            ],
             [],
         ),
         (

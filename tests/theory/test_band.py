@@ -149,8 +149,8 @@ def test_the_record_has_few_cells_in_which_a_band_is_too_narrow_or_too_wide() ->
 )
 @pytest.mark.parametrize("num_inputs", [2, 20])
 def test_of_a_small_batch_of_few_normal_inputs(num_inputs: int, scheme: Scheme, draw: Any) -> None:
-    """300 networks that are drawn, each with 32 rows of its own, whose sizes differ. Of what a band of 95 % holds, three
-    standard errors are 3.8 %, and as much again is for what first order in 1 / 32 and in 1 / 64 leaves out."""
+    """300 networks that are drawn, each with 32 rows of its own, whose sizes differ. A band of 95 % has three standard
+    errors of 3.8 %; as much again is for what first order in 1 / 32 and in 1 / 64 leaves out."""
     widths = [num_inputs, 64, 64, 1]
     found = forecast(scheme, "relu", widths, inputs=standard_normal(num_inputs), batch=32, loss="half_squared_error")
     torch.manual_seed(0)

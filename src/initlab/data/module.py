@@ -46,6 +46,11 @@ class TensorDataModule(LightningDataModule):
         self.seed = seed
         self._splits: Splits | None = None
 
+    def __str__(self) -> str:
+        """Lightning's own describes data sets of torch's."""
+        rows = ", ".join(f"{len(y):,} {name}" for name, (_, y) in zip(Splits._fields, self.splits, strict=True))
+        return f"{type(self).__name__}: {self.num_inputs} inputs, {self.num_outputs} outputs; rows: {rows}"
+
     def make_splits(self) -> Splits:
         """Read or draw the data, on the CPU; called once."""
         raise NotImplementedError

@@ -14,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.explaining.changed import changed
-from initlab.forecasting.remedy import replaced
 from initlab.invocation import command
+from initlab.override import replaced
 from initlab.report.captions import words_of
 from initlab.runs import Run
 from initlab.runs.config_file import leaves

@@ -21,7 +21,8 @@ from initlab.theory.inputs import FASHION_MNIST, Inputs
 from initlab.theory.recursion import BATCH, Signal, propagate
 
 Phi = str | ActivationFunction | Elementwise | Callable[..., Any]
-ROUNDING = 1e-6  # of the variance of a logarithm
+ROUNDING = 1e-6  # of the variance of a logarithm, and of a similarity
+SAME = "the inputs are all the same, so there is nothing to tell apart"
 UNSTABLE = 2 * math.log(1.5)  # of sqrt(V): one sigma of the std is a factor 1.5
 # Excess kurtosis above which units differ too much for Gaussian integrals, of z and of a gradient (sparse and narrow).
 TAILS, TAILS_BACK = 1.0, 0.25
@@ -92,6 +93,8 @@ def forecast(
     if unstable or (verdict.word == TRAINS and amplified > UNSTABLE_GAIN):
         why = f"unstable: a signal that begins a little larger or smaller ends otherwise; {verdict.why}"
         verdict = replace(verdict, word=UNSURE, why=why)
+    if depth and inputs.similarity > 1 - ROUNDING:
+        verdict = Verdict(UNKNOWN, SAME, "")
     chi = float(signal.gain_back[-2]) if depth > 1 else math.nan
     carries = _carries(signal, kind, is_bounded(phi))
     numbers = (layers, decades, logit_std, _dies(signal, kind), chi, carries, of_step, amplified)

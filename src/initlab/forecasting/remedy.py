@@ -25,19 +25,12 @@ from initlab.forecasting.from_config import forecast_run
 from initlab.forecasting.mend import MOST_THERE_ARE, changes, most_tried
 from initlab.forecasting.rule import TRAINS
 from initlab.invocation import command
+from initlab.override import replaced
 
 if TYPE_CHECKING:
     import lightning as L
 
 MOST_ASKED = 8  # candidates composed, 0.1 s each
-REPLACES = {  # a word of the remedy, and the typed words in whose place it stands, where not only its own key
-    "init": r"init(\.\w+)*",
-    "optimizer": r"optimizer(\.\w+)*|lr",
-    "lr": r"lr|optimizer\.lr",
-    "model.activation": r"model\.activation",
-    "model.depth": r"model\.depth",
-    "model.num_hiddens": r"model\.num_hiddens",
-}
 
 
 @dataclass(frozen=True)
@@ -100,20 +93,6 @@ def forecast_of(words: Sequence[str], data: L.LightningDataModule | None = None)
     cfg = compose("train", overrides=[*words, "run_dir=a_run"])
     check_config(cfg)
     return forecast_run(cfg, data)
-
-
-def replaced(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The words with each override in the place of what it replaces, else at the end."""
-    kept = list(words)
-    for override in overrides:
-        key = override.partition("=")[0]
-        own = REPLACES.get(key, re.escape(key) + r"(\.\w+)*")
-        same = re.compile(rf"[+~]*({own})(=.*)?", re.DOTALL)
-        at = [i for i, word in enumerate(kept) if same.fullmatch(word) and word not in overrides]
-        place = at[0] if at else len(kept)
-        rest = [word for i, word in enumerate(kept) if i not in at]
-        kept = [*rest[:place], override, *rest[place:]]
-    return kept
 
 
 def _of_the_model(word: str, cfg: DictConfig, after: Forecast) -> str:

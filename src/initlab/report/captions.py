@@ -9,9 +9,11 @@ from typing import Any
 
 from initlab.errors import UserError
 from initlab.invocation import command, of_a_sweep, sweeps
+from initlab.override import replaced
 from initlab.runs import Run
 from initlab.runs.config_file import short_class
 from initlab.runs.outcome import sentence
+from initlab.runs.resume import LIMITS
 from initlab.sweeps.record import read_record
 
 CAPTIONS = {  # how to read each picture; data attributes of the page
@@ -132,12 +134,15 @@ def fix(run: Run) -> tuple[str, str]:
         return proven, f"(tried: {run.explanation.get('steps')} steps of it train, see below)"
     found = run.forecast.get("fix")
     if isinstance(found, dict) and found.get("command"):
-        return str(found["command"]), f"(forecast: {found.get('forecast', '')})"
+        command_of_it, limits = str(found["command"]), _limits_since(run)
+        if limits:  # the run was made, and so is this, by a command
+            command_of_it = shlex.join(replaced(shlex.split(command_of_it), limits))
+        return command_of_it, f"(forecast: {found.get('forecast', '')})"
     return "", next((sentence(str(one["advice"])) for one in run.findings if one.get("advice")), "")
 
 
 def again(run: Run) -> str:
-    """The command that reproduces a run; empty where it is not known.
+    """The command that reproduces a run, as far as it was trained last; empty where it is not known.
 
     A job of a sweep gets a command of its own: the words of the sweep, its own value in place of each swept one's,
     without those that only a sweep has.
@@ -154,7 +159,16 @@ def again(run: Run) -> str:
         words += [f"{key}={value}" for key, value in overrides.items()]
         if not overrides:
             return ""
-    return command_line(words, run)
+    return command_line(replaced(words, _limits_since(run)), run)
+
+
+def _limits_since(run: Run) -> list[str]:
+    """The limits that commands which resumed the run have set."""
+    resumed = run.environment.get("resumed")
+    commands = [part.get("command") for part in resumed if isinstance(part, dict)] if isinstance(resumed, list) else []
+    words = [word for typed in commands if isinstance(typed, list) for word in typed if isinstance(word, str)]
+    latest = {word.partition("=")[0]: word for word in words}
+    return [latest[key] for key in (f"trainer.{limit}" for limit in LIMITS) if key in latest]
 
 
 def words_of(run: Run) -> list[str] | None:

@@ -22,7 +22,8 @@ from initlab.console import CONSOLE, say
 from initlab.error_sentence import as_user_error, sentence_for
 from initlab.errors import UserError
 from initlab.forecasting.in_run import forecast_before
-from initlab.forecasting.remedy import replaced, typed_words
+from initlab.forecasting.remedy import typed_words
+from initlab.override import replaced
 from initlab.process.settings import prepare_process, process_left_as_it_was
 from initlab.report import write_report
 from initlab.report.captions import words_of
