@@ -85,6 +85,7 @@ def quiet() -> Iterator[None]:
             "The number of training",
             "does not have many",
             "You defined a `val",
+            "Guards may run slower on Python",  # of torch's compiler, on Python 3.13.0
             "`torch.jit.script",  # of an older torch, which its compiler calls too
             "It looks like `register_random`",  # an older Hypothesis, which does not find what is frozen
         ):
