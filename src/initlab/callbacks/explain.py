@@ -20,12 +20,13 @@ from initlab.limits import kind_of
 from initlab.process.settings import process_left_as_it_was
 from initlab.proof.bugs import Look
 from initlab.proof.conclusion import Evidence, Explanation, conclude
+from initlab.proof.copies import SHARED, is_real_copy, left_as_it_was, module_copy
 from initlab.proof.fork import AS_IT_WAS, LAST, Change, Fork
 from initlab.proof.labels import Labels, labels_of
 from initlab.proof.losses import loss_of
 from initlab.proof.module_changes import AtRate, inputs_of_tape, module_changes, module_pairs, targets_of_tape
 from initlab.proof.order import Order, order_of
-from initlab.proof.replay import Tape, module_copy, replayed, trainer_settings
+from initlab.proof.replay import Tape, replayed, trainer_settings
 from initlab.proof.search import Search
 from initlab.runs.atomic import write_json
 
@@ -46,7 +47,8 @@ class Explain(L.Callback):
     sentence that names the mistake without which it has one.
 
     The fit itself, its weights, optimisers and random numbers, are left as they are; an error here never ends it. Not
-    for several processes, nor for a fit that continues another.
+    for several processes, nor for a fit that continues another, nor where a copy of the module still uses the module
+    (a lambda in it, a method that was compiled by itself).
 
     `explanation` is what was found; None: there was nothing to explain. With a `folder` it is written there too, to
     explanation.json.
@@ -77,7 +79,8 @@ class Explain(L.Callback):
         if trainer.global_step > 0 or trainer.ckpt_path is not None or trainer.world_size > 1:
             return
         try:
-            self._tape = Tape(module_copy(pl_module), trainer_settings(trainer), 0)
+            module, without = module_copy(pl_module)
+            self._tape = Tape(module, trainer_settings(trainer), 0, without=without)
         except Exception as error:
             say(f"this module cannot be copied, so the fit will not be explained: {_line(error)}", "explain")
 
@@ -118,8 +121,7 @@ class Explain(L.Callback):
         try:
             with process_left_as_it_was():
                 order = order_of(loader, len(tape.batches), tape.batches)
-                held = _losses_of(pl_module, tape, order.held) if order else ()
-                self.explanation = self._explained(tape, order, Fork(AS_IT_WAS, [first[0], *last], held=held), first)
+                self.explanation = self._explained(trainer, pl_module, tape, order, first, last)
         except Exception as error:
             say(f"the fit could not be explained: {_line(error)}", "explain")
             return
@@ -137,27 +139,47 @@ class Explain(L.Callback):
         if tape is None or began or not tape.batches or not isinstance(exception, RuntimeError):
             return
         try:
-            with process_left_as_it_was():
+            with process_left_as_it_was(), left_as_it_was(pl_module, trainer) as touched:
+                if not is_real_copy(tape, pl_module, touched):
+                    return
                 for bug in _mistakes(tape):
                     if replayed(tape, bug, math.inf, steps=1).losses:
                         say(f"The first step fails because of {bug.cause}; with {bug.name} it is made.", "why")
         except Exception as error:
             say(f"the fit could not be explained: {_line(error)}", "explain")
 
-    def _explained(self, tape: Tape, order: Order | None, fit: Fork, first: list[float]) -> Explanation | None:
+    def _explained(
+        self, trainer: L.Trainer, module: L.LightningModule, tape: Tape, order: Order | None, first: list[float],
+        last: list[float],
+    ) -> Explanation | None:  # fmt: skip
         mixed = replace(tape, batches=order.batches[: len(tape.batches)]) if order else tape
         X, y = inputs_of_tape(mixed), targets_of_tape(mixed)
-        guess = _guess(y)
-        if replace(fit, guess=guess).trains:
+        fit = Fork(AS_IT_WAS, [first[0], *last], _guess(y))
+        if fit.trains and not order:
             return None
-        steps = min(len(tape.batches), len(first))
-        labels = _labels(X, y, sum(len(b[0]) for b in mixed.batches[: tape.epoch]) if X is not None else 0)
-        evidence = Evidence(steps, [], labels, guess=guess, of="orders")
+        with left_as_it_was(module, trainer) as touched:
+            if is_real_copy(tape, module, touched):
+                if order:
+                    fit = replace(fit, held=_losses_of(module, tape, order.held))
+                if fit.trains:
+                    return None
+                steps = min(len(tape.batches), len(first))
+                labels = _labels(X, y, sum(len(b[0]) for b in mixed.batches[: tape.epoch]) if X is not None else 0)
+                evidence = Evidence(steps, [], labels, guess=fit.guess, of="orders")
+                found = self._searched(evidence, tape, mixed, order, first)
+                if not touched():
+                    return found
+        say(f"this module cannot be copied, so the fit is not explained: {SHARED}", "explain")
+        return None
+
+    def _searched(
+        self, evidence: Evidence, tape: Tape, mixed: Tape, order: Order | None, first: list[float]
+    ) -> Explanation | None:
         held = order.held if order else ()
 
         def fork(change: Change, seed: int) -> Fork:
             batches = mixed if change.group == "order" else tape
-            return replayed(batches, change, guess, seed, steps=steps, held=held)
+            return replayed(batches, change, evidence.guess, seed, steps=evidence.steps, held=held)
 
         search = Search(evidence, fork)
         again = search.begin(dict(enumerate(first)))
@@ -181,7 +203,7 @@ def _mistakes(tape: Tape) -> list[Change]:
 
 def _losses_of(module: L.LightningModule, tape: Tape, batches: Sequence[Any]) -> Sequence[float]:
     """Of a fit's module at its end: a step at rate 0, and then these."""
-    trained = replace(tape, module=module_copy(module))
+    trained = replace(tape, module=module_copy(module)[0])
     rate_0 = Change("lr", ("lr=0",), 0.0, partial(AtRate, 0.0))
     return replayed(trained, rate_0, math.inf, steps=1, held=batches).held
 

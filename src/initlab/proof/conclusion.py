@@ -74,13 +74,15 @@ class Explanation:
     def notes(self) -> tuple[str, ...]:
         """How far the run could be repeated."""
         it = self.evidence
-        return {
-            "to the bit": (f"The first {it.steps} steps again, as it was: the same losses as recorded, to the bit.",),
-            "nearly": (
-                "As it was the losses are nearly those that were recorded; another machine rounds differently.",
-            ),
-            "no": ("As it was the losses are not those that were recorded: the data, the code or the machine differ.",),
-        }.get(it.repeats, ())
+        without = it.as_it_was.without if it.as_it_was else ""
+        differs = without or "the data, the code or the machine differ"
+        says = {
+            "to the bit": f"The first {it.steps} steps again, as it was: the same losses as recorded, to the bit.",
+            "nearly": "As it was the losses are nearly those that were recorded; another machine rounds differently.",
+            "no": f"As it was the losses are not those that were recorded: {differs}.",
+        }.get(it.repeats)
+        again = f"In these steps {without}." if without and it.repeats != "no" else ""
+        return tuple(filter(None, (says, again)))
 
     def with_command(self, command: str) -> Explanation:
         return replace(self, command=command)

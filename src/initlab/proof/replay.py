@@ -34,6 +34,7 @@ class Tape:
     batches: copies, in their order.
     numbers: the state of torch's random numbers before each, so that dropout repeats.
     epoch:   how many batches an epoch has; a scheduler plans by it.
+    without: what the copy leaves out, in words.
     """
 
     module: L.LightningModule
@@ -41,6 +42,7 @@ class Tape:
     epoch: int
     batches: list[Any] = field(default_factory=list)
     numbers: list[list[Tensor]] = field(default_factory=list)
+    without: str = ""
     bytes: int = 0
     full: bool = False
 
@@ -52,16 +54,6 @@ class Tape:
             return
         self.batches.append(each_tensor(lambda t: t.detach().clone(), batch))
         self.numbers.append(_numbers())
-
-
-def module_copy(module: L.LightningModule) -> L.LightningModule:
-    """Without its trainer, which holds data and files."""
-    trainer = module._trainer  # the property raises where there is none
-    module.trainer = None
-    try:
-        return copy.deepcopy(module)
-    finally:
-        module.trainer = trainer
 
 
 def trainer_settings(trainer: L.Trainer) -> dict[str, Any]:
@@ -98,7 +90,8 @@ def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: 
         except Exception as failed:
             error = sentence_for(failed) or reason(failed, whole=True)
     done = losses.values
-    return Fork(change, done, guess, "" if len(done) >= steps else error, held=judged.values)
+    error = "" if len(done) >= steps else error
+    return Fork(change, done, guess, error, held=judged.values, without=tape.without)
 
 
 class _Again(L.Callback):
