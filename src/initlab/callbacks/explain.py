@@ -23,7 +23,7 @@ from initlab.proof.conclusion import Evidence, Explanation, conclude
 from initlab.proof.copies import SHARED, is_real_copy, left_as_it_was, module_copy
 from initlab.proof.fork import AS_IT_WAS, LAST, Change, Fork
 from initlab.proof.labels import Labels, labels_of
-from initlab.proof.losses import loss_of
+from initlab.proof.losses import UpdateLoss, makes_update
 from initlab.proof.module_changes import AtRate, inputs_of_tape, module_changes, module_pairs, targets_of_tape
 from initlab.proof.order import Order, order_of
 from initlab.proof.replay import Tape, replayed, trainer_settings
@@ -31,24 +31,25 @@ from initlab.proof.search import Search
 from initlab.runs.atomic import write_json
 
 EVERY = 10  # steps, after the first: losses that the end is judged by
+NO_LOSS = "return it, or a dict with it as `loss`"
 
 
 class Explain(L.Callback):
     """`Trainer(callbacks=[Explain()])` on any LightningModule: a fit that learned nothing ends with three sentences
     that say why; one that learned ends as ever.
 
-    A copy of the module is kept from before the first update, and copies of the first `steps` batches (up to a GiB).
-    Where the loss has not come down to half of what it was (and of guessing, where the batches are pairs of inputs and
-    class numbers), the module is trained again from that copy on those batches, as it was and with one thing changed:
-    drawn again, other learning rates, Adam, another activation, normalised inputs, no weight decay; a softmax before
-    the cross-entropy or over the batch, a loss on the wrong axis, a `detach()`, frozen or forgotten parameters, sorted
-    rows, a constant column, where there are such. What makes it train is tried again with the batches in three other
-    orders. That takes some thirty times `steps` steps. A fit whose first loss has no gradient fails as ever, after a
-    sentence that names the mistake without which it has one.
+    A copy of the module is kept from before the first update, and copies of the batches of the first `steps` updates
+    (up to a GiB). Where the loss has not come down to half of what it was (and of guessing, where the batches are pairs
+    of inputs and class numbers), the module is trained again from that copy on those batches, as it was and with one
+    thing changed: drawn again, other learning rates, Adam, another activation, normalised inputs, no weight decay; a
+    softmax before the cross-entropy or over the batch, a loss on the wrong axis, a `detach()`, frozen or forgotten
+    parameters, sorted rows, a constant column, where there are such. What makes it train is tried again with the
+    batches in three other orders. That takes some thirty times `steps` updates. A fit whose first loss has no gradient
+    fails as ever, after a sentence that names the mistake without which it has one.
 
     The fit itself, its weights, optimisers and random numbers, are left as they are; an error here never ends it. Not
     for several processes, nor for a fit that continues another, nor where a copy of the module still uses the module
-    (a lambda in it, a method that was compiled by itself).
+    (a lambda in it, a method that was compiled by itself), or `training_step` returns no loss.
 
     `explanation` is what was found; None: there was nothing to explain. With a `folder` it is written there too, to
     explanation.json.
@@ -58,17 +59,23 @@ class Explain(L.Callback):
         check_value("Explain: steps", steps, whole(20))
         self.steps, self.folder = steps, folder
         self.explanation: Explanation | None = None
+        self._tape: Tape | None = None
+        self._first: list[Tensor] = []  # losses of updates
+        self._last: deque[Tensor] = deque(maxlen=LAST)
         self._forget()
 
     def _forget(self) -> None:
-        self._tape: Tape | None = None
-        self._first: list[Tensor] = []
-        self._last: deque[Tensor] = deque(maxlen=LAST)
-        self._loader: Any = None
+        self.__dict__.update(self._of_no_fit())
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what belongs to a fit."""
-        return vars(self) | {"_tape": None, "_first": [], "_last": deque(maxlen=LAST), "_loader": None}
+        return vars(self) | self._of_no_fit()
+
+    def _of_no_fit(self) -> dict[str, Any]:
+        return {
+            "_tape": None, "_began": False, "_update": UpdateLoss(), "_first": [], "_last": deque(maxlen=LAST),
+            "_loader": None,
+        }  # fmt: skip
 
     def looks_at(self, step: int) -> bool:
         return step < self.steps or step % EVERY == 0
@@ -88,7 +95,7 @@ class Explain(L.Callback):
         if self._tape is None:
             return
         batches = trainer.num_training_batches
-        self._tape.epoch = int(batches) if math.isfinite(batches) else self.steps
+        self._tape.epoch = int(batches) if math.isfinite(batches) else self.steps * trainer.accumulate_grad_batches
         self._loader = trainer.train_dataloader
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
         lr = groups[0].get("initial_lr", groups[0].get("lr")) if groups else 0.0
@@ -100,13 +107,19 @@ class Explain(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         tape = self._tape
-        if tape is not None and len(tape.batches) < self.steps and not tape.full:
+        if tape is not None and tape.steps < self.steps and not tape.full:
             tape.add(batch)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss = loss_of(outputs) if self._tape is not None else None
+        tape, self._began = self._tape, True
+        if tape is None:
+            return
+        if trainer.is_last_batch and trainer.current_epoch == 0:
+            tape.epoch = batch_idx + 1  # which a loader without a length does not say before
+        tape.steps += makes_update(trainer, batch_idx) and tape.steps < self.steps and not tape.full
+        loss = self._update.of(trainer, outputs, batch_idx)
         if loss is not None:
             self._last.append(loss)
             if len(self._first) < self.steps:
@@ -116,7 +129,10 @@ class Explain(L.Callback):
         tape, first, last = self._tape, [float(loss) for loss in self._first], [float(loss) for loss in self._last]
         loader = self._loader
         self._forget()
-        if tape is None or len(tape.batches) < LAST or not first:
+        if tape is None or tape.steps < LAST:
+            return
+        if not first:
+            say(f"training_step returns no loss, so it cannot be told whether the fit learned: {NO_LOSS}", "explain")
             return
         try:
             with process_left_as_it_was():
@@ -134,10 +150,11 @@ class Explain(L.Callback):
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """The first step, where its loss has no gradient to any parameter: with which mistake undone it is made."""
-        tape, began = self._tape, bool(self._first)
+        tape, began = self._tape, self._began
         self._forget()
         if tape is None or began or not tape.batches or not isinstance(exception, RuntimeError):
             return
+        tape.trainer |= {"accumulate_grad_batches": 1, "callbacks": []}
         try:
             with process_left_as_it_was(), left_as_it_was(pl_module, trainer) as touched:
                 if not is_real_copy(tape, pl_module, touched):
@@ -163,9 +180,8 @@ class Explain(L.Callback):
                     fit = replace(fit, held=_losses_of(module, tape, order.held))
                 if fit.trains:
                     return None
-                steps = min(len(tape.batches), len(first))
                 labels = _labels(X, y, sum(len(b[0]) for b in mixed.batches[: tape.epoch]) if X is not None else 0)
-                evidence = Evidence(steps, [], labels, guess=fit.guess, of="orders")
+                evidence = Evidence(tape.steps, [], labels, guess=fit.guess, of="orders")
                 found = self._searched(evidence, tape, mixed, order, first)
                 if not touched():
                     return found
@@ -179,11 +195,11 @@ class Explain(L.Callback):
 
         def fork(change: Change, seed: int) -> Fork:
             batches = mixed if change.group == "order" else tape
-            return replayed(batches, change, evidence.guess, seed, steps=evidence.steps, held=held)
+            return replayed(batches, change, evidence.guess, seed, steps=tape.steps, held=held)
 
         search = Search(evidence, fork)
         again = search.begin(dict(enumerate(first)))
-        if again.error and not again.losses:
+        if again.error:
             say(f"the fit cannot be repeated, so it is not explained: {again.error}", "explain")
             return None
         if not again.trains:
