@@ -195,6 +195,17 @@ def test_a_fit_without_a_loss_is_told_once(capsys: pytest.CaptureFixture[str]) -
     assert said.count("training_step returns no loss") == 1
 
 
+@pytest.mark.slow
+def test_of_a_loss_that_came_down_it_is_not_said_that_nothing_was_learned() -> None:
+    found = explained(Net(1e-2), epochs=2)
+    assert found is not None
+    assert found.cause == "lr"
+    assert found.says[0] == "Its loss fell, but not to half of guessing, because of the learning rate."  # 1.7 to 0.93
+    found = explained(Net(1e-6), epochs=2)
+    assert found is not None
+    assert found.says[0] == "It did not train because of the learning rate."
+
+
 @pytest.fixture(autouse=True)
 def _few_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module_changes, "RATES", (0.3,))

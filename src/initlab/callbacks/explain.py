@@ -17,6 +17,7 @@ from torch import Tensor
 from initlab.checks.rule import check_value, whole
 from initlab.console import say
 from initlab.limits import kind_of
+from initlab.numbers import shown
 from initlab.process.settings import process_left_as_it_was
 from initlab.proof.bugs import Look
 from initlab.proof.conclusion import Evidence, Explanation, conclude
@@ -31,6 +32,7 @@ from initlab.proof.search import Search
 from initlab.runs.atomic import write_json
 
 EVERY = 10  # steps, after the first: losses that the end is judged by
+SEEN = 0.9  # a fall to this share is seen without a rule
 NO_LOSS = "return it, or a dict with it as `loss`"
 
 
@@ -181,7 +183,7 @@ class Explain(L.Callback):
                 if fit.trains:
                     return None
                 labels = _labels(X, y, sum(len(b[0]) for b in mixed.batches[: tape.epoch]) if X is not None else 0)
-                evidence = Evidence(tape.steps, [], labels, guess=fit.guess, of="orders")
+                evidence = Evidence(tape.steps, [], labels, guess=fit.guess, of="orders", fell=_fall(fit))
                 found = self._searched(evidence, tape, mixed, order, first)
                 if not touched():
                     return found
@@ -222,6 +224,13 @@ def _losses_of(module: L.LightningModule, tape: Tape, batches: Sequence[Any]) ->
     trained = replace(tape, module=module_copy(module)[0])
     rate_0 = Change("lr", ("lr=0",), 0.0, partial(AtRate, 0.0))
     return replayed(trained, rate_0, math.inf, steps=1, held=batches).held
+
+
+def _fall(fit: Fork) -> str:
+    """In words, where all losses of the end are below the first and their median is below that of guessing too."""
+    if not (fit.loss <= SEEN * min(fit.losses[0], fit.guess) and max(fit.losses[1:]) < fit.losses[0]):
+        return ""
+    return f"The loss came down from {shown(fit.losses[0])} to {shown(fit.loss)}."
 
 
 def _guess(y: Tensor | None) -> float:

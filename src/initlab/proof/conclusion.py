@@ -193,13 +193,15 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
 def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
     two = " and " in mended.change.group
     groups = mended.change.group.split(" and ")
+    half = "half of guessing" if was.losses and was.losses[0] > it.guess else "half"
+    what = f"Its loss fell, but not to {half}," if it.fell else "It did not train"
     if two:
         yield (
-            f"It did not train because of two things, {mended.change.cause}: "
+            f"{what} because of two things, {mended.change.cause}: "
             f"no one of {sum(' and ' not in f.change.group for f in it.answers)} changes is enough."
         )
     else:
-        yield f"It {'hardly trained' if it.fell else 'did not train'} because of {mended.change.cause}."
+        yield f"{what} because of {mended.change.cause}."
     yield (
         f"With {mended.change.name} and nothing else changed the loss{_held(mended)} is {shown(mended.loss)} {after} "
         f"({_votes(mended)} {it.of} train), {_loss(was)} as it was ({_votes(was)})."
