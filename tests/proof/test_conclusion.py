@@ -123,3 +123,15 @@ def test_the_record_is_plain_values_whatever_the_losses_are(tmp_path: Path) -> N
         "name": "lr=0.01", "group": "lr", "trains": False, "loss": None, "losses": [2.3, None, None], "seeds": [0, 1],
         "error": "it stopped",
     }  # fmt: skip
+
+
+def test_what_ended_with_an_error_is_no_answer() -> None:
+    """Neither among those that did not help nor the nearest, however low the loss was when it ended."""
+    ended = Fork(RATES[0], [2.3, 0.1], math.log(10), error="it ended after 2 of 100 steps")
+    was = fork(AS_IT_WAS, FLAT)
+    found = conclude(Evidence(100, [fork(RATES[1], FLAT), ended], as_it_was=was))
+    assert "by these 1 changes" in found.says[0]
+    assert "the nearest is lr=1, 2.3000" in found.says[1]
+    mended = fork(KAIMING, GOOD)
+    found = conclude(Evidence(100, [fork(RATES[1], FLAT), ended, mended], as_it_was=was, mended=mended))
+    assert found.says[-1] == "No learning rate from 1 to 1 helps (0 of 1)."

@@ -17,36 +17,41 @@ from torch import Tensor
 from initlab.checks.rule import check_value, whole
 from initlab.console import say
 from initlab.limits import kind_of
+from initlab.numbers import shown
 from initlab.process.settings import process_left_as_it_was
 from initlab.proof.bugs import Look
 from initlab.proof.conclusion import Evidence, Explanation, conclude
+from initlab.proof.copies import SHARED, is_real_copy, left_as_it_was, module_copy
 from initlab.proof.fork import AS_IT_WAS, LAST, Change, Fork
 from initlab.proof.labels import Labels, labels_of
-from initlab.proof.losses import loss_of
+from initlab.proof.losses import UpdateLoss, makes_update
 from initlab.proof.module_changes import AtRate, inputs_of_tape, module_changes, module_pairs, targets_of_tape
 from initlab.proof.order import Order, order_of
-from initlab.proof.replay import Tape, module_copy, replayed, trainer_settings
+from initlab.proof.replay import Tape, replayed, trainer_settings
 from initlab.proof.search import Search
 from initlab.runs.atomic import write_json
 
 EVERY = 10  # steps, after the first: losses that the end is judged by
+SEEN = 0.9  # a fall to this share is seen without a rule
+NO_LOSS = "return it, or a dict with it as `loss`"
 
 
 class Explain(L.Callback):
     """`Trainer(callbacks=[Explain()])` on any LightningModule: a fit that learned nothing ends with three sentences
     that say why; one that learned ends as ever.
 
-    A copy of the module is kept from before the first update, and copies of the first `steps` batches (up to a GiB).
-    Where the loss has not come down to half of what it was (and of guessing, where the batches are pairs of inputs and
-    class numbers), the module is trained again from that copy on those batches, as it was and with one thing changed:
-    drawn again, other learning rates, Adam, another activation, normalised inputs, no weight decay; a softmax before
-    the cross-entropy or over the batch, a loss on the wrong axis, a `detach()`, frozen or forgotten parameters, sorted
-    rows, a constant column, where there are such. What makes it train is tried again with the batches in three other
-    orders. That takes some thirty times `steps` steps. A fit whose first loss has no gradient fails as ever, after a
-    sentence that names the mistake without which it has one.
+    A copy of the module is kept from before the first update, and copies of the batches of the first `steps` updates
+    (up to a GiB). Where the loss has not come down to half of what it was (and of guessing, where the batches are pairs
+    of inputs and class numbers), the module is trained again from that copy on those batches, as it was and with one
+    thing changed: drawn again, other learning rates, Adam, another activation, normalised inputs, no weight decay; a
+    softmax before the cross-entropy or over the batch, a loss on the wrong axis, a `detach()`, frozen or forgotten
+    parameters, sorted rows, a constant column, where there are such. What makes it train is tried again with the
+    batches in three other orders. That takes some thirty times `steps` updates. A fit whose first loss has no gradient
+    fails as ever, after a sentence that names the mistake without which it has one.
 
     The fit itself, its weights, optimisers and random numbers, are left as they are; an error here never ends it. Not
-    for several processes, nor for a fit that continues another.
+    for several processes, nor for a fit that continues another, nor where a copy of the module still uses the module
+    (a lambda in it, a method that was compiled by itself), or `training_step` returns no loss.
 
     `explanation` is what was found; None: there was nothing to explain. With a `folder` it is written there too, to
     explanation.json.
@@ -56,17 +61,23 @@ class Explain(L.Callback):
         check_value("Explain: steps", steps, whole(20))
         self.steps, self.folder = steps, folder
         self.explanation: Explanation | None = None
+        self._tape: Tape | None = None
+        self._first: list[Tensor] = []  # losses of updates
+        self._last: deque[Tensor] = deque(maxlen=LAST)
         self._forget()
 
     def _forget(self) -> None:
-        self._tape: Tape | None = None
-        self._first: list[Tensor] = []
-        self._last: deque[Tensor] = deque(maxlen=LAST)
-        self._loader: Any = None
+        self.__dict__.update(self._of_no_fit())
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what belongs to a fit."""
-        return vars(self) | {"_tape": None, "_first": [], "_last": deque(maxlen=LAST), "_loader": None}
+        return vars(self) | self._of_no_fit()
+
+    def _of_no_fit(self) -> dict[str, Any]:
+        return {
+            "_tape": None, "_began": False, "_update": UpdateLoss(), "_first": [], "_last": deque(maxlen=LAST),
+            "_loader": None,
+        }  # fmt: skip
 
     def looks_at(self, step: int) -> bool:
         return step < self.steps or step % EVERY == 0
@@ -77,7 +88,8 @@ class Explain(L.Callback):
         if trainer.global_step > 0 or trainer.ckpt_path is not None or trainer.world_size > 1:
             return
         try:
-            self._tape = Tape(module_copy(pl_module), trainer_settings(trainer), 0)
+            module, without = module_copy(pl_module)
+            self._tape = Tape(module, trainer_settings(trainer), 0, without=without)
         except Exception as error:
             say(f"this module cannot be copied, so the fit will not be explained: {_line(error)}", "explain")
 
@@ -85,7 +97,7 @@ class Explain(L.Callback):
         if self._tape is None:
             return
         batches = trainer.num_training_batches
-        self._tape.epoch = int(batches) if math.isfinite(batches) else self.steps
+        self._tape.epoch = int(batches) if math.isfinite(batches) else self.steps * trainer.accumulate_grad_batches
         self._loader = trainer.train_dataloader
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
         lr = groups[0].get("initial_lr", groups[0].get("lr")) if groups else 0.0
@@ -97,13 +109,19 @@ class Explain(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         tape = self._tape
-        if tape is not None and len(tape.batches) < self.steps and not tape.full:
+        if tape is not None and tape.steps < self.steps and not tape.full:
             tape.add(batch)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss = loss_of(outputs) if self._tape is not None else None
+        tape, self._began = self._tape, True
+        if tape is None:
+            return
+        if trainer.is_last_batch and trainer.current_epoch == 0:
+            tape.epoch = batch_idx + 1  # which a loader without a length does not say before
+        tape.steps += makes_update(trainer, batch_idx) and tape.steps < self.steps and not tape.full
+        loss = self._update.of(trainer, outputs, batch_idx)
         if loss is not None:
             self._last.append(loss)
             if len(self._first) < self.steps:
@@ -113,13 +131,15 @@ class Explain(L.Callback):
         tape, first, last = self._tape, [float(loss) for loss in self._first], [float(loss) for loss in self._last]
         loader = self._loader
         self._forget()
-        if tape is None or len(tape.batches) < LAST or not first:
+        if tape is None or tape.steps < LAST:
+            return
+        if not first:
+            say(f"training_step returns no loss, so it cannot be told whether the fit learned: {NO_LOSS}", "explain")
             return
         try:
             with process_left_as_it_was():
                 order = order_of(loader, len(tape.batches), tape.batches)
-                held = _losses_of(pl_module, tape, order.held) if order else ()
-                self.explanation = self._explained(tape, order, Fork(AS_IT_WAS, [first[0], *last], held=held), first)
+                self.explanation = self._explained(trainer, pl_module, tape, order, first, last)
         except Exception as error:
             say(f"the fit could not be explained: {_line(error)}", "explain")
             return
@@ -132,36 +152,56 @@ class Explain(L.Callback):
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """The first step, where its loss has no gradient to any parameter: with which mistake undone it is made."""
-        tape, began = self._tape, bool(self._first)
+        tape, began = self._tape, self._began
         self._forget()
         if tape is None or began or not tape.batches or not isinstance(exception, RuntimeError):
             return
+        tape.trainer |= {"accumulate_grad_batches": 1, "callbacks": []}
         try:
-            with process_left_as_it_was():
+            with process_left_as_it_was(), left_as_it_was(pl_module, trainer) as touched:
+                if not is_real_copy(tape, pl_module, touched):
+                    return
                 for bug in _mistakes(tape):
                     if replayed(tape, bug, math.inf, steps=1).losses:
                         say(f"The first step fails because of {bug.cause}; with {bug.name} it is made.", "why")
         except Exception as error:
             say(f"the fit could not be explained: {_line(error)}", "explain")
 
-    def _explained(self, tape: Tape, order: Order | None, fit: Fork, first: list[float]) -> Explanation | None:
+    def _explained(
+        self, trainer: L.Trainer, module: L.LightningModule, tape: Tape, order: Order | None, first: list[float],
+        last: list[float],
+    ) -> Explanation | None:  # fmt: skip
         mixed = replace(tape, batches=order.batches[: len(tape.batches)]) if order else tape
         X, y = inputs_of_tape(mixed), targets_of_tape(mixed)
-        guess = _guess(y)
-        if replace(fit, guess=guess).trains:
+        fit = Fork(AS_IT_WAS, [first[0], *last], _guess(y))
+        if fit.trains and not order:
             return None
-        steps = min(len(tape.batches), len(first))
-        labels = _labels(X, y, sum(len(b[0]) for b in mixed.batches[: tape.epoch]) if X is not None else 0)
-        evidence = Evidence(steps, [], labels, guess=guess, of="orders")
+        with left_as_it_was(module, trainer) as touched:
+            if is_real_copy(tape, module, touched):
+                if order:
+                    fit = replace(fit, held=_losses_of(module, tape, order.held))
+                if fit.trains:
+                    return None
+                labels = _labels(X, y, sum(len(b[0]) for b in mixed.batches[: tape.epoch]) if X is not None else 0)
+                evidence = Evidence(tape.steps, [], labels, guess=fit.guess, of="orders", fell=_fall(fit))
+                found = self._searched(evidence, tape, mixed, order, first)
+                if not touched():
+                    return found
+        say(f"this module cannot be copied, so the fit is not explained: {SHARED}", "explain")
+        return None
+
+    def _searched(
+        self, evidence: Evidence, tape: Tape, mixed: Tape, order: Order | None, first: list[float]
+    ) -> Explanation | None:
         held = order.held if order else ()
 
         def fork(change: Change, seed: int) -> Fork:
             batches = mixed if change.group == "order" else tape
-            return replayed(batches, change, guess, seed, steps=steps, held=held)
+            return replayed(batches, change, evidence.guess, seed, steps=tape.steps, held=held)
 
         search = Search(evidence, fork)
         again = search.begin(dict(enumerate(first)))
-        if again.error and not again.losses:
+        if again.error:
             say(f"the fit cannot be repeated, so it is not explained: {again.error}", "explain")
             return None
         if not again.trains:
@@ -181,9 +221,16 @@ def _mistakes(tape: Tape) -> list[Change]:
 
 def _losses_of(module: L.LightningModule, tape: Tape, batches: Sequence[Any]) -> Sequence[float]:
     """Of a fit's module at its end: a step at rate 0, and then these."""
-    trained = replace(tape, module=module_copy(module))
+    trained = replace(tape, module=module_copy(module)[0])
     rate_0 = Change("lr", ("lr=0",), 0.0, partial(AtRate, 0.0))
     return replayed(trained, rate_0, math.inf, steps=1, held=batches).held
+
+
+def _fall(fit: Fork) -> str:
+    """In words, where all losses of the end are below the first and their median is below that of guessing too."""
+    if not (fit.loss <= SEEN * min(fit.losses[0], fit.guess) and max(fit.losses[1:]) < fit.losses[0]):
+        return ""
+    return f"The loss came down from {shown(fit.losses[0])} to {shown(fit.loss)}."
 
 
 def _guess(y: Tensor | None) -> float:

@@ -50,6 +50,11 @@ class Evidence:
     whole: bool = False
 
     @property
+    def answers(self) -> list[Fork]:
+        """Forks that made all their steps."""
+        return [fork for fork in self.forks if not fork.error]
+
+    @property
     def of_labels(self) -> bool:
         """Whether the data alone explain it."""
         return self.labels is not None and self.labels.say_nothing and not any(fork.trains for fork in self.forks)
@@ -74,13 +79,15 @@ class Explanation:
     def notes(self) -> tuple[str, ...]:
         """How far the run could be repeated."""
         it = self.evidence
-        return {
-            "to the bit": (f"The first {it.steps} steps again, as it was: the same losses as recorded, to the bit.",),
-            "nearly": (
-                "As it was the losses are nearly those that were recorded; another machine rounds differently.",
-            ),
-            "no": ("As it was the losses are not those that were recorded: the data, the code or the machine differ.",),
-        }.get(it.repeats, ())
+        without = it.as_it_was.without if it.as_it_was else ""
+        differs = without or "the data, the code or the machine differ"
+        says = {
+            "to the bit": f"The first {it.steps} steps again, as it was: the same losses as recorded, to the bit.",
+            "nearly": "As it was the losses are nearly those that were recorded; another machine rounds differently.",
+            "no": f"As it was the losses are not those that were recorded: {differs}.",
+        }.get(it.repeats)
+        again = f"In these steps {without}." if without and it.repeats != "no" else ""
+        return tuple(filter(None, (says, again)))
 
     def with_command(self, command: str) -> Explanation:
         return replace(self, command=command)
@@ -169,10 +176,10 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
         yield f"{_tried(it)}: the loss is {_loss(was)} as it was{_seeds(was, it)}."
     else:
         if it.fell:
-            yield f"It trains as far as these data allow, or none of {len(it.forks)} changes tells why not: {it.fell}"
+            yield f"It trains as far as these data allow, or none of {len(it.answers)} changes tells why not: {it.fell}"
         else:
-            yield f"It did not train, and that is not explained by these {len(it.forks)} changes."
-        finite = [fork for fork in it.forks if math.isfinite(fork.loss)]
+            yield f"It did not train, and that is not explained by these {len(it.answers)} changes."
+        finite = [fork for fork in it.answers if math.isfinite(fork.loss)]
         best = min(finite, key=lambda fork: fork.loss, default=None)
         nearest = f"; the nearest is {best.change.name}, {shown(best.loss)}" if best else ""
         yield f"The loss{_held(was)} is {_loss(was)} {after} as it was{_seeds(was, it)}{nearest}."
@@ -186,13 +193,15 @@ def _sentences(it: Evidence, was: Fork) -> Iterator[str]:
 def _mended(it: Evidence, mended: Fork, was: Fork, after: str) -> Iterator[str]:
     two = " and " in mended.change.group
     groups = mended.change.group.split(" and ")
+    half = "half of guessing" if was.losses and was.losses[0] > it.guess else "half"
+    what = f"Its loss fell, but not to {half}," if it.fell else "It did not train"
     if two:
         yield (
-            f"It did not train because of two things, {mended.change.cause}: "
-            f"no one of {sum(' and ' not in f.change.group for f in it.forks)} changes is enough."
+            f"{what} because of two things, {mended.change.cause}: "
+            f"no one of {sum(' and ' not in f.change.group for f in it.answers)} changes is enough."
         )
     else:
-        yield f"It {'hardly trained' if it.fell else 'did not train'} because of {mended.change.cause}."
+        yield f"{what} because of {mended.change.cause}."
     yield (
         f"With {mended.change.name} and nothing else changed the loss{_held(mended)} is {shown(mended.loss)} {after} "
         f"({_votes(mended)} {it.of} train), {_loss(was)} as it was ({_votes(was)})."
@@ -245,7 +254,7 @@ def _also(it: Evidence, mended: Fork) -> list[Fork]:
 def _none_helps(it: Evidence, known: set[str]) -> Iterator[str]:
     """Groups of which no fork trains."""
     for group, none in NONE_HELPS.items():
-        of = [fork for fork in it.forks if fork.change.group == group]
+        of = [fork for fork in it.answers if fork.change.group == group]
         if of and group not in known and not any(fork.trains for fork in of):
             rates = [float(fork.change.words[0].partition("=")[2]) for fork in of if group == "lr"]
             words = none.format(low=f"{min(rates, default=0):g}", high=f"{max(rates, default=0):g}")
@@ -257,9 +266,11 @@ def _of_the_seed(was: Fork) -> bool:
 
 
 def _tried(it: Evidence) -> str:
-    groups = list(dict.fromkeys(fork.change.group for fork in it.forks if " and " not in fork.change.group))
-    pairs = sum(" and " in fork.change.group for fork in it.forks)
-    some = any(fork.trains for fork in it.forks)
+    if not it.answers:
+        return "No change could be tried to the end"
+    groups = list(dict.fromkeys(fork.change.group for fork in it.answers if " and " not in fork.change.group))
+    pairs = sum(" and " in fork.change.group for fork in it.answers)
+    some = any(fork.trains for fork in it.answers)
     with_seeds = f" with three of four {it.of}" if some else ""
-    text = f"None of {len(it.forks) - pairs} changes of {', '.join(groups)} makes it train{with_seeds}"
+    text = f"None of {len(it.answers) - pairs} changes of {', '.join(groups)} makes it train{with_seeds}"
     return text + (f", and none of {pairs} pairs" if pairs else "")

@@ -92,6 +92,7 @@ class Fork:
     held:    those of shuffled batches after the last step, where the batches are sorted by their labels.
     further: the same with other seeds, whether each trains.
     signal:  std of each layer's output, by layer and step.
+    without: what of the run is left out in all of its forks, in words.
     """
 
     change: Change
@@ -101,6 +102,7 @@ class Fork:
     further: list[Fork] = field(default_factory=list)
     signal: dict[str, dict[int, float]] = field(default_factory=dict)
     held: Sequence[float] = ()
+    without: str = ""
 
     @property
     def loss(self) -> float:

@@ -13,13 +13,14 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from torch import Tensor
 
 from initlab.batch import each_tensor, tensors_of
 from initlab.error_sentence import sentence_for
 from initlab.errors import reason
 from initlab.proof.fork import Change, Fork
-from initlab.proof.losses import Held, Losses
+from initlab.proof.losses import Held, Losses, makes_update
 
 MOST_BYTES = 2**30  # of batches that are kept
 TRAINER_KEYS = ("max_epochs", "max_steps", "gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
@@ -31,9 +32,12 @@ class Tape:
     """What a fit began with.
 
     module:  a copy, made before the first update.
+    trainer: arguments of a `Trainer`.
     batches: copies, in their order.
     numbers: the state of torch's random numbers before each, so that dropout repeats.
     epoch:   how many batches an epoch has; a scheduler plans by it.
+    steps:   updates that were made of these batches.
+    without: what the copy leaves out, in words.
     """
 
     module: L.LightningModule
@@ -41,6 +45,8 @@ class Tape:
     epoch: int
     batches: list[Any] = field(default_factory=list)
     numbers: list[list[Tensor]] = field(default_factory=list)
+    steps: int = 0
+    without: str = ""
     bytes: int = 0
     full: bool = False
 
@@ -54,27 +60,21 @@ class Tape:
         self.numbers.append(_numbers())
 
 
-def module_copy(module: L.LightningModule) -> L.LightningModule:
-    """Without its trainer, which holds data and files."""
-    trainer = module._trainer  # the property raises where there is none
-    module.trainer = None
-    try:
-        return copy.deepcopy(module)
-    finally:
-        module.trainer = trainer
-
-
 def trainer_settings(trainer: L.Trainer) -> dict[str, Any]:
     """Of a trainer, what decides how it trains."""
     found = {key: getattr(trainer, key, None) for key in TRAINER_KEYS}
     device = trainer.strategy.root_device
     accelerator = "gpu" if device.type == "cuda" else device.type
     devices = [device.index or 0] if device.type == "cuda" else 1
-    return found | {"precision": trainer.precision, "accelerator": accelerator, "devices": devices}
+    callbacks = [one for one in trainer.callbacks if isinstance(one, GradientAccumulationScheduler)]
+    return found | {
+        "precision": trainer.precision, "accelerator": accelerator, "devices": devices, "callbacks": callbacks
+    }  # fmt: skip
 
 
 def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: int, held: Sequence[Any] = ()) -> Fork:
-    """The fit of the tape with the change. Another seed has the batches in another order and other random numbers.
+    """The first `steps` updates of the fit of the tape, with the change; one of fewer has an error. Another seed has
+    the batches in another order and other random numbers.
 
     held: batches that it is judged by, where its own say nothing.
     """
@@ -87,9 +87,9 @@ def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: 
     with tempfile.TemporaryDirectory(prefix="initlab-") as folder, _quiet():
         try:
             module = copy.deepcopy(tape.module)
-            callbacks = [again, losses, judged, *change.callbacks()]
+            callbacks = [*tape.trainer["callbacks"], again, losses, judged, *change.callbacks()]
             trainer = L.Trainer(
-                **tape.trainer, callbacks=callbacks, logger=False, enable_checkpointing=False,
+                **tape.trainer | {"callbacks": callbacks}, logger=False, enable_checkpointing=False,
                 enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0, num_sanity_val_steps=0,
                 default_root_dir=folder, use_distributed_sampler=False,
             )  # fmt: skip
@@ -97,19 +97,31 @@ def replayed(tape: Tape, change: Change, guess: float, seed: int = 0, *, steps: 
                 trainer.fit(module, train_dataloaders=again.loader())
         except Exception as failed:
             error = sentence_for(failed) or reason(failed, whole=True)
-    done = losses.values
-    return Fork(change, done, guess, "" if len(done) >= steps else error, held=judged.values)
+    if again.updates >= steps:
+        error = ""
+    elif again.updates or not error:
+        error = f"it ended after {again.updates} of {steps} steps{f': {error}' if error else ''}"
+    without = "; ".join(filter(None, (tape.without, again.without)))
+    return Fork(change, losses.values, guess, error, held=judged.values, without=without)
 
 
 class _Again(L.Callback):
-    """Random numbers as they were before each batch, and the end after the last."""
+    """Random numbers as they were before each batch, and the end after the last update.
+
+    Nothing is validated, so a scheduler that waits for a metric of the validation takes no step.
+    """
 
     def __init__(self, tape: Tape, order: Sequence[int], steps: int, seed: int) -> None:
         self.tape, self.order, self.steps, self.seed = tape, order, steps, seed
-        self.done = 0
+        self.done = self.updates = 0
+        self.without = ""
 
     def loader(self) -> _Loader:
         return _Loader(self)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        for config in trainer.lr_scheduler_configs:
+            config.strict = False  # else a metric that is missing ends the fit
 
     def on_train_batch_start(self, trainer: L.Trainer, *args: Any) -> None:
         if not self.seed:
@@ -117,10 +129,19 @@ class _Again(L.Callback):
         elif self.done == 0:
             torch.manual_seed(self.seed)
 
-    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self.done += 1
-        if self.done >= self.steps:
+        self.updates += makes_update(trainer, batch_idx)
+        if self.updates >= self.steps:
             trainer.should_stop = True
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        waits = [c.monitor for c in trainer.lr_scheduler_configs if c.reduce_on_plateau]
+        missing = [str(metric) for metric in waits if metric not in trainer.callback_metrics]
+        if missing:
+            self.without = f"a scheduler that waits for {missing[0]} takes no step, for nothing is validated"
 
 
 class _Loader:
@@ -134,6 +155,8 @@ class _Loader:
 
     def __iter__(self) -> Iterator[Any]:
         first = self.again.done
+        if first >= len(self.again.order):  # else a fit without a last epoch would never end
+            raise RuntimeError("there are no more batches")
         for i in self.again.order[first : first + len(self)]:
             yield each_tensor(Tensor.clone, self.again.tape.batches[i])
 
