@@ -15,7 +15,7 @@ from scipy import stats
 from initlab.errors import UserError
 from initlab.sweeps import Job, SweepFolder, progress
 from initlab.sweeps.conclusions import conclusions
-from initlab.sweeps.summary import summarize
+from initlab.sweeps.summary import Summary, summarize
 from initlab.sweeps.table import show, write_csv
 
 Made = Callable[[dict[str, list[Any]]], Path]
@@ -48,6 +48,12 @@ def made(tmp_path: Path) -> Made:
         return tmp_path
 
     return make
+
+
+def printed(summary: Summary, width: int = 200) -> str:
+    """What the terminal shows, with single spaces."""
+    show(summary, Console(file=(out := io.StringIO()), width=width))
+    return " ".join(out.getvalue().split())
 
 
 def test_mean_spread_and_order(made: Made, tmp_path: Path) -> None:
@@ -113,9 +119,9 @@ def test_runs_that_were_stopped_early_are_compared_at_the_same_epoch(made: Made,
         (folder / "summary.json").write_text(json.dumps(summary))
     summary = summarize(sweep)
     assert [(row.name, row.score.mean) for row in summary.rows] == [("init=b", 0.8), ("init=a", 0.6)]
-    out = io.StringIO()
-    show(summary, Console(file=out, width=160))
-    assert "val/acc after epoch 2" in out.getvalue()
+    shown = printed(summary)
+    assert "val/acc after epoch 2" in shown
+    assert "Some runs were stopped early, so compared is epoch 2, the last that all runs in the means have." in shown
 
 
 def test_a_difference_that_may_be_luck_is_not_called_one(made: Made) -> None:

@@ -19,6 +19,11 @@ def conclusions(summary: Summary) -> list[str]:
     said = []
     if best.score.n > 1 or any(row.score.n > 1 for row in others):
         said.append("± is one standard deviation over the seeds.")
+    if summary.epoch is not None:
+        said.append(
+            f"Some runs were stopped early, so compared is epoch {summary.epoch + 1}, the last that all runs in the "
+            "means have."
+        )
     said += _against_best(best, summary)
     shared = [(row, d) for row in others if (d := row.to_best) and d.n >= SHARED_FROM and math.isfinite(d.narrower)]
     if shared:
