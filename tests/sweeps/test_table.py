@@ -279,3 +279,18 @@ def test_of_very_many_jobs_a_line_a_minute(tmp_path: Path, monkeypatch: pytest.M
     ends = "59 unclear, 1 failed [1 failed, about 2.3 min left]"
     assert said[:3] == ["200 jobs", "seed=7: FAILED: no room", f"60 of 200 jobs: {ends}"]
     assert [line.split(" jobs")[0] for line in said[3:]] == ["120 of 200", "180 of 200", "200 of 200"]
+
+
+def test_a_line_of_progress_has_the_number_that_the_table_compares(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of the best epoch."""
+    said: list[str] = []
+    monkeypatch.setattr(progress, "say", said.append)
+    sweep = SweepFolder.read(made({"kaiming": ["killed"]}))
+    watch = progress.Progress(sweep, 1)
+    (tmp_path / "0_kaiming" / "summary.json").write_text(
+        json.dumps({"score": 0.91, "monitor": "val/acc", "seconds": 1.0, "metrics": {"val/acc": 0.13}})
+    )
+    watch.look()
+    assert said[1] == "job 1 of 1: init=kaiming seed=0: val/acc 0.1300, 1.0 s"

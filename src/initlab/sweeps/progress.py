@@ -15,6 +15,7 @@ from initlab.runs import Run
 from initlab.runs.outcome import outcome
 from initlab.runs.reader import number
 from initlab.sweeps.folder import Job, SweepFolder
+from initlab.sweeps.score import score_of
 
 WORDS = {"trained": "trained, ", "flat": "DID NOT TRAIN, ", "diverged": "DIVERGED, "}
 COUNTED = {"flat": "did not train", "unknown": "unclear"}
@@ -79,8 +80,8 @@ class Progress:
         if state == "failed":
             return f"FAILED: {run.error}"
         summary = run.summary or {}
-        word = WORDS.get(outcome(run).word, "")
-        score = f"{summary.get('monitor')} {shown(number(summary.get('score')))}"
+        word, monitor = WORDS.get(outcome(run).word, ""), str(summary.get("monitor"))
+        score = f"{monitor} {shown(score_of(run, monitor, None))}"  # at the end, as in the table
         return f"{word}{score}, {number(summary.get('seconds')):.1f} s"
 
     def _tail(self, running: int) -> str:
