@@ -294,3 +294,28 @@ def test_a_line_of_progress_has_the_number_that_the_table_compares(
     )
     watch.look()
     assert said[1] == "job 1 of 1: init=kaiming seed=0: val/acc 0.1300, 1.0 s"
+
+
+def test_runs_that_diverged_and_were_ended_count_as_not_trained(made: Made, tmp_path: Path) -> None:
+    """Those that failed for other reasons do not: of them it is not told."""
+    folder = made({"kaiming": [0.9, 0.8, "failed", "failed"], "normal": ["failed", "failed"]})
+    for job in SweepFolder.read(folder).jobs:
+        of_job = folder / job.folder
+        if (of_job / "failed.json").exists():
+            (of_job / "forecast.json").write_text('{"verdict": "will not train"}')
+            if job.num != 3:
+                (of_job / "findings.json").write_text('[{"kind": "non-finite", "layers": ["layers.1"]}]')
+        last = 0.5 if job.num == 0 else 2.3
+        (of_job / "metrics.csv").write_text(f"epoch,step,train/loss\n0,100,2.3\n1,200,{last}\n")
+    summary = summarize(folder)
+    kaiming, normal = summary.rows
+    assert (kaiming.trained, normal.trained) == ((1, 3), (0, 2))
+    assert (kaiming.failed, normal.failed) == (2, 2)
+    assert kaiming.outcomes == {"trained": 1, "flat": 1, "diverged": 1, "failed": 1}
+    assert (kaiming.forecasts["will not train"], normal.forecasts["will not train"]) == (2, 2)
+    low, high = stats.binomtest(1, 3).proportion_ci(0.95, method="wilson")
+    assert f"1 of 3 [{100 * low:.0f}, {100 * high:.0f} %]" in printed(summary)
+    write_csv(summary, tmp_path / "sweep.csv")
+    with open(tmp_path / "sweep.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["trained"], row["trained of"], row["failed"]) for row in rows] == [("1", "3", "2"), ("0", "2", "2")]

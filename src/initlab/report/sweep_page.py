@@ -168,7 +168,8 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
         found = [f"{kind} in {n} run{'s' * (n > 1)}" for kind, n in kinds.most_common()]
         because.append(f"Findings: {', '.join(found)}.")
     best = rows[0] if rows else None
-    if best is None or not math.isfinite(best.score.mean):
+    told = counted["flat"] + counted["diverged"]
+    if best is None or (told < len(sweep.members) and not math.isfinite(best.score.mean)):
         return "No run has a score yet.", "failed" if counted["failed"] else "unfinished", because
     if not counted["trained"] and not counted["unknown"]:
         return "None of the runs trained.", "flat", because

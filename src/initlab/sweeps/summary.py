@@ -118,8 +118,9 @@ class Row:
 
     @cached_property
     def trained(self) -> tuple[int, int]:
-        """How many runs trained, of how many of which it can be told; runs that are the same run are one. Those of a
-        few updates whose loss has not fallen count where that of others has, or the share would be of these alone."""
+        """How many runs trained, of how many of which it can be told; runs that are the same run are one. One that was
+        ended as it diverged is told, one that failed otherwise is not. Those of a few updates whose loss has not fallen
+        count where that of others has, or the share would be of these alone."""
         ends = self.outcomes - Counter(outcome(member.run).word for member in self.repeats)
         told = ("trained", "flat", "diverged", *(["unknown"] if ends["trained"] else []))
         return ends["trained"], sum(ends[word] for word in told)
@@ -131,20 +132,20 @@ class Row:
         self.findings.update([*dict.fromkeys(str(found.get("kind", "")) for found in run.findings)])
         self.failed += run.state == "failed"
         self.unfinished += run.state in ("unfinished", "not begun")
-        if run.summary is None:
-            return
         if (course := course_of(run)) in self._courses:
             self.repeats.append(member)
             return
         self._courses |= {course} - {""}
+        if verdict := run.forecast.get("verdict"):
+            self.forecasts[str(verdict)] += 1
+        if run.summary is None:
+            return
         self.score.add(seed, score)
         self.best.add(seed, number(run.summary.get("score")))
         self.seconds.add(seed, number(run.summary.get("seconds")))
         self.pruned += run.pruned
         for name, value in run.last.items():
             self.metrics.setdefault(name, Spread()).add(seed, value)
-        if verdict := run.forecast.get("verdict"):
-            self.forecasts[str(verdict)] += 1
 
 
 @dataclass
