@@ -319,3 +319,12 @@ def test_runs_that_diverged_and_were_ended_count_as_not_trained(made: Made, tmp_
     with open(tmp_path / "sweep.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["trained"], row["trained of"], row["failed"]) for row in rows] == [("1", "3", "2"), ("0", "2", "2")]
+
+
+def test_settings_that_are_the_same_in_every_seed_need_no_number_of_seeds(made: Made) -> None:
+    scores = {"a": [0.83, 0.82, 0.84], "b": [0.83, 0.82, 0.84], "c": [0.831, 0.8188, 0.84], "d": [0.1, 0.1, 0.1]}
+    said = conclusions(summarize(made(scores)))
+    assert "init=a and init=b: val/acc at the end is the same in every seed that they share." in said
+    (open_,) = [sentence for sentence in said if "against" in sentence]
+    assert open_.startswith("init=a against init=c (higher in 1 of 3 seeds), init=d (higher in 3 of 3 seeds): ")
+    assert open_.endswith("Differences like these need more than 1,000 seeds for init=c, about 8 seeds for init=d.")
