@@ -16,7 +16,7 @@ from initlab.errors import UserError
 from initlab.sweeps import Job, SweepFolder, progress
 from initlab.sweeps.conclusions import conclusions
 from initlab.sweeps.summary import Summary, summarize
-from initlab.sweeps.table import show, write_csv
+from initlab.sweeps.table import columns_of, show, write_csv
 
 Made = Callable[[dict[str, list[Any]]], Path]
 
@@ -328,3 +328,27 @@ def test_settings_that_are_the_same_in_every_seed_need_no_number_of_seeds(made: 
     (open_,) = [sentence for sentence in said if "against" in sentence]
     assert open_.startswith("init=a against init=c (higher in 1 of 3 seeds), init=d (higher in 3 of 3 seeds): ")
     assert open_.endswith("Differences like these need more than 1,000 seeds for init=c, about 8 seeds for init=d.")
+
+
+def test_values_are_shortened_only_as_far_as_they_stay_apart(made: Made, tmp_path: Path) -> None:
+    """A sampler's long numbers in four digits, but of 0.100000001 and 0.100000002 as many as it takes."""
+    values = {
+        "sigma": ["0.100000001", "0.100000002", "0.1"], "lr": ["0.0123456789", "1000000.0", "0.5"],
+        "data.num_train": ["123456789012", "123456789013", "5"], "init": ["kaiming_uniform", "xavier_uniform", "zeros"],
+    }  # fmt: skip
+    sweep = SweepFolder(tmp_path)
+    jobs = [Job(i, str(i), {key: column[i] for key, column in values.items()}) for i in range(3)]
+    axes = {key: list(column) for key, column in values.items()}
+    sweep.begin({"command": [], "overrides": [], "axes": axes, "monitor": "val/loss", "mode": "min"}, jobs)
+    for job in jobs:
+        (tmp_path / job.folder).mkdir()
+        summary = {"score": job.num, "seconds": 2.0, "metrics": {"val/loss": job.num}}
+        (tmp_path / job.folder / "summary.json").write_text(json.dumps(summary))
+    summary = summarize(tmp_path)
+    shown = [[str(cell) for cell in column.cells] for column in columns_of(summary)[:4]]
+    assert shown == [
+        ["0.100000001", "0.100000002", "0.1"], ["0.01235", "1e+06", "0.5"], ["123456789012", "123456789013", "5"],
+        ["kaiming_uniform", "xavier_uniform", "zeros"],
+    ]  # fmt: skip
+    assert "sigma=0.100000002 lr=1e+06 " in summary.rows[1].name  # as in the table
+    assert [row.setting["lr"] for row in summary.rows] == values["lr"]  # and the page, sweep.csv as they were given

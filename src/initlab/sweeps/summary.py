@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from initlab.errors import UserError
+from initlab.numbers import told_apart
 from initlab.runs import Run
 from initlab.runs.outcome import outcome
 from initlab.runs.reader import number
@@ -72,11 +73,12 @@ class Member(NamedTuple):
 class Row:
     """A setting: all its runs, which differ in their seeds only.
 
-    score: the number that is compared; best: of the run's best epoch; repeats: runs whose seed changed nothing, which
-    are the same run again and not counted in any number.
+    shown: the setting as a person reads it, see `told_apart`; score: the number that is compared; best: of the run's
+    best epoch; repeats: runs whose seed changed nothing, which are the same run again and not counted in any number.
     """
 
     setting: dict[str, str]
+    shown: dict[str, str]
     members: list[Member] = field(default_factory=list)
     score: Spread = field(default_factory=Spread)
     best: Spread = field(default_factory=Spread)
@@ -93,7 +95,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        return " ".join(f"{key}={value}" for key, value in self.setting.items()) or "this setting"
+        return " ".join(f"{key}={value}" for key, value in self.shown.items()) or "this setting"
 
     @property
     def identical(self) -> int:
@@ -277,10 +279,13 @@ def _seed(job: Job) -> str:
 def _rows(members: Sequence[Member], axes: Sequence[str], monitor: str, mode: str) -> tuple[list[Row], int | None]:
     """Best first, and the epoch at which they are compared."""
     epoch = epoch_compared((run for _, run, _ in members if run.finished), monitor)
+    settings = [{axis: member.job.overrides.get(axis, "") for axis in axes} for member in members]
+    columns = {axis: [setting[axis] for setting in settings] for axis in axes}
+    words = {axis: dict(zip(column, told_apart(column), strict=True)) for axis, column in columns.items()}
     rows: dict[tuple[str, ...], Row] = {}
-    for member in members:
-        setting = {axis: member.job.overrides.get(axis, "") for axis in axes}
-        row = rows.setdefault(tuple(setting.values()), Row(setting))
+    for member, setting in zip(members, settings, strict=True):
+        shown = {axis: words[axis][value] for axis, value in setting.items()}
+        row = rows.setdefault(tuple(setting.values()), Row(setting, shown))
         row.add(member, score_of(member.run, monitor, epoch))
     sign = -1 if mode == "max" else 1
 

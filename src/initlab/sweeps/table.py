@@ -62,7 +62,7 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
 
 def columns_of(summary: Summary) -> list[Column]:
     rows = summary.rows[:ROWS]
-    columns = [Column(key, [_word(r.setting[key]) for r in rows], right=False) for key in summary.swept]
+    columns = [Column(key, [r.shown[key] for r in rows], right=False) for key in summary.swept]
     columns.append(Column(summary.score_words, [_shown(r.score) for r in rows]))
     columns.append(Column("n", [r.counted for r in rows], rank=1))
     if any(trained < of for trained, of in (row.trained for row in rows)):
@@ -97,14 +97,6 @@ def sentences_of(summary: Summary) -> list[str]:
 def _ends(spread: Spread) -> str:
     low, middle, high = (spread.quantile(share) for share in (QUANTILES[0], 0.5, QUANTILES[-1]))
     return f"{middle:.4g} [{low:.4g}, {high:.4g}]" if spread.n >= ENDS_FROM else ""
-
-
-def _word(value: str) -> str:
-    """A long number, as a sampler draws it, in four digits."""
-    try:
-        return f"{float(value):.4g}" if len(value) > 8 else value
-    except ValueError:
-        return value
 
 
 def _by_interest(summary: Summary) -> list[str]:
