@@ -122,6 +122,7 @@ def test_runs_that_were_stopped_early_are_compared_at_the_same_epoch(made: Made,
     shown = printed(summary)
     assert "val/acc after epoch 2" in shown
     assert "Some runs were stopped early, so compared is epoch 2, the last that all runs in the means have." in shown
+    assert "val/acc at the end" in shown  # of each run, another column
 
 
 def test_a_difference_that_may_be_luck_is_not_called_one(made: Made) -> None:
@@ -352,3 +353,11 @@ def test_values_are_shortened_only_as_far_as_they_stay_apart(made: Made, tmp_pat
     ]  # fmt: skip
     assert "sigma=0.100000002 lr=1e+06 " in summary.rows[1].name  # as in the table
     assert [row.setting["lr"] for row in summary.rows] == values["lr"]  # and the page, sweep.csv as they were given
+
+
+def test_the_compared_column_is_there_once(made: Made) -> None:
+    summary = summarize(made({"a": [0.9, 0.8, 0.7], "b": [0.5, 0.6, 0.7]}))
+    headings = [column.heading for column in columns_of(summary)]
+    assert headings[:3] == ["init", "val/acc at the end", "n"]
+    assert "val/acc" not in headings
+    assert "val/acc" not in printed(summary, width=40).replace("val/acc at the end", "")

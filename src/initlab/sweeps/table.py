@@ -16,6 +16,7 @@ from initlab.console import CONSOLE, Column, say, show_table
 from initlab.runs.atomic import whole_file
 from initlab.sweeps.compare import Difference, wilson
 from initlab.sweeps.conclusions import conclusions, trained_words
+from initlab.sweeps.score import score_words
 from initlab.sweeps.summary import Spread, Summary
 
 ROWS = 40  # shown in the terminal
@@ -76,7 +77,9 @@ def columns_of(summary: Summary) -> list[Column]:
         first = f"{'lowest' if summary.mode == 'min' else 'highest'} {summary.monitor}"
         columns.append(Column(first, [_shown(r.best) for r in rows], rank=6))
     for i, name in enumerate(_by_interest(summary)):
-        columns.append(Column(name, [_shown(r.metrics.get(name, Spread())) for r in rows], rank=7 + i))
+        heading = score_words(name, None) if name == summary.monitor else name  # the first column may be of an epoch
+        if heading != summary.score_words:
+            columns.append(Column(heading, [_shown(r.metrics.get(name, Spread())) for r in rows], rank=7 + i))
     columns.append(Column("s", [f"{r.seconds.mean:.1f}" if r.seconds.n else "" for r in rows], rank=5))
     if any(row.findings for row in rows):
         columns.append(Column("findings", [str(r.findings.total() or "") for r in rows], rank=4))
