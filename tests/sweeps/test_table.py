@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -257,29 +259,81 @@ def test_a_hundred_seeds_are_a_distribution(made: Made, tmp_path: Path) -> None:
     assert "Trained with some seeds only: init=normal in 70 of 100 [60, 78 %]" in shown
 
 
+class Clock:
+    """The clock of `progress`, and of the files of a sweep's jobs."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.now, self.said = folder, 1000.0, list[str]()
+        monkeypatch.setattr(progress, "time", SimpleNamespace(time=lambda: self.now, monotonic=lambda: self.now))
+        monkeypatch.setattr(progress, "say", self.said.append)
+
+    def write(self, job: Job, name: str, content: str = "") -> None:
+        (self.folder / job.folder).mkdir(exist_ok=True)
+        file = self.folder / job.folder / name
+        file.write_text(content)
+        os.utime(file, (self.now, self.now))
+
+    def end(self, job: Job) -> None:
+        self.write(job, "summary.json", '{"score": 0.5, "monitor": "val/acc", "seconds": 1.0, "metrics": {}}')
+
+
+def begun(folder: Path, number: int) -> SweepFolder:
+    sweep = SweepFolder(folder)
+    jobs = [Job(num, f"{num}_job", {"seed": str(num)}) for num in range(number)]
+    sweep.begin({"command": [], "overrides": [], "axes": {"seed": []}, "monitor": "val/acc", "mode": "max"}, jobs)
+    return sweep
+
+
 def test_of_very_many_jobs_a_line_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that failed are named, the others counted."""
     monkeypatch.setattr(progress, "MANY", 50)
-    now, said = [0.0], []
-    monkeypatch.setattr(progress, "say", said.append)
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    sweep = SweepFolder(tmp_path)
-    jobs = [Job(num, f"{num}_job", {"seed": str(num)}) for num in range(200)]
-    sweep.begin({"command": [], "overrides": [], "axes": {"seed": []}, "monitor": "val/acc", "mode": "max"}, jobs)
+    clock, sweep = Clock(tmp_path, monkeypatch), begun(tmp_path, 200)
     watch = progress.Progress(sweep, 200)
-    for job in jobs:
-        now[0] += 1.0
-        folder = tmp_path / job.folder
-        folder.mkdir()
-        (folder / "config.yaml").write_text("")
+    for job in sweep.jobs:
+        clock.write(job, "config.yaml")
+        clock.now += 1.0
         if job.num == 7:
-            (folder / "failed.json").write_text('{"error": "no room"}')
+            clock.write(job, "failed.json", '{"error": "no room"}')
         else:
-            (folder / "summary.json").write_text('{"score": 0.5, "monitor": "val/acc", "seconds": 1.0, "metrics": {}}')
+            clock.end(job)
         watch.look()
+    said = clock.said
     ends = "59 unclear, 1 failed [1 failed, about 2.3 min left]"
     assert said[:3] == ["200 jobs", "seed=7: FAILED: no room", f"60 of 200 jobs: {ends}"]
     assert [line.split(" jobs")[0] for line in said[3:]] == ["120 of 200", "180 of 200", "200 of 200"]
+
+
+def test_the_time_left_counts_from_the_start_of_the_first_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of the program, which takes its imports first."""
+    clock, sweep = Clock(tmp_path, monkeypatch), begun(tmp_path, 4)
+    watch = progress.Progress(sweep, 4)
+    clock.now += 60.0
+    for job in sweep.jobs:
+        clock.write(job, "config.yaml")
+        clock.now += 10.0
+        clock.end(job)
+        watch.look()
+    assert [line.rpartition("[")[2] for line in clock.said[1:4]] == [
+        "about 30 s left]", "about 20 s left]", "about 10 s left]"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("places", "left"), [(8, [""]), (4, ["10 s"]), (2, ["30 s", "30 s", "20 s"])])
+def test_jobs_side_by_side_end_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: int, left: list[str]
+) -> None:
+    """Eight jobs of 10 s, so many at a time: those that run count by how far they must have come."""
+    clock, sweep = Clock(tmp_path, monkeypatch), begun(tmp_path, 8)
+    watch = progress.Progress(sweep, 8)
+    for first in range(0, 8, places):
+        for job in sweep.jobs[first : first + places]:
+            clock.write(job, "config.yaml")
+        clock.now += 10.0
+        for job in sweep.jobs[first : first + places]:
+            clock.end(job)
+            watch.look()
+    said = [line.partition("about ")[2].removesuffix(" left]") for line in clock.said[1:]]
+    assert said[: len(left)] == left
 
 
 def test_a_line_of_progress_has_the_number_that_the_table_compares(
