@@ -97,8 +97,9 @@ HARMFUL = [
     "lr=1,${oc.env:HOME}", "lr=${oc.create:${init}}", "lr=${.sigma}", "lr=${hydra:runtime.cwd}", "lr=${hydra.run.dir}",
     "logger.tensorboard.name=${data.path}", "logger.tensorboard.name=${lr}", "data.target=${data.path}",
     "lr=${logger.csv.save_dir}", "lr=${run_dir}", "lr=${callbacks}", "lr=${init}", "model.activation=${callbacks.best}",
-    "lr=${init._target_}", "+trainer.x=${lr}", "+lr=${init.sigma}", "+a/b=1", "lr=${init[sigma]}", "lr=${${x}}", "init=${model}",
-    "hydra.sweeper.n_trials=${lr}", "trainer.max_epochs=${data.root}", "callbacks.x=${init.sigma}", "=", "lr", "a b=1",
+    "lr=${init._target_}", "+trainer.x=${lr}", "+lr=${init.sigma}", "+a/b=1", "lr=${init[sigma]}", "lr=${${x}}",
+    "init=${model}", "hydra.sweeper.n_trials=${lr}", "trainer.max_epochs=${data.root}", "callbacks.x=${init.sigma}",
+    "=", "lr", "a b=1",
 ]  # fmt: skip
 
 
