@@ -208,7 +208,7 @@ def _distribution(override: Override) -> BaseDistribution:
         if isinstance(value, RangeSweep) and all(isinstance(v, int) for v in value.range()):
             values = list(value.range())
             return IntDistribution(values[0], values[-1], step=int(value.step), log="log" in value.tags)
-        return CategoricalDistribution(list(override.sweep_string_iterator()))
+        return CategoricalDistribution(grid_values(override))
     except (ValueError, IndexError) as error:
         raise UserError(f"{override.input_line}: not a range to choose from ({error})") from None
 

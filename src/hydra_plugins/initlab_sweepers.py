@@ -7,6 +7,7 @@ import contextlib
 import io
 import itertools
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from decimal import DecimalException
@@ -211,7 +212,12 @@ def grid_values(override: Override) -> list[str]:
         raise UserError(f"{override.input_line}: must hold at least one value and end within {MOST_JOBS} of them")
     if not values:
         raise UserError(f"{override.input_line}: must hold at least one value, and holds none")
-    return values
+    return [_as_typed(value) for value in values]
+
+
+def _as_typed(value: str) -> str:
+    r"""Hydra writes `${init.sigma}` as `$\{init.sigma\}`, which it reads as the same."""
+    return value.replace("\\", "") if re.fullmatch(r"\$\\\{[\w.:\\]+\\\}", value) else value
 
 
 def _about(value: RangeSweep) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def shown(x: float | None) -> str:
@@ -32,3 +32,20 @@ def listed(names: Iterable[str], most: int = 6) -> str:
     """The first few, and how many more."""
     every = list(names)
     return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
+
+
+def told_apart(values: Sequence[str]) -> list[str]:
+    """Long numbers, as a sampler draws them, in four digits, or in as many as it takes for different values to stay
+    different; other words as they are."""
+    for digits in range(4, 18):
+        words = [_rounded(value, digits) for value in values]
+        if len({*words}) == len({*values}):
+            return words
+    return list(values)
+
+
+def _rounded(word: str, digits: int) -> str:
+    try:
+        return f"{float(word):.{digits}g}" if len(word) > 8 else word
+    except ValueError:
+        return word

@@ -162,6 +162,38 @@ class Own(LightningModule):
         return optimizer
 
 
+def test_the_error_of_a_standardised_target_is_in_its_own_units(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of all rows of the file rmse^2 = (1 - R^2) var(price), with var(price) by NumPy from the file itself."""
+    numbers = np.random.default_rng(0)
+    x = numbers.normal(size=200)
+    price = 3e5 + 5e4 * x + numbers.normal(0, 2e4, 200)
+    file = tmp_path / "houses.csv"
+    file.write_text("x,price\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), price.tolist(), strict=True)))
+    words = [
+        "model=linear",
+        "data=csv",
+        f"data.path={file}",
+        "data.target=price",
+        "data.val_size=0",
+        "data.test_size=0",
+    ]
+    words += ["trainer=cpu", "threads=1", "trainer.max_epochs=3"]
+    for normalize in (True, False):
+        more = [f"data.normalize={normalize}", *([] if normalize else ["lr=1e-6"])]
+        result = train(compose(*words, *more, run_dir=tmp_path / f"run_{normalize}"))
+        run = open_run(result.run_dir)
+        found = evaluate(run)
+        expected = ((1 - found["metrics"]["test/r2"]) * np.var(price)) ** 0.5
+        assert found["metrics"]["test/rmse"] == pytest.approx(expected, rel=1e-5)  # the target is float32
+        assert found["metrics"]["test/loss"] == result.metrics["test/loss"]  # as trained
+        capsys.readouterr()
+        show_evaluation(run, found)
+        said = " ".join(capsys.readouterr().out.split())
+        assert ("rmse is in the units of price; loss is of the standardised price" in said) == normalize
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_network_that_cannot_be_evaluated_is_told_before_its_weights_are_read(tmp_path: Path) -> None:
     words = ["model=linear", f"model._target_={__name__}.Own", "data=synthetic_regression", "trainer=cpu", "debug=fast"]

@@ -120,3 +120,13 @@ def test_each_job_leaves_what_it_leaves_alone(
         assert_the_same(tmp_path / "together" / str(i), tmp_path / "alone" / str(i), 1e-9)
     summaries = [json.loads((tmp_path / "together" / str(i) / "summary.json").read_text()) for i in range(len(each))]
     assert 0 < sum(summary["seconds"] for summary in summaries) <= took + 0.01 * len(each)  # by clocks of their own
+
+
+def test_of_jobs_that_train_nothing_it_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as those that are done when a sweep resumes; the others are counted among those that train."""
+    assert run_together([lambda: 0.5, lambda: None]) == [0.5, None]
+    assert capsys.readouterr().out == ""
+    words = (*LINEAR, "steps_per_execution=1", "trainer.max_epochs=1", "data.num_train=64")
+    run_together([lambda: 0.5, *jobs(words, [(), ("seed=1",)], tmp_path)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 of 2 jobs trained alone: no two updates in a row that no callback looks at" in said

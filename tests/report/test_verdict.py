@@ -71,7 +71,12 @@ def test_failed_and_unfinished(tmp_path: Path) -> None:
     assert (stopped.says, stopped.bad) == ("It did not finish; so far it does not train.", True)
     assert stopped.cause.startswith("Cause, from step 0")
     (folder / "failed.json").write_text(json.dumps({"error": "the disk is full", "traceback": "..."}))
-    assert outcome(Run.lenient(folder)).because == "the disk is full."
+    full = outcome(Run.lenient(folder))
+    assert (full.word, full.says, full.because) == ("failed", "It failed.", "the disk is full.")
+    (folder / "findings.json").write_text('[{"kind": "non-finite", "layers": ["layers.1"]}]')
+    (folder / "failed.json").write_text('{"error": "layer layers.1 first non-finite at step 5"}')
+    broken = outcome(Run.lenient(folder))
+    assert (broken.word, broken.says, broken.bad) == ("diverged", "It diverged and was ended.", True)
 
 
 @pytest.mark.parametrize(

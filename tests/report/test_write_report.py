@@ -216,7 +216,7 @@ def test_fifty_long_runs_of_twenty_layers_fit(tmp_path: Path) -> None:
     steps = [*range(100), *range(100, 60_000, 100)]
     read = Run.lenient(make_run(tmp_path / "run", depth=20, epochs=200, steps=steps))
     rng = np.random.default_rng(0)
-    members, rows = [], [Row({"init": f"scheme-{i}"}) for i in range(10)]
+    members, rows = [], [Row(it := {"init": f"scheme-{i}"}, it) for i in range(10)]
     _ = read.signal, read.metrics, read.summary, read.findings, read.failed, read.environment, read.config_text
     for num in range(50):
         own = Run.lenient(tmp_path / f"run-{num}")

@@ -165,12 +165,19 @@ def test_runs_that_stop_by_their_own_losses_are_compared_at_an_epoch_of_all(tmp_
     assert epoch_compared([long, left(tmp_path / "none", 0.6, "early_stopping", {})], "val/loss") is None
 
 
-def test_a_loss_that_is_no_number_was_measured(tmp_path: Path) -> None:
-    """Unlike an empty cell: a run that was stopped by it is compared there, and is not taken an epoch before."""
+def test_a_run_that_enters_no_mean_does_not_choose_the_epoch(tmp_path: Path) -> None:
+    """Unlike an empty cell a loss that is no number was measured: such a run is not taken at an epoch before."""
     long = left(tmp_path / "long", 0.3, "max_epochs", {0: 0.5, 1: 0.4, 2: 0.3})
     broken = left(tmp_path / "broken", math.nan, "early_stopping", {0: 0.5, 1: "nan"})
-    assert epoch_compared([long, broken], "val/loss") == 1
-    assert math.isnan(score_of(broken, "val/loss", 1))
+    assert epoch_compared([long, broken], "val/loss") is None
+    assert epoch_compared([broken], "val/loss") is None
+    short = left(tmp_path / "short", 0.6, "early_stopping", {0: 0.5, 1: 0.6})
+    at_once = left(tmp_path / "at_once", math.inf, "early_stopping", {0: "inf"})
+    assert epoch_compared([long, broken, short, at_once], "val/loss") == 1
+    late = left(tmp_path / "late", math.nan, "max_epochs", {0: 0.5, 1: 0.4, 2: "nan"})
+    assert epoch_compared([long, late, short], "val/loss") == 1
+    assert all(math.isnan(score_of(run, "val/loss", epoch)) for run in (broken, late) for epoch in (None, 0, 1))
+    assert score_of(at_once, "val/loss", 1) == math.inf
 
 
 def test_the_sweep_that_a_run_proposes_can_decide() -> None:

@@ -79,6 +79,7 @@ HARMLESS = [
     "lr=tag(log, interval(0.001, 1))", "hydra.sweep.subdir='${hydra.job.num}${run_name:${hydra.job.override_dirname}}'",
     "~callbacks.monitor", "data.path=/home/x/houses.csv", "trainer.max_time={minutes: 90}", "+trainer.foo=3",
     "model.num_hiddens=[3,4]", "monitor=val/acc", "trainer.max_time=00:01:30:00",
+    "lr=0.1,${init.sigma}", "init_seed=${seed}", "model.width=4,${data.num_inputs}", "lr=${lr},'${init.sigma}'",
 ]  # fmt: skip
 HARMFUL = [
     "hydra.sweep.subdir=../x",
@@ -92,7 +93,13 @@ HARMFUL = [
     "--config-dir=x", "-cd", "lr=1\nhydra.run.dir=x", "logger.tensorboard.name=../../x", "logger.tensorboard.name=/x",
     "logger.tensorboard.name='~/x'", "logger.tensorboard.name=x,../y", "logger.csv.save_dir=x", "data.root=/tmp",
     "callbacks.best.dirpath=x", "+trainer.default_root_dir=x", "run_dir=x", "resume=x", "lr=${oc.env:HOME}",
-    "data.path=${new_folder:/x}", "init_seed=${seed}", "", "=", "lr", "a b=1",
+    "data.path=${new_folder:/x}", "",
+    "lr=1,${oc.env:HOME}", "lr=${oc.create:${init}}", "lr=${.sigma}", "lr=${hydra:runtime.cwd}", "lr=${hydra.run.dir}",
+    "logger.tensorboard.name=${data.path}", "logger.tensorboard.name=${lr}", "data.target=${data.path}",
+    "lr=${logger.csv.save_dir}", "lr=${run_dir}", "lr=${callbacks}", "lr=${init}", "model.activation=${callbacks.best}",
+    "lr=${init._target_}", "+trainer.x=${lr}", "+lr=${init.sigma}", "+a/b=1", "lr=${init[sigma]}", "lr=${${x}}",
+    "init=${model}", "hydra.sweeper.n_trials=${lr}", "trainer.max_epochs=${data.root}", "callbacks.x=${init.sigma}",
+    "=", "lr", "a b=1",
 ]  # fmt: skip
 
 

@@ -96,6 +96,22 @@ def test_a_changed_config_is_run_again(tmp_path: Path) -> None:
     assert (moved / "1_lr-0.01" / "summary.json").stat().st_mtime_ns == kept
 
 
+def test_an_interpolation_is_a_value_as_it_was_typed(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    words = ["lr=0.1,${init.sigma}", "init=normal", "init.sigma=0.01", *LINEAR, f"hydra.sweep.dir={folder}"]
+    said = run(*words, cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert "lr=${init.sigma}: " in said.stdout
+    sweep = SweepFolder.read(folder)
+    assert sweep.about["axes"] == {"lr": ["0.1", "${init.sigma}"]}
+    assert scores(sweep) == pytest.approx({"lr=0.1": 0.0, "lr=${init.sigma}": 1.0})
+    assert "\n${init.sigma}," in (folder / "sweep.csv").read_text()
+    (folder / sweep.jobs[1].folder / "summary.json").unlink()
+    again = run("sweep.resume=sweep", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert scores(sweep) == pytest.approx({"lr=0.1": 0.0, "lr=${init.sigma}": 1.0})
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

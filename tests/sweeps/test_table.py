@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,8 @@ from scipy import stats
 from initlab.errors import UserError
 from initlab.sweeps import Job, SweepFolder, progress
 from initlab.sweeps.conclusions import conclusions
-from initlab.sweeps.summary import summarize
-from initlab.sweeps.table import show, write_csv
+from initlab.sweeps.summary import Summary, summarize
+from initlab.sweeps.table import columns_of, show, write_csv
 
 Made = Callable[[dict[str, list[Any]]], Path]
 
@@ -48,6 +50,12 @@ def made(tmp_path: Path) -> Made:
         return tmp_path
 
     return make
+
+
+def printed(summary: Summary, width: int = 200) -> str:
+    """What the terminal shows, with single spaces."""
+    show(summary, Console(file=(out := io.StringIO()), width=width))
+    return " ".join(out.getvalue().split())
 
 
 def test_mean_spread_and_order(made: Made, tmp_path: Path) -> None:
@@ -113,9 +121,10 @@ def test_runs_that_were_stopped_early_are_compared_at_the_same_epoch(made: Made,
         (folder / "summary.json").write_text(json.dumps(summary))
     summary = summarize(sweep)
     assert [(row.name, row.score.mean) for row in summary.rows] == [("init=b", 0.8), ("init=a", 0.6)]
-    out = io.StringIO()
-    show(summary, Console(file=out, width=160))
-    assert "val/acc after epoch 2" in out.getvalue()
+    shown = printed(summary)
+    assert "val/acc after epoch 2" in shown
+    assert "Some runs were stopped early, so compared is epoch 2, the last that all runs in the means have." in shown
+    assert "val/acc at the end" in shown  # of each run, another column
 
 
 def test_a_difference_that_may_be_luck_is_not_called_one(made: Made) -> None:
@@ -250,26 +259,159 @@ def test_a_hundred_seeds_are_a_distribution(made: Made, tmp_path: Path) -> None:
     assert "Trained with some seeds only: init=normal in 70 of 100 [60, 78 %]" in shown
 
 
+class Clock:
+    """The clock of `progress`, and of the files of a sweep's jobs."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.now, self.said = folder, 1000.0, list[str]()
+        monkeypatch.setattr(progress, "time", SimpleNamespace(time=lambda: self.now, monotonic=lambda: self.now))
+        monkeypatch.setattr(progress, "say", self.said.append)
+
+    def write(self, job: Job, name: str, content: str = "") -> None:
+        (self.folder / job.folder).mkdir(exist_ok=True)
+        file = self.folder / job.folder / name
+        file.write_text(content)
+        os.utime(file, (self.now, self.now))
+
+    def end(self, job: Job) -> None:
+        self.write(job, "summary.json", '{"score": 0.5, "monitor": "val/acc", "seconds": 1.0, "metrics": {}}')
+
+
+def begun(folder: Path, number: int) -> SweepFolder:
+    sweep = SweepFolder(folder)
+    jobs = [Job(num, f"{num}_job", {"seed": str(num)}) for num in range(number)]
+    sweep.begin({"command": [], "overrides": [], "axes": {"seed": []}, "monitor": "val/acc", "mode": "max"}, jobs)
+    return sweep
+
+
 def test_of_very_many_jobs_a_line_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that failed are named, the others counted."""
     monkeypatch.setattr(progress, "MANY", 50)
-    now, said = [0.0], []
-    monkeypatch.setattr(progress, "say", said.append)
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    sweep = SweepFolder(tmp_path)
-    jobs = [Job(num, f"{num}_job", {"seed": str(num)}) for num in range(200)]
-    sweep.begin({"command": [], "overrides": [], "axes": {"seed": []}, "monitor": "val/acc", "mode": "max"}, jobs)
+    clock, sweep = Clock(tmp_path, monkeypatch), begun(tmp_path, 200)
     watch = progress.Progress(sweep, 200)
-    for job in jobs:
-        now[0] += 1.0
-        folder = tmp_path / job.folder
-        folder.mkdir()
-        (folder / "config.yaml").write_text("")
+    for job in sweep.jobs:
+        clock.write(job, "config.yaml")
+        clock.now += 1.0
         if job.num == 7:
-            (folder / "failed.json").write_text('{"error": "no room"}')
+            clock.write(job, "failed.json", '{"error": "no room"}')
         else:
-            (folder / "summary.json").write_text('{"score": 0.5, "monitor": "val/acc", "seconds": 1.0, "metrics": {}}')
+            clock.end(job)
         watch.look()
+    said = clock.said
     ends = "59 unclear, 1 failed [1 failed, about 2.3 min left]"
     assert said[:3] == ["200 jobs", "seed=7: FAILED: no room", f"60 of 200 jobs: {ends}"]
     assert [line.split(" jobs")[0] for line in said[3:]] == ["120 of 200", "180 of 200", "200 of 200"]
+
+
+def test_the_time_left_counts_from_the_start_of_the_first_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of the program, which takes its imports first."""
+    clock, sweep = Clock(tmp_path, monkeypatch), begun(tmp_path, 4)
+    watch = progress.Progress(sweep, 4)
+    clock.now += 60.0
+    for job in sweep.jobs:
+        clock.write(job, "config.yaml")
+        clock.now += 10.0
+        clock.end(job)
+        watch.look()
+    assert [line.rpartition("[")[2] for line in clock.said[1:4]] == [
+        "about 30 s left]", "about 20 s left]", "about 10 s left]"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("places", "left"), [(8, [""]), (4, ["10 s"]), (2, ["30 s", "30 s", "20 s"])])
+def test_jobs_side_by_side_end_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: int, left: list[str]
+) -> None:
+    """Eight jobs of 10 s, so many at a time: those that run count by how far they must have come."""
+    clock, sweep = Clock(tmp_path, monkeypatch), begun(tmp_path, 8)
+    watch = progress.Progress(sweep, 8)
+    for first in range(0, 8, places):
+        for job in sweep.jobs[first : first + places]:
+            clock.write(job, "config.yaml")
+        clock.now += 10.0
+        for job in sweep.jobs[first : first + places]:
+            clock.end(job)
+            watch.look()
+    said = [line.partition("about ")[2].removesuffix(" left]") for line in clock.said[1:]]
+    assert said[: len(left)] == left
+
+
+def test_a_line_of_progress_has_the_number_that_the_table_compares(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of the best epoch."""
+    said: list[str] = []
+    monkeypatch.setattr(progress, "say", said.append)
+    sweep = SweepFolder.read(made({"kaiming": ["killed"]}))
+    watch = progress.Progress(sweep, 1)
+    (tmp_path / "0_kaiming" / "summary.json").write_text(
+        json.dumps({"score": 0.91, "monitor": "val/acc", "seconds": 1.0, "metrics": {"val/acc": 0.13}})
+    )
+    watch.look()
+    assert said[1] == "job 1 of 1: init=kaiming seed=0: val/acc 0.1300, 1.0 s"
+
+
+def test_runs_that_diverged_and_were_ended_count_as_not_trained(made: Made, tmp_path: Path) -> None:
+    """Those that failed for other reasons do not: of them it is not told."""
+    folder = made({"kaiming": [0.9, 0.8, "failed", "failed"], "normal": ["failed", "failed"]})
+    for job in SweepFolder.read(folder).jobs:
+        of_job = folder / job.folder
+        if (of_job / "failed.json").exists():
+            (of_job / "forecast.json").write_text('{"verdict": "will not train"}')
+            if job.num != 3:
+                (of_job / "findings.json").write_text('[{"kind": "non-finite", "layers": ["layers.1"]}]')
+        last = 0.5 if job.num == 0 else 2.3
+        (of_job / "metrics.csv").write_text(f"epoch,step,train/loss\n0,100,2.3\n1,200,{last}\n")
+    summary = summarize(folder)
+    kaiming, normal = summary.rows
+    assert (kaiming.trained, normal.trained) == ((1, 3), (0, 2))
+    assert (kaiming.failed, normal.failed) == (2, 2)
+    assert kaiming.outcomes == {"trained": 1, "flat": 1, "diverged": 1, "failed": 1}
+    assert (kaiming.forecasts["will not train"], normal.forecasts["will not train"]) == (2, 2)
+    low, high = stats.binomtest(1, 3).proportion_ci(0.95, method="wilson")
+    assert f"1 of 3 [{100 * low:.0f}, {100 * high:.0f} %]" in printed(summary)
+    write_csv(summary, tmp_path / "sweep.csv")
+    with open(tmp_path / "sweep.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["trained"], row["trained of"], row["failed"]) for row in rows] == [("1", "3", "2"), ("0", "2", "2")]
+
+
+def test_settings_that_are_the_same_in_every_seed_need_no_number_of_seeds(made: Made) -> None:
+    scores = {"a": [0.83, 0.82, 0.84], "b": [0.83, 0.82, 0.84], "c": [0.831, 0.8188, 0.84], "d": [0.1, 0.1, 0.1]}
+    said = conclusions(summarize(made(scores)))
+    assert "init=a and init=b: val/acc at the end is the same in every seed that they share." in said
+    (open_,) = [sentence for sentence in said if "against" in sentence]
+    assert open_.startswith("init=a against init=c (higher in 1 of 3 seeds), init=d (higher in 3 of 3 seeds): ")
+    assert open_.endswith("Differences like these need more than 1,000 seeds for init=c, about 8 seeds for init=d.")
+
+
+def test_values_are_shortened_only_as_far_as_they_stay_apart(made: Made, tmp_path: Path) -> None:
+    """A sampler's long numbers in four digits, but of 0.100000001 and 0.100000002 as many as it takes."""
+    values = {
+        "sigma": ["0.100000001", "0.100000002", "0.1"], "lr": ["0.0123456789", "1000000.0", "0.5"],
+        "data.num_train": ["123456789012", "123456789013", "5"], "init": ["kaiming_uniform", "xavier_uniform", "zeros"],
+    }  # fmt: skip
+    sweep = SweepFolder(tmp_path)
+    jobs = [Job(i, str(i), {key: column[i] for key, column in values.items()}) for i in range(3)]
+    axes = {key: list(column) for key, column in values.items()}
+    sweep.begin({"command": [], "overrides": [], "axes": axes, "monitor": "val/loss", "mode": "min"}, jobs)
+    for job in jobs:
+        (tmp_path / job.folder).mkdir()
+        summary = {"score": job.num, "seconds": 2.0, "metrics": {"val/loss": job.num}}
+        (tmp_path / job.folder / "summary.json").write_text(json.dumps(summary))
+    summary = summarize(tmp_path)
+    shown = [[str(cell) for cell in column.cells] for column in columns_of(summary)[:4]]
+    assert shown == [
+        ["0.100000001", "0.100000002", "0.1"], ["0.01235", "1e+06", "0.5"], ["123456789012", "123456789013", "5"],
+        ["kaiming_uniform", "xavier_uniform", "zeros"],
+    ]  # fmt: skip
+    assert "sigma=0.100000002 lr=1e+06 " in summary.rows[1].name  # as in the table
+    assert [row.setting["lr"] for row in summary.rows] == values["lr"]  # and the page, sweep.csv as they were given
+
+
+def test_the_compared_column_is_there_once(made: Made) -> None:
+    summary = summarize(made({"a": [0.9, 0.8, 0.7], "b": [0.5, 0.6, 0.7]}))
+    headings = [column.heading for column in columns_of(summary)]
+    assert headings[:3] == ["init", "val/acc at the end", "n"]
+    assert "val/acc" not in headings
+    assert "val/acc" not in printed(summary, width=40).replace("val/acc at the end", "")

@@ -9,7 +9,7 @@ import torch
 
 from initlab.errors import UserError
 from initlab.evaluation.classification import Classified, confusion_matrix, most_confident_mistakes, per_class
-from initlab.evaluation.regression import parameters_against_truth, spread
+from initlab.evaluation.regression import in_own_units, is_standardised, parameters_against_truth, spread
 from initlab.evaluation.terminal import examples
 from initlab.models import Module
 from initlab.models.sums import Sums
@@ -54,7 +54,10 @@ def evaluate(run: Run) -> dict[str, Any]:
         found |= {"classes": per_class(matrix, names), "confusion": matrix.tolist(), "mistakes": mistakes}
         _draw_classes(folder, title, found, X, names)
     else:
+        y, y_hat = in_own_units(data, y), in_own_units(data, y_hat)
         found["metrics"] |= spread(y, y_hat)
+        if is_standardised(data):
+            found["standardised"] = data.target
         found["parameters"] = parameters_against_truth(model, data)
         _draw_numbers(folder, title, found, y, y_hat)
     write_json(folder / "metrics.json", found)

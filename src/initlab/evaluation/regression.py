@@ -7,6 +7,17 @@ from typing import Any
 from torch import Tensor
 
 
+def is_standardised(data: Any) -> bool:
+    """Whether the target was shifted or scaled for the training."""
+    aim = getattr(data, "aim", None)
+    return aim is not None and (aim.shift, aim.scale) != (0, 1)
+
+
+def in_own_units(data: Any, y: Tensor) -> Tensor:
+    """Targets, or predictions of them, as the file has them."""
+    return y.double() * data.aim.scale + data.aim.shift if is_standardised(data) else y
+
+
 def spread(y: Tensor, y_hat: Tensor) -> dict[str, float]:
     """rmse: root of the mean squared error, in units of y; r2 = 1 - sum (y - y_hat)^2 / sum (y - mean y)^2, which does
     not exist where all y are the same, as of a single example."""

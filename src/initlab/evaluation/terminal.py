@@ -8,7 +8,7 @@ from rich.box import ROUNDED
 from rich.table import Table
 from rich.text import Text
 
-from initlab.console import CONSOLE, from_here
+from initlab.console import CONSOLE, from_here, say
 from initlab.runs import Run
 
 
@@ -25,6 +25,8 @@ def show_evaluation(run: Run, found: dict[str, Any]) -> None:
     )
     CONSOLE.print(f"{run.path.name}, {run.weights} weights, {examples(found['examples'])}", highlight=False)
     CONSOLE.print(metrics, highlight=False)
+    if target := found.get("standardised"):
+        say(f"rmse is in the units of {target}; loss is of the standardised {target}")
     table = Table(box=ROUNDED)
     if "classes" in found:
         for heading, justify in (

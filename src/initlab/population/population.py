@@ -47,10 +47,6 @@ class Population:
     def __init__(self) -> None:
         self.turns = Turns()
         self.rows: dict[Hashable, Any] = {}
-        self._alone: Counter[str] = Counter()
-
-    def counts_alone(self, reason: str) -> None:
-        self._alone[reason] += 1
 
     def run(self, works: Sequence[Callable[[], Any]]) -> list[Seat]:
         """Until all have ended: as many at once as `how_many` says."""
@@ -64,8 +60,9 @@ class Population:
                 for seat in now:
                     seat.thread.end()
             seats += now
-        for reason, number in self._alone.items():
-            say(f"{number} of {len(seats)} jobs trained alone: {reason}", "stack")
+        reasons = [seat.reason for seat in seats if seat.trains]
+        for reason, number in Counter(filter(None, reasons)).items():
+            say(f"{number} of {len(reasons)} jobs trained alone: {reason}", "stack")
         return seats
 
     def _start(self, left: list[Callable[[], Any]], seats: list[Seat]) -> None:

@@ -60,27 +60,33 @@ class Shared(Protocol):
     turns: Turns
     rows: dict[Hashable, Any]
 
-    def counts_alone(self, reason: str) -> None: ...
-
 
 class Seat:
-    """A `Meeting`: the job's thread asks here, waits until all others ask too or have ended, and gets its answer."""
+    """A `Meeting`: the job's thread asks here, waits until all others ask too or have ended, and gets its answer.
+
+    trains: whether it has come to its training, as one that was done before or that fails does not; reason: why it
+    trains alone, empty where it does not.
+    """
 
     def __init__(self, shared: Shared, work: Callable[[], Any]) -> None:
         self._shared = shared
         self.request: Request | None = None
-        self.alone = self._asked = False
+        self.trains = self._asked = False
+        self.reason = ""
         self.away = 0.0
         self.thread = Thread(shared.turns, lambda: self._work(work))
 
     def _work(self, work: Callable[[], Any]) -> Any:
         with at(self):
             result = work()
-        if not self._asked:
+        if self.trains and not self._asked:
             self.train_alone(
                 "no two updates in a row that no callback looks at (callbacks, steps_per_execution, trainer)"
             )
         return result
+
+    def begin(self) -> None:
+        self.trains = True
 
     def train(self, model: Any, stretch: Stretch) -> Tensor | None:
         request = self._ask(model, "train", stretch)
@@ -92,10 +98,9 @@ class Seat:
 
     def _ask(self, model: Any, split: str, stretch: Stretch) -> Request | None:
         self._asked = True
-        reason = None if self.alone else why_alone(model)
-        if reason is not None:
+        if not self.reason and (reason := why_alone(model)) is not None:
             self.train_alone(reason)
-        if self.alone:
+        if self.reason:
             return None
         self.request = request = Request(self, model, split, stretch)
         began = time.perf_counter()
@@ -120,9 +125,7 @@ class Seat:
         return rows
 
     def train_alone(self, reason: str) -> None:
-        if not self.alone:
-            self.alone = True
-            self._shared.counts_alone(reason)
+        self.reason = self.reason or reason
 
 
 def _flat(pairs: Any) -> list[Tensor]:

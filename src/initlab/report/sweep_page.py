@@ -168,7 +168,8 @@ def _headline(sweep: Summary) -> tuple[str, str, list[str]]:
         found = [f"{kind} in {n} run{'s' * (n > 1)}" for kind, n in kinds.most_common()]
         because.append(f"Findings: {', '.join(found)}.")
     best = rows[0] if rows else None
-    if best is None or not math.isfinite(best.score.mean):
+    told = counted["flat"] + counted["diverged"]
+    if best is None or (told < len(sweep.members) and not math.isfinite(best.score.mean)):
         return "No run has a score yet.", "failed" if counted["failed"] else "unfinished", because
     if not counted["trained"] and not counted["unknown"]:
         return "None of the runs trained.", "flat", because
@@ -190,9 +191,9 @@ def patterns(sweep: Summary) -> tuple[list[str], list[str]]:
     never: list[dict[str, str]] = []
     for size in (1, 2, len(axes)):
         for some in combinations(axes, size) if size <= len(axes) else ():
-            for values in dict.fromkeys(tuple(row.setting[axis] for axis in some) for row in sweep.rows):
+            for values in dict.fromkeys(tuple(row.shown[axis] for axis in some) for row in sweep.rows):
                 found = dict(zip(some, values, strict=True))
-                rows = [row for row in sweep.rows if found.items() <= row.setting.items()]
+                rows = [row for row in sweep.rows if found.items() <= row.shown.items()]
                 bad = all(
                     row.members and row.outcomes["flat"] + row.outcomes["diverged"] == len(row.members) for row in rows
                 )
@@ -202,7 +203,7 @@ def patterns(sweep: Summary) -> tuple[list[str], list[str]]:
         row_label(sweep, row)
         for row in sweep.rows
         if row.outcomes["flat"] + row.outcomes["diverged"]
-        and not any(one.items() <= row.setting.items() for one in never)
+        and not any(one.items() <= row.shown.items() for one in never)
     ]
     return [label(one) for one in never], others
 

@@ -49,7 +49,7 @@ def shown_metrics(row: Row) -> dict[str, Spread]:
 
 
 def row_label(sweep: Summary, row: Row) -> str:
-    return label({axis: row.setting[axis] for axis in shown_axes(sweep)})
+    return label({axis: row.shown[axis] for axis in shown_axes(sweep)})
 
 
 def columns(sweep: Summary) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def table(sweep: Summary) -> list[dict[str, Any]]:
     axes, metrics = shown_axes(sweep), _metrics(sweep)
     lines = []
     for index, row in enumerate(sweep.rows):
-        cells = [_cell(row.setting[axis]) for axis in axes] or [_cell("all")]
+        cells = [_cell(row.shown[axis]) | {"sort": row.setting[axis]} for axis in axes] or [_cell("all")]
         cells[0] |= {"swatch": True, "kind": "name"}
         cells += [_outcomes(row), _figure(row.score), *(_figure(row.metrics.get(name)) for name in metrics)]
         if sweep.compared:

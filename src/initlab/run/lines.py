@@ -120,7 +120,7 @@ def show_verdict(run_dir: Path, compare: Sequence[str] | None = None) -> None:
     headline = how.says.rstrip(".").upper() if how.bad else how.says.rstrip(".")
     text = " ".join(part for part in (f"{headline}.", how.because, how.cause) if part)
     say(text, style="bold red" if how.bad else "bold green" if how.word == "trained" else "bold")
-    if how.bad and (how.word != "failed" or any(finding.get("kind") == "non-finite" for finding in run.findings)):
+    if how.bad and how.word != "failed":
         _show_fix(run, ended=how.word != "unfinished")
     elif compare and not how.bad:
         say_command(compare, "compare")

@@ -103,6 +103,8 @@ def _train(
             tracked.open(trainer, lambda key, given: build(cfg, key, **given))
         words = _words(claim) if command_line else None
         _announce(cfg, data, network, trainer, claim, words)
+        if (meeting := current_meeting()) is not None:
+            meeting.begin()
         try:
             trainer.fit(network.model, datamodule=data, ckpt_path=claim.checkpoint)
             start.has_trained()

@@ -20,7 +20,8 @@ NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
 
 @dataclass(frozen=True)
 class Outcome:
-    """word: trained, flat, diverged, failed, unfinished, not begun or unknown; says: the headline; because: its
+    """word: trained, flat, diverged (and ended with an error for that, perhaps), failed, unfinished, not begun or
+    unknown; says: the headline; because: its
     evidence; cause: what was wrong first, of a run that did not train; bad: it failed or did not train, or has not so
     far; reached: how far an unfinished one came."""
 
@@ -39,9 +40,9 @@ def outcome(run: Run) -> Outcome:
     if word in ("flat", "hardly") and (made := updates(run)) < FEW:
         word, because = "unknown", f"{because} {made} update{'s are' if made > 1 else ' is'} too few to tell."
     if run.state == "failed":
-        says = "It diverged and was ended." if _non_finite(run) else "It failed."
+        how = ("diverged", "It diverged and was ended.") if _non_finite(run) else ("failed", "It failed.")
         because = sentence(str(run.failed.get("error") or "without a word"))
-        return Outcome("failed", says, because, cause(run.findings), bad=True)
+        return Outcome(*how, because, cause(run.findings), bad=True)
     bad = word in ("flat", "hardly", "diverged")
     why = cause(run.findings) if bad else ""
     if run.state == "unfinished":

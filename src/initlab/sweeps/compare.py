@@ -37,6 +37,11 @@ class Difference:
         return self.low > 0 or self.high < 0
 
     @property
+    def equal(self) -> bool:
+        """Whether it is 0 in every seed."""
+        return self.higher == self.lower == 0
+
+    @property
     def narrower(self) -> float:
         """How wide the interval is, as a share of what it would be with seeds of their own; nan without spread."""
         return self.std / self.apart if self.apart > 0 else math.nan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from initlab.numbers import listed
-from initlab.sweeps.compare import CONFIDENCE, seeds_to_decide, seeds_to_tell, wilson
+from initlab.sweeps.compare import CONFIDENCE, MOST_SEEDS, seeds_to_decide, seeds_to_tell, wilson
 from initlab.sweeps.summary import Row, Summary
 
 SHARED_FROM = 6  # seeds, from which on it is said what sharing them gained
@@ -19,6 +19,11 @@ def conclusions(summary: Summary) -> list[str]:
     said = []
     if best.score.n > 1 or any(row.score.n > 1 for row in others):
         said.append("± is one standard deviation over the seeds.")
+    if summary.epoch is not None:
+        said.append(
+            f"Some runs were stopped early, so compared is epoch {summary.epoch + 1}, the last that all runs in the "
+            "means have."
+        )
     said += _against_best(best, summary)
     shared = [(row, d) for row in others if (d := row.to_best) and d.n >= SHARED_FROM and math.isfinite(d.narrower)]
     if shared:
@@ -62,19 +67,23 @@ def _against_best(best: Row, summary: Summary) -> list[str]:
     how = f"{summary.score_words}, paired over seeds, {sure} ({test})"
     said = [f"{best.name} beats {listed(row.name for row in beaten)}: {how}."] if beaten else []
     said += [f"{row.name} beats {best.name} on the seeds they share: {how}." for row in winners]
-    if undecided:
+    equal = [row for row in undecided if row.to_best and row.to_best.equal]
+    if equal:
+        names = listed(row.name for row in equal)
+        said.append(f"{best.name} and {names}: {summary.score_words} is the same in every seed that they share.")
+    if undecided := [row for row in undecided if row.to_best and not row.to_best.equal]:
         fewest, most = seeds_to_decide(len(summary.rows)), max(row.to_best.n for row in undecided if row.to_best)
         why = f"{most} seeds cannot decide with {sure}, {fewest} can" if most < fewest else f"not decided with {sure}"
         others = listed(f"{row.name} ({summary.wins(row)})" for row in undecided)
         would = listed(_would_do(row, len(summary.rows)) for row in undecided)
-        said.append(f"{best.name} against {others}: {why} ({test}). Differences like these need about {would}.")
+        said.append(f"{best.name} against {others}: {why} ({test}). Differences like these need {would}.")
     return said
 
 
 def _would_do(row: Row, rows: int) -> str:
-    """`8 seeds for init=normal`: to be told from the best row four times in five."""
+    """`about 8 seeds for init=normal`: to be told from the best row four times in five."""
     seeds = seeds_to_tell(row.to_best, rows) if row.to_best else None
-    return f"{seeds or 'more than 1,000'} seeds for {row.name}"
+    return f"{f'about {seeds}' if seeds else f'more than {MOST_SEEDS:,}'} seeds for {row.name}"
 
 
 def _confidence(summary: Summary) -> tuple[str, str]:

@@ -6,6 +6,7 @@ What is compared is the monitored metric when the run ended, an epoch that no ru
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from initlab.runs import Run
@@ -16,8 +17,9 @@ LUCK = ("early_stopping", "max_time", "callback")  # what ends a run, as `Ending
 
 def epoch_compared(runs: Iterable[Run], monitor: str) -> int | None:
     """None: each run at its end. Where a run was stopped by its own losses or by the clock, the last epoch that all
-    runs have, from 0; runs that a sampler pruned are not asked."""
-    asked = [run for run in runs if run.ended_by != "pruned"]
+    runs have, from 0. Not asked are runs that a sampler pruned, and those that enter no mean: one that diverged at once
+    would leave nothing of the others to compare."""
+    asked = [run for run in runs if run.ended_by != "pruned" and math.isfinite(score_of(run, monitor, None))]
     if not any(run.ended_by in LUCK for run in asked):
         return None
     common = set.intersection(*({*run.curves.get(monitor, {})} for run in asked))
@@ -26,13 +28,12 @@ def epoch_compared(runs: Iterable[Run], monitor: str) -> int | None:
 
 def score_of(run: Run, monitor: str, epoch: int | None) -> float:
     """The monitored metric of a run that ended well: at its end (`epoch` None, or an epoch that the run has not), or
-    after that epoch; nan for null and where there is none."""
+    after that epoch; nan for null and where there is none. One that is not finite at the end stays so."""
     summary, curve = run.summary or {}, {} if epoch is None else run.curves.get(monitor, {})
-    if epoch in curve:
-        return curve[epoch]
     metrics = summary.get("metrics")
     known = metrics if isinstance(metrics, dict) else {}
-    return number(known[monitor] if monitor in known else summary.get("score"))
+    end = number(known[monitor] if monitor in known else summary.get("score"))
+    return curve[epoch] if epoch in curve and math.isfinite(end) else end
 
 
 def score_words(monitor: str, epoch: int | None) -> str:

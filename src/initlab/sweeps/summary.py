@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from initlab.errors import UserError
+from initlab.numbers import told_apart
 from initlab.runs import Run
 from initlab.runs.outcome import outcome
 from initlab.runs.reader import number
@@ -72,11 +73,12 @@ class Member(NamedTuple):
 class Row:
     """A setting: all its runs, which differ in their seeds only.
 
-    score: the number that is compared; best: of the run's best epoch; repeats: runs whose seed changed nothing, which
-    are the same run again and not counted in any number.
+    shown: the setting as a person reads it, see `told_apart`; score: the number that is compared; best: of the run's
+    best epoch; repeats: runs whose seed changed nothing, which are the same run again and not counted in any number.
     """
 
     setting: dict[str, str]
+    shown: dict[str, str]
     members: list[Member] = field(default_factory=list)
     score: Spread = field(default_factory=Spread)
     best: Spread = field(default_factory=Spread)
@@ -93,7 +95,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        return " ".join(f"{key}={value}" for key, value in self.setting.items()) or "this setting"
+        return " ".join(f"{key}={value}" for key, value in self.shown.items()) or "this setting"
 
     @property
     def identical(self) -> int:
@@ -118,8 +120,9 @@ class Row:
 
     @cached_property
     def trained(self) -> tuple[int, int]:
-        """How many runs trained, of how many of which it can be told; runs that are the same run are one. Those of a
-        few updates whose loss has not fallen count where that of others has, or the share would be of these alone."""
+        """How many runs trained, of how many of which it can be told; runs that are the same run are one. One that was
+        ended as it diverged is told, one that failed otherwise is not. Those of a few updates whose loss has not fallen
+        count where that of others has, or the share would be of these alone."""
         ends = self.outcomes - Counter(outcome(member.run).word for member in self.repeats)
         told = ("trained", "flat", "diverged", *(["unknown"] if ends["trained"] else []))
         return ends["trained"], sum(ends[word] for word in told)
@@ -131,20 +134,20 @@ class Row:
         self.findings.update([*dict.fromkeys(str(found.get("kind", "")) for found in run.findings)])
         self.failed += run.state == "failed"
         self.unfinished += run.state in ("unfinished", "not begun")
-        if run.summary is None:
-            return
         if (course := course_of(run)) in self._courses:
             self.repeats.append(member)
             return
         self._courses |= {course} - {""}
+        if verdict := run.forecast.get("verdict"):
+            self.forecasts[str(verdict)] += 1
+        if run.summary is None:
+            return
         self.score.add(seed, score)
         self.best.add(seed, number(run.summary.get("score")))
         self.seconds.add(seed, number(run.summary.get("seconds")))
         self.pruned += run.pruned
         for name, value in run.last.items():
             self.metrics.setdefault(name, Spread()).add(seed, value)
-        if verdict := run.forecast.get("verdict"):
-            self.forecasts[str(verdict)] += 1
 
 
 @dataclass
@@ -276,10 +279,13 @@ def _seed(job: Job) -> str:
 def _rows(members: Sequence[Member], axes: Sequence[str], monitor: str, mode: str) -> tuple[list[Row], int | None]:
     """Best first, and the epoch at which they are compared."""
     epoch = epoch_compared((run for _, run, _ in members if run.finished), monitor)
+    settings = [{axis: member.job.overrides.get(axis, "") for axis in axes} for member in members]
+    columns = {axis: [setting[axis] for setting in settings] for axis in axes}
+    words = {axis: dict(zip(column, told_apart(column), strict=True)) for axis, column in columns.items()}
     rows: dict[tuple[str, ...], Row] = {}
-    for member in members:
-        setting = {axis: member.job.overrides.get(axis, "") for axis in axes}
-        row = rows.setdefault(tuple(setting.values()), Row(setting))
+    for member, setting in zip(members, settings, strict=True):
+        shown = {axis: words[axis][value] for axis, value in setting.items()}
+        row = rows.setdefault(tuple(setting.values()), Row(setting, shown))
         row.add(member, score_of(member.run, monitor, epoch))
     sign = -1 if mode == "max" else 1
 

@@ -16,6 +16,7 @@ from initlab.console import CONSOLE, Column, say, show_table
 from initlab.runs.atomic import whole_file
 from initlab.sweeps.compare import Difference, wilson
 from initlab.sweeps.conclusions import conclusions, trained_words
+from initlab.sweeps.score import score_words
 from initlab.sweeps.summary import Spread, Summary
 
 ROWS = 40  # shown in the terminal
@@ -62,7 +63,7 @@ def show(summary: Summary, console: Console = CONSOLE) -> None:
 
 def columns_of(summary: Summary) -> list[Column]:
     rows = summary.rows[:ROWS]
-    columns = [Column(key, [_word(r.setting[key]) for r in rows], right=False) for key in summary.swept]
+    columns = [Column(key, [r.shown[key] for r in rows], right=False) for key in summary.swept]
     columns.append(Column(summary.score_words, [_shown(r.score) for r in rows]))
     columns.append(Column("n", [r.counted for r in rows], rank=1))
     if any(trained < of for trained, of in (row.trained for row in rows)):
@@ -76,7 +77,9 @@ def columns_of(summary: Summary) -> list[Column]:
         first = f"{'lowest' if summary.mode == 'min' else 'highest'} {summary.monitor}"
         columns.append(Column(first, [_shown(r.best) for r in rows], rank=6))
     for i, name in enumerate(_by_interest(summary)):
-        columns.append(Column(name, [_shown(r.metrics.get(name, Spread())) for r in rows], rank=7 + i))
+        heading = score_words(name, None) if name == summary.monitor else name  # the first column may be of an epoch
+        if heading != summary.score_words:
+            columns.append(Column(heading, [_shown(r.metrics.get(name, Spread())) for r in rows], rank=7 + i))
     columns.append(Column("s", [f"{r.seconds.mean:.1f}" if r.seconds.n else "" for r in rows], rank=5))
     if any(row.findings for row in rows):
         columns.append(Column("findings", [str(r.findings.total() or "") for r in rows], rank=4))
@@ -97,14 +100,6 @@ def sentences_of(summary: Summary) -> list[str]:
 def _ends(spread: Spread) -> str:
     low, middle, high = (spread.quantile(share) for share in (QUANTILES[0], 0.5, QUANTILES[-1]))
     return f"{middle:.4g} [{low:.4g}, {high:.4g}]" if spread.n >= ENDS_FROM else ""
-
-
-def _word(value: str) -> str:
-    """A long number, as a sampler draws it, in four digits."""
-    try:
-        return f"{float(value):.4g}" if len(value) > 8 else value
-    except ValueError:
-        return value
 
 
 def _by_interest(summary: Summary) -> list[str]:

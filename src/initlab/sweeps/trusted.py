@@ -24,6 +24,8 @@ OF_HYDRA = {  # values of these cannot do more than start processes here, few or
     "hydra.sweeper.n_trials", "hydra.sweeper.n_jobs", "hydra.sweeper.seed", "hydra.sweeper.sampler",
     "hydra.sweeper.pruner",
 }  # fmt: skip
+PARTS = ("model", "init", "optimizer", "scheduler", "data")  # groups whose values, but for data.path, are no places,
+ALONE = ("lr", "seed", "init_seed")  # nor are these: they may be one another's, as in lr=${init.sigma}
 NAMES = {"hydra.sweeper.sampler", "hydra.sweeper.pruner"}
 SUBDIR = "hydra.sweep.subdir"  # what it gives is checked to be a name
 PLAIN = r"true|false|null|inf|nan|[-+]?[0-9][0-9_]*(\.[0-9]*)?(e[-+]?[0-9]+)?|[-+]?\.[0-9]+(e[-+]?[0-9]+)?"
@@ -33,7 +35,7 @@ PATH = re.compile(r"""(^|[,(\[:'"\s])[/~]|\.\.""")
 def harmless(word: str) -> bool:
     """Whether an override can only choose among what the package ships, or set a value that names no class and no place
     to write: `model=mlp`, `lr=0.1,0.01`, `data.path=houses.csv`; not `+callbacks.x._target_=...`, `hydra.run.dir=...`,
-    `logger.csv.save_dir=...` or anything with an interpolation."""
+    `logger.csv.save_dir=...`, nor an interpolation, but for one such as `lr=${init.sigma}`."""
     try:
         (override,) = OverridesParser.create().parse_overrides([word])
         value = override.value()
@@ -55,10 +57,14 @@ def harmless(word: str) -> bool:
         return False
     if (CONFIGS / key).is_dir():
         return _shipped(key, override, value)
-    if "/" in key or (("{" in text or "$" in text) and key != "trainer.max_time") or "${" in text:
+    if "/" in key:
         return False
     if override.is_add() or override.is_force_add():
         return bool(re.fullmatch(rf"({PLAIN})(,({PLAIN}))*", text, re.IGNORECASE))
+    if _a_value(key):
+        text = re.sub(r"\$\{([\w.]+)\}", lambda found: "0" if _a_value(found[1]) else found[0], text)
+    if (("{" in text or "$" in text) and key != "trainer.max_time") or "${" in text:
+        return False
     return key == "data.path" or not PATH.search(text)
 
 
@@ -70,6 +76,13 @@ def to_repeat(words: Sequence[str]) -> list[str]:
 def assignment(key: str, value: str) -> str:
     """An override with a text that means itself."""
     return f"{key}={quoted(value)}"
+
+
+def _a_value(key: str) -> bool:
+    """Whether it is of a value of the model or the data, no class and no place."""
+    first, *others = key.split(".")
+    named = all(part and not part.startswith("_") for part in others) and key != "data.path"
+    return (first in PARTS and bool(others) and named and others[-1] not in WRITES) or key in ALONE
 
 
 def _shipped(group: str, override: Override, value: Any) -> bool:

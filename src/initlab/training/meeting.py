@@ -21,6 +21,9 @@ class Meeting(Protocol):
 
     away: float
 
+    def begin(self) -> None:
+        """The run in this thread begins its training."""
+
     def train(self, model: Any, stretch: Any) -> Tensor | None:
         """Make the updates of this stretch; the loss of the last. None: the model is to make them itself."""
 
