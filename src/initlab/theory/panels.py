@@ -18,7 +18,9 @@ NODES, WEIGHTS = GAUSS = np.polynomial.legendre.leggauss(10)  # in each panel
 # Lobatto's rule has the ends too: of a step next to an end Gauss's nodes see nothing, neither those of the panel nor
 # those of its halves. A hair inside, so that a step at the very end belongs to one side.
 _LAST = np.polynomial.legendre.Legendre.basis(9)
-_WITH_ENDS = np.concatenate([[-1.0], _LAST.deriv().roots().real, [1.0]])  # NumPy 2.5 gives real roots as complex numbers
+_WITH_ENDS = np.concatenate(
+    [[-1.0], _LAST.deriv().roots().real, [1.0]]
+)  # NumPy 2.5 gives real roots as complex numbers
 LOBATTO = (1 - 1e-9) * _WITH_ENDS, 2 / (90 * _LAST(_WITH_ENDS) ** 2)
 AGREED = 1e-9  # of the whole integral, by which a panel may differ from its halves
 MOST, LEVELS = 20_000, 60
