@@ -318,6 +318,28 @@ def test_the_time_left_counts_from_the_start_of_the_first_job(tmp_path: Path, mo
     ]  # fmt: skip
 
 
+def test_a_job_that_failed_before_is_told_when_it_has_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, sweep = Clock(tmp_path, monkeypatch), begun(tmp_path, 3)
+    failure = '{"error": "a broken disk"}'
+    for job in sweep.jobs:
+        clock.write(job, "failed.json", failure)
+    watch = progress.Progress(sweep, 3)
+    watch.look()
+    assert clock.said == ["3 jobs"]
+    first, second, _ = sweep.jobs
+    (tmp_path / first.folder / "failed.json").unlink()
+    clock.write(first, "config.yaml")
+    watch.look()
+    clock.now += 10.0
+    clock.end(first)
+    clock.write(second, "failed.json", failure)  # once more
+    watch.look()
+    said = [line.partition(" [")[0] for line in clock.said[1:]]
+    assert said == ["job 1 of 3: seed=0: val/acc 0.5000, 1.0 s", "job 2 of 3: seed=1: FAILED: a broken disk"]
+
+
 @pytest.mark.parametrize(("places", "left"), [(8, [""]), (4, ["10 s"]), (2, ["30 s", "30 s", "20 s"])])
 def test_jobs_side_by_side_end_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: int, left: list[str]

@@ -41,6 +41,7 @@ class Progress:
         self.sweep, self.total = sweep, total
         self._said = {job.num for job in sweep.jobs if sweep.state(job) == "done"}  # in an earlier part of the sweep
         self._before = len(self._said)
+        self._failed_before = {job.num: self._stamp(job) for job in sweep.jobs if sweep.state(job) == "failed"}
         self._failed = 0
         self._ends: Counter[str] = Counter()  # of very many jobs: trained, flat, diverged, ...
         self._told = time.monotonic()
@@ -56,11 +57,23 @@ class Progress:
         with self._look:
             there = set(os.listdir(self.sweep.path))
             begun = [job for job in list(self.sweep.jobs) if job.num not in self._said and job.folder in there]
-            states = [(job, self.sweep.state(job)) for job in begun]
+            states = [(job, self.sweep.state(job)) for job in begun if not self._is_to_run_again(job)]
             for job, state in states:
                 if state in ("done", "failed"):
                     self._note(job, state)
                     self._tell(job, state, [(other, how) for other, how in states if other.num not in self._said])
+
+    def _is_to_run_again(self, job: Job) -> bool:
+        """Whether what its folder holds is how it failed in an earlier part of the sweep."""
+        return job.num in self._failed_before and self._failed_before[job.num] == self._stamp(job)
+
+    def _stamp(self, job: Job) -> tuple[int, int] | None:
+        """Of its failure: another one has another."""
+        try:
+            found = (self.sweep.path / job.folder / ENDS["failed"]).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def _note(self, job: Job, state: str) -> None:
         """That it has ended, and how long it took."""
