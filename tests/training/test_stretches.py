@@ -225,14 +225,28 @@ def test_a_run_in_stretches_resumes_with_a_callback_that_looks_at_every_step(tmp
 
 @pytest.mark.slow
 def test_steps_that_are_counted_in_another_way_are_not_lost_in_silence(tmp_path: Path) -> None:
-    """A run of single updates whose config is made to say that it was in stretches."""
-    trained(tmp_path, "steps_per_execution=1", "trainer.max_epochs=1")
+    """A run in stretches whose config is made to say that it was of single updates."""
+    trained(tmp_path, "trainer.max_epochs=1")
     path = tmp_path / "config.yaml"
-    path.write_text(path.read_text().replace("steps_per_execution: 1\n", "steps_per_execution: 16\n"))
+    path.write_text(path.read_text().replace("steps_per_execution: 16\n", "steps_per_execution: 1\n"))
     before = (tmp_path / "checkpoints" / "last.ckpt").read_bytes()
     with pytest.raises(UserError, match="made after 19 steps, which are counted as 0 here"):
         train(compose(f"resume={tmp_path}", "trainer.max_epochs=2"))
     assert (tmp_path / "checkpoints" / "last.ckpt").read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [11, 16])
+def test_a_run_that_lightning_made_the_updates_of_resumes_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """As those of part of an epoch from before several updates a call kept a limit; at an epoch's end and within."""
+    trained(tmp_path / "straight", "trainer.limit_train_batches=8")
+    with monkeypatch.context() as before:
+        before.setattr("initlab.run.trainer.can_make_several", lambda *_: False)
+        trained(tmp_path / "run", "trainer.limit_train_batches=8", f"trainer.max_steps={steps}")
+    train(compose(f"resume={tmp_path / 'run'}", "trainer.max_steps=-1"))
+    assert_same(tmp_path / "run", tmp_path / "straight")
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from initlab.process.no_profile import NoProfile
 from initlab.run.claim import Claim
 from initlab.runs.checkpoint_io import WholeCheckpointIO
 from initlab.runs.ending import StopAgain
+from initlab.runs.resumable import made_singly
 from initlab.training import SeveralUpdates, can_make_several, current_meeting, several_updates
 
 SHOWN = {"init": "init", "model": "model", "optimizer": "optimizer", "with/scheduler": "scheduler", "with/data": "data"}
@@ -63,7 +64,7 @@ def build_trainer(
     claim: Claim,
     tracked: TrackedRuns | None = None,
 ) -> L.Trainer:
-    several = _several_updates(cfg, model, data)
+    several = None if claim.saved and made_singly(claim.saved) else _several_updates(cfg, model, data)
     step = claim.step if claim.saved else None
     loggers = [  # `TrackedRuns.open` makes the others
         build(cfg, key, **_purge(node, step))
@@ -125,7 +126,7 @@ def _makes(node: DictConfig, base: type) -> bool:
 
 
 def _several_updates(cfg: DictConfig, model: L.LightningModule, data: L.LightningDataModule) -> SeveralUpdates | None:
-    """Where it can be done; a run from before the key existed continues as it started."""
+    """Where it can be done; one from before the key existed continues as it started."""
     longest = cfg.get("steps_per_execution", 1)
     if longest == 1 or not (isinstance(model, Module) and isinstance(data, TensorDataModule)):
         return None

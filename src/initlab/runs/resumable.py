@@ -45,10 +45,22 @@ def check_fits(saved: Mapping[str, Any], trainer: L.Trainer, model: L.LightningM
 
 def epochs_of(saved: Mapping[str, Any]) -> int:
     """So many it has trained: Lightning's own number counts the one that ends only when all its hooks have run."""
-    progress: Any = saved["loops"]
-    for key in ("fit_loop", "epoch_progress", "current", "processed"):
-        progress = progress.get(key) if isinstance(progress, dict) else None
-    return progress if isinstance(progress, int) else int(saved["epoch"])
+    trained = _progress(saved, "epoch_progress", "current", "processed")
+    return int(saved["epoch"]) if trained is None else trained
+
+
+def made_singly(saved: Mapping[str, Any]) -> bool:
+    """Whether Lightning made its updates, one a call, and not the model itself: it counts the two apart."""
+    by_lightning = ("epoch_loop.automatic_optimization.optim_progress", "optimizer", "step", "total", "completed")
+    return bool(_progress(saved, *by_lightning))
+
+
+def _progress(saved: Mapping[str, Any], *keys: str) -> int | None:
+    """A number of Lightning's about the fit; None: it keeps it elsewhere by now."""
+    found: Any = saved["loops"]
+    for key in ("fit_loop", *keys):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, int) else None
 
 
 def _check_rows(epochs: Any, path: Path) -> None:
