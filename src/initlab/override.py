@@ -48,7 +48,8 @@ def replaced(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
         key = override.partition("=")[0]
         own = REPLACES.get(key, re.escape(key) + r"(\.\w+)*")
         same = re.compile(rf"[+~]*({own})(=.*)?", re.DOTALL)
-        at = [i for i, word in enumerate(kept) if same.fullmatch(word) and word not in overrides]
+        others = set(overrides) - {override}  # what they have put there stays
+        at = [i for i, word in enumerate(kept) if same.fullmatch(word) and word not in others]
         place = at[0] if at else len(kept)
         rest = [word for i, word in enumerate(kept) if i not in at]
         kept = [*rest[:place], override, *rest[place:]]

@@ -124,6 +124,7 @@ def test_a_rate_that_alone_is_at_fault_is_all_that_changes() -> None:
         ("+init.q=1 optimizer.lr=1 lr=2", "lr=0.1", "+init.q=1 lr=0.1"),
         ("optimizer=torch_sgd optimizer.momentum=0.9 lr=3", "optimizer=adam", "optimizer=adam"),
         ("seed=1", "init=xavier lr=0.1", "seed=1 init=xavier lr=0.1"),
+        ("lr=1 seed=1", "lr=1 seed=2", "lr=1 seed=2"),
     ],
 )
 def test_what_is_replaced(words: str, overrides: str, after: str) -> None:

@@ -110,7 +110,7 @@ def test_the_draw_of_the_weights_never_moves_the_data(tmp_path: Path) -> None:
     assert not torch.equal(a.model.net.weight, b.model.net.weight)
     for split in ("train", "val", "test"):
         assert torch.equal(getattr(a.data.splits, split)[0], getattr(b.data.splits, split)[0])
-    assert torch.equal(a.data.train_dataloader().order(3), b.data.train_dataloader().order(3))
+    assert torch.equal(a.data.train_batches().order(3), b.data.train_batches().order(3))
 
 
 @pytest.mark.usefixtures("torch_afterwards")
