@@ -23,7 +23,11 @@ class OwnLogger(TensorBoardLogger):
 def test_a_tensorboard_of_a_resumed_run_forgets_later_steps(tmp_path: Path, kind: type) -> None:
     cfg = compose("model=linear", "data=synthetic_regression", "trainer=cpu", run_dir=tmp_path)
     cfg.logger.tensorboard._target_ = f"{kind.__module__}.{kind.__qualname__}"
-    model, data, claim = L.LightningModule(), L.LightningDataModule(), Claim(cfg, RunDir(tmp_path), {"global_step": 7})
+    model, data, claim = (
+        L.LightningModule(),
+        L.LightningDataModule(),
+        Claim(cfg, RunDir(tmp_path), {"global_step": 7, "loops": {}}),
+    )
     trainer = build_trainer(cfg, model, data, [], claim)
     (logger,) = (logger for logger in trainer.loggers if isinstance(logger, kind))
     logger.experiment.close()  # type: ignore[attr-defined]
