@@ -68,6 +68,14 @@ def test_a_start_beyond_four_sigma_is_a_finding(std: float, found: bool) -> None
         assert f"{std:.3g}, the forecast for this initialisation 0.833 to 1.2" in seen[0].says
 
 
+def test_a_band_that_is_one_number_leaves_room_for_rounding() -> None:
+    """Of orthogonal weights and rows of one length, say."""
+    exact = [replace(layer, low=layer.std, high=layer.std) for layer in PREDICTED]
+    for off, kinds in ((1e-6, []), (0.1, ["unforeseen signal"])):
+        values = mlp(3, std=lambda i, off=off: exact[0].std * (1 + off))
+        assert [f.kind for f in find(history(values), OUTLINE, predicted=exact)] == kinds
+
+
 def test_what_training_does_later_is_no_unforeseen_signal() -> None:
     values = mlp(3, std=lambda i: lambda step: 1.0 if step == 0 else 9.0)
     assert "unforeseen signal" not in {f.kind for f in find(history(values), OUTLINE, predicted=PREDICTED)}

@@ -18,7 +18,7 @@ from initlab.errors import UserError
 from initlab.run import train
 from initlab.runs import open_run
 from initlab.runs.config_file import read_config
-from initlab.training import SeveralUpdates, Stretch, Stretches
+from initlab.training import SeveralUpdates, Stretch, Stretches, in_one_stretch
 
 WORDS = (
     "data=synthetic_regression", "model=linear", "init=normal", "lr=0.03", "data.num_train=290", "data.batch_size=16",
@@ -67,6 +67,19 @@ def test_a_looked_at_step_stands_alone_and_the_others_are_together(longest: int,
     for _ in range(3):
         served = [X for X, _ in expected]
         assert torch.equal(torch.cat(served).sort().values, X)
+
+
+@pytest.mark.parametrize(
+    ("limit", "in_one"), [(1.0, True), (3, True), (16, True), (2, False), (1, False), (0.5, False)]
+)
+def test_validation_is_in_one_stretch_where_it_is_of_all_batches(limit: float, in_one: bool) -> None:
+    X = torch.arange(30.0)
+    batches, meeting = Batches(X, X, batch_size=10), object()
+    several = SeveralUpdates(16, seed=0, meeting=meeting)  # type: ignore[arg-type]
+    trainer: Any = SimpleNamespace(precision_plugin=several, limit_val_batches=limit)
+    loader = in_one_stretch(batches, trainer)
+    assert (loader is not batches) == in_one
+    assert len(loader) == (1 if in_one else 3)
 
 
 def trained(folder: Path, *words: str, callbacks: Any = ()) -> dict[str, torch.Tensor]:

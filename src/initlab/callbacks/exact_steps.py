@@ -8,7 +8,7 @@ import lightning as L
 
 from initlab.errors import UserError
 from initlab.seeds import seed_batch
-from initlab.training import Stretch, batches_of
+from initlab.training import Batches, Stretch, batches_of
 
 
 class ExactSteps(L.Callback):
@@ -50,7 +50,7 @@ class ExactSteps(L.Callback):
         if self._state is not None:  # no batch has been asked for yet
             self._loader.load_state_dict(self._state)
             self._state = None
-        self._knows_its_place = all(hasattr(self._loader, name) for name in ("done", "of_all", "state_dict"))
+        self._knows_its_place = isinstance(self._loader, Batches)
         if self._knows_its_place:
             self._loader.done = self._loader.state_dict()["done"]  # from here on it is told; 0 with each epoch
         self._rank, self._device = trainer.global_rank, pl_module.device.type

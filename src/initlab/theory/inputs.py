@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,7 @@ FASHION_MNIST_RAW = Inputs(
 STANDARD_NORMAL = Inputs((1.0,), 0.0, "inputs of N(0, 1)", curvature=1.0)  # very many of them
 
 
+@cache
 def standard_normal(num_inputs: int) -> Inputs:
     """Rows of N(0, I): E[(x . x')^2] = E[x . x] = n, |x|^2 is chi-squared. Of few numbers, rows differ in size, and two
     are alike by chance, or opposite."""

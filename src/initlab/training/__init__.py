@@ -3,6 +3,7 @@
 from initlab.training.meeting import Meeting, at, current_meeting, own_clock
 from initlab.training.several_updates import SeveralUpdates, can_make_several, several_updates
 from initlab.training.stretches import (
+    Batches,
     Stretch,
     Stretches,
     batches_of,
@@ -14,6 +15,7 @@ from initlab.training.stretches import (
 from initlab.training.update import Output, Updating
 
 __all__ = [
+    "Batches",
     "Meeting",
     "Output",
     "SeveralUpdates",

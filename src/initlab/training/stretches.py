@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import lightning as L
 from torch import Tensor
@@ -19,10 +19,14 @@ HOOKS = (  # of a batch
 )  # fmt: skip
 
 
+@runtime_checkable
 class Batches(Protocol):
-    """As `initlab.data.Batches`."""
+    """As `initlab.data.Batches`, which knows its place in the run."""
 
+    done: int | None
+    epoch: int
     number: int
+    of_all: int
 
     def __len__(self) -> int: ...
 
