@@ -147,12 +147,12 @@ def test_the_record_has_few_cells_in_which_a_band_is_too_narrow_or_too_wide() ->
     ],
     ids=["kaiming", "torch", "xavier uniform", "orthogonal"],
 )
-@pytest.mark.parametrize("num_inputs", [2, 20])
-def test_of_a_small_batch_of_few_normal_inputs(num_inputs: int, scheme: Scheme, draw: Any) -> None:
-    """300 networks that are drawn, each with 32 rows of its own, whose sizes differ. A band of 95 % has three standard
+@pytest.mark.parametrize(("num_inputs", "batch"), [(2, 32), (20, 32), (2, 2048)])
+def test_of_few_normal_inputs(num_inputs: int, batch: int, scheme: Scheme, draw: Any) -> None:
+    """300 networks that are drawn, each with rows of its own, whose sizes differ; of many rows the weights alone. A band of 95 % has three standard
     errors of 3.8 %; as much again is for what first order in 1 / 32 and in 1 / 64 leaves out."""
     widths = [num_inputs, 64, 64, 1]
-    found = forecast(scheme, "relu", widths, inputs=standard_normal(num_inputs), batch=32, loss="half_squared_error")
+    found = forecast(scheme, "relu", widths, inputs=standard_normal(num_inputs), batch=batch, loss="half_squared_error")
     torch.manual_seed(0)
     std = []
     with torch.no_grad():
@@ -161,13 +161,13 @@ def test_of_a_small_batch_of_few_normal_inputs(num_inputs: int, scheme: Scheme, 
             for layer in (first, second) if draw else ():
                 draw(layer.weight)
                 layer.bias.zero_()
-            z = first(torch.randn(32, num_inputs))
+            z = first(torch.randn(batch, num_inputs))
             std.append([z.std().item(), second(z.relu()).std().item()])
     for layer, values in zip(found.layers, np.array(std).T, strict=False):
         assert layer.low is not None
         assert layer.high is not None
         inside = ((values >= layer.low) & (values <= layer.high)).mean()
-        assert 0.875 <= inside <= 0.99, (layer, inside)
+        assert 0.875 <= inside <= (0.99 if batch == 32 else 0.995), (layer, inside)  # torch's is wide for many rows
 
 
 @pytest.mark.parametrize("num_inputs", [1, 2, 3, 10, 100])
