@@ -167,7 +167,8 @@ def test_of_few_normal_inputs(num_inputs: int, batch: int, scheme: Scheme, draw:
         assert layer.low is not None
         assert layer.high is not None
         inside = ((values >= layer.low) & (values <= layer.high)).mean()
-        assert 0.875 <= inside <= (0.99 if batch == 32 else 0.995), (layer, inside)  # torch's is wide for many rows
+        most = 0.99 if batch == 32 else 0.995  # torch's is a little wide for many rows
+        assert 0.875 <= inside <= most, (layer, inside)
 
 
 @pytest.mark.parametrize("num_inputs", [1, 2, 3, 10, 100])
