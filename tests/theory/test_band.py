@@ -149,7 +149,7 @@ def test_the_record_has_few_cells_in_which_a_band_is_too_narrow_or_too_wide() ->
 )
 @pytest.mark.parametrize(("num_inputs", "batch"), [(2, 32), (20, 32), (2, 2048)])
 def test_of_few_normal_inputs(num_inputs: int, batch: int, scheme: Scheme, draw: Any) -> None:
-    """300 networks that are drawn, each with rows of its own, whose sizes differ; of many rows the weights alone decide.
+    """300 networks that are drawn, each with rows of its own, whose sizes differ; of many rows the weights decide.
     A band of 95 % has three standard errors of 3.8 %; as much again is for what first order in 1 / 32 and in 1 / 64
     leaves out."""
     widths = [num_inputs, 64, 64, 1]
