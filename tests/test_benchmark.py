@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from children import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -222,7 +223,7 @@ def test_a_peer_that_is_installed_learns(package: str) -> None:
     paths = os.pathsep.join([str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     said = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LEARN, package],
-        env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=600, check=False,
+        env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     lines = [line.split("\t") for line in said.stdout.splitlines() if "\t" in line]
     assert len(lines) == 2, said.stderr

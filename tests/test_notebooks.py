@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from children import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
@@ -75,9 +76,11 @@ def test_it_runs_from_the_wheel_in_an_empty_folder(path: Path, tmp_path: Path, m
         cell.metadata.pop("execution", None)
     used = "import initlab; print(initlab.__file__)"
     notebook.cells.append(pytest.importorskip("nbformat").v4.new_code_cell(used))
-    nbclient.NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": empty}}
-    ).execute()
+    client = nbclient.NotebookClient(
+        notebook, timeout=PATIENCE, startup_timeout=PATIENCE, kernel_name="python3",
+        resources={"metadata": {"path": empty}},
+    )  # fmt: skip
+    client.execute()
 
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert outputs[-1].text.strip() == str(tmp_path / "site" / "initlab" / "__init__.py")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from children import PATIENCE
 
 import initlab
 
@@ -53,7 +54,7 @@ def run(installed: Path, here: Path, *commands: Sequence[str]) -> list[subproces
     files = here / "commands.json", here / "answers.json"
     files[0].write_text(json.dumps([str(installed), commands]))
     subprocess.run(
-        [sys.executable, "-c", COMMANDS], cwd=here, stdin=subprocess.DEVNULL, check=True, timeout=300,
+        [sys.executable, "-c", COMMANDS], cwd=here, stdin=subprocess.DEVNULL, check=True, timeout=PATIENCE,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     answers = json.loads(files[1].read_text())

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from children import PATIENCE
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -42,7 +43,7 @@ SHOWN = shown()
 def words(command: str) -> list[str]:
     """As bash splits them; the program itself is not run."""
     script = f'{command.split()[0]}() {{ printf "%s\\0" "$@"; }}; {command}'
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\0")[:-1]
 
@@ -59,7 +60,7 @@ def test_a_shown_command_is_one_for_the_shell(shell: str) -> None:
     """zsh has globs in brackets and parentheses, which must be quoted."""
     for command, where in SHOWN.items():
         if shell == "bash":
-            checked = subprocess.run(["bash", "-n"], input=command, text=True, capture_output=True, timeout=60)
+            checked = subprocess.run(["bash", "-n"], input=command, text=True, capture_output=True, timeout=PATIENCE)
             assert checked.returncode == 0, (where, command, checked.stderr)
         else:
             bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", command.split(" #")[0])

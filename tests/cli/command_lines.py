@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 import lightning as L
+from children import PATIENCE
 from composed_once import Hydra, get_mode
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -26,7 +27,6 @@ import initlab.run
 from initlab.shipped import CONFIGS, values
 
 SCRIPTS = CONFIGS.parent / "scripts"
-PATIENCE = 60  # seconds, after which a command is taken to hang
 
 # Small data and a network that fits them. Nothing of these is left where the words of a command line change it.
 BASES = (

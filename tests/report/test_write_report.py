@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from children import PATIENCE
 from run_folders import make_run, make_sweep
 
 from initlab.errors import UserError
@@ -24,7 +25,7 @@ LIMIT = 6_000_000  # bytes
 
 def script(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, ROOT / "scripts/report.py", *words], capture_output=True, text=True, timeout=600
+        [sys.executable, ROOT / "scripts/report.py", *words], capture_output=True, text=True, timeout=PATIENCE
     )
 
 
@@ -41,7 +42,7 @@ def test_a_sweep_too_whatever_the_order_of_pythons_sets(tmp_path: Path) -> None:
     pages = []
     for seed in "12":
         subprocess.run(
-            [sys.executable, ROOT / "scripts/report.py", folder], check=True, timeout=600, capture_output=True,
+            [sys.executable, ROOT / "scripts/report.py", folder], check=True, timeout=PATIENCE, capture_output=True,
             env=os.environ | {"PYTHONHASHSEED": seed},
         )  # fmt: skip
         pages.append((folder / "report.html").read_bytes())
@@ -53,7 +54,7 @@ def test_a_link_to_the_latest_and_no_torch(tmp_path: Path) -> None:
     (tmp_path / "runs/latest").symlink_to("one")
     program = f"import sys; from initlab.report import write_report; write_report({str(tmp_path / 'runs/latest')!r}); "
     program += "assert not {'torch', 'lightning'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=600)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE)
     assert (tmp_path / "runs/one/report.html").is_file()
 
 
