@@ -493,3 +493,11 @@ def test_the_same_trial_again_is_no_seed_that_changes_nothing(made: Made) -> Non
     summary = summarize(folder)
     assert [row.identical for row in summary.rows] == [0, 1]
     assert not any(said in sentence for sentence in conclusions(summary))
+
+
+def test_a_pruned_run_is_counted_once(made: Made) -> None:
+    """It is in the mean, as `n` says."""
+    folder = made({"a": [0.9, 0.8, "failed"]})
+    (folder / "1_a" / "pruned.json").write_text("{}")
+    (row,) = summarize(folder).rows
+    assert (row.score.mean, row.counted) == (pytest.approx(0.85), "2 (1 pruned), 1 failed")

@@ -108,10 +108,11 @@ class Row:
 
     @property
     def counted(self) -> str:
-        """`3, 1 nan, 2 failed`: the runs in the means, and those that are not."""
+        """`3 (1 pruned), 1 nan, 2 failed`: those in the means, of which some were pruned, and the others."""
         more = [(self.score.nan, "nan"), (self.failed, "failed"), (self.unfinished, "unfinished")]
-        more += [(self.pruned, "pruned"), (self.identical, "identical")]
-        return ", ".join([str(self.score.n), *(f"{count} {what}" for count, what in more if count)])
+        more += [(self.identical, "identical")]
+        counted = f"{self.score.n}" + (f" ({self.pruned} pruned)" if self.pruned else "")
+        return ", ".join([counted, *(f"{count} {what}" for count, what in more if count)])
 
     @cached_property
     def outcomes(self) -> Counter[str]:
