@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -87,16 +87,33 @@ class OptunaSweeper(RecordedSweeper):
         space = {key: _distribution(override) for key, override in chosen.items()}
         fixed = [f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed if not o.is_sweep_override()]
         axes = {key: [str(o.input_line).partition("=")[2]] for key, o in chosen.items()}
-        self._job(
-            0, [*fixed, *(f"{key}={_any(d)}" for key, d in space.items())], list(axes)
-        )  # an invalid one fails now
-        sweep = SweepFolder.resume(self._dir) if self.resume else self._begin(axes, [])
+        monitored = self._one_by_one(fixed, space)
+        sweep = SweepFolder.resume(self._dir) if self.resume else self._begin(axes, [], monitored)
         study = self._study(sweep)
         from initlab.sweeps.running import running  # it brings the terminal, which --help need not wait for
 
         with running(sweep, self.n_trials, self.elsewhere, write_report):
             while numbers := self._next(study, space):
                 self._run(study, sweep, numbers, fixed, space)
+
+    def _one_by_one(self, fixed: list[str], space: Mapping[str, BaseDistribution]) -> set[tuple[str, str]]:
+        """What trials monitor, by configs with the first value of each key but one, which has each of its own in turn.
+
+        Raises:
+            UserError: for a value that cannot work, found before anything runs, and where trials would be compared by
+                different metrics. A trial of values that cannot work together only is one that fails.
+        """
+        values = {key: _values(distribution) for key, distribution in space.items()}
+        first = {key: of_key[0] for key, of_key in values.items()}
+        monitored = set()
+        for key, value in ((key, value) for key, of_key in values.items() for value in of_key):
+            words = [f"{k}={v}" for k, v in (first | {key: value}).items()]
+            _, config = self._job(0, [*fixed, *words], list(space))
+            monitored.add((config.monitor, config.mode))
+            if len(monitored) > 1:
+                metrics = " and ".join(sorted(f"the {mode} of {monitor}" for monitor, mode in monitored))
+                raise UserError(f"{key}={value}: trials are compared by one metric, not by {metrics}")
+        return monitored
 
     def _study(self, sweep: SweepFolder) -> Study:
         import optuna
@@ -105,12 +122,13 @@ class OptunaSweeper(RecordedSweeper):
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        database = str(sweep.path / "optuna.db").replace("%", "%25").replace("?", "%3F")  # a part of an URL
         try:
             return optuna.create_study(
                 study_name="sweep",
-                storage=f"sqlite:///{sweep.path / 'optuna.db'}",
+                storage=f"sqlite:///{database}",
                 load_if_exists=True,
-                direction="maximize" if self.config.mode == "max" else "minimize",
+                direction="maximize" if sweep.about["mode"] == "max" else "minimize",
                 pruner=optuna.pruners.MedianPruner() if self.pruner else optuna.pruners.NopPruner(),
             )
         except (OptunaError, SQLAlchemyError):
@@ -162,7 +180,10 @@ class OptunaSweeper(RecordedSweeper):
                 if isinstance(value, str) and value not in choices and not harmless(f"{key}={value}"):
                     raise UserError(f"{sweep.path}/optuna.db: a trial has {key}={value}, which is not among the values")
         recorded = {job.num: job for job in sweep.jobs}
-        jobs = {number: recorded.get(number) or self._job(number, words[number], list(space))[0] for number in numbers}
+        jobs = {
+            number: recorded.get(number) or self._job(number, words[number], list(space), checked=False)[0]
+            for number in numbers
+        }
         sweep.add(*jobs.values())
         for _, group in itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
             following = [number for _, number in group]  # a launcher numbers its jobs one after the other
@@ -213,7 +234,10 @@ def _distribution(override: Override) -> BaseDistribution:
         raise UserError(f"{override.input_line}: not a range to choose from ({error})") from None
 
 
-def _any(distribution: BaseDistribution) -> Any:
-    """One value of it."""
-    choices = getattr(distribution, "choices", None)
-    return choices[0] if choices else distribution.low
+def _values(distribution: BaseDistribution) -> Sequence[Any]:
+    """Each choice, both ends of whole numbers; of others the lower end, as the upper one is never drawn."""
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices
+    return (distribution.low, distribution.high) if isinstance(distribution, IntDistribution) else (distribution.low,)

@@ -79,16 +79,20 @@ class RecordedSweeper(Sweeper):
             self.config.hydra.overrides.hydra.append(f"{NOT_IN_NAMES}=[{','.join(same)}]")
         return parsed
 
-    def _begin(self, axes: Mapping[str, list[str]], jobs: list[Job]) -> SweepFolder:
-        """The record of this sweep, on the disk."""
+    def _begin(self, axes: Mapping[str, list[str]], jobs: list[Job], monitored: set[tuple[str, str]]) -> SweepFolder:
+        """The record of this sweep, on the disk. What is compared is the metric that all jobs monitor, with its mode;
+        where they differ, that of the sweep's own config."""
+        (monitor, mode), *others = monitored
+        if others:
+            monitor, mode = self.config.monitor, self.config.mode
         given: Any = OmegaConf.to_container(self.config.hydra.overrides)  # as typed, with its ${...}
         own = ("hydra.mode", "hydra.sweep.dir", "hydra.sweeper.resume", NOT_IN_NAMES)
         about = {
             "command": [sys.argv[0], *sys.argv[1:]],
             "overrides": [word for word in (*given["hydra"], *given["task"]) if word.partition("=")[0] not in own],
             "axes": dict(axes),
-            "monitor": self.config.monitor,
-            "mode": self.config.mode,
+            "monitor": monitor,
+            "mode": mode,
         }
         sweep = SweepFolder(self._dir)
         sweep.begin(about, jobs)
@@ -103,11 +107,11 @@ class RecordedSweeper(Sweeper):
             raise UserError(f"hydra.sweep.dir={folder}: Hydra cannot work in a folder with ${{ in its name")
         return str(folder)
 
-    def _job(self, num: int, overrides: list[str], axes: Sequence[str]) -> tuple[Job, DictConfig]:
+    def _job(self, num: int, overrides: list[str], axes: Sequence[str], checked: bool = True) -> tuple[Job, DictConfig]:
         """The job, with the name of its folder, and its config without what differs between any two jobs.
 
         Raises:
-            UserError: a value that cannot work, found before anything runs.
+            UserError: where it is to be `checked`, a value that cannot work, found before anything runs.
         """
         config: Any = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         with open_dict(config):
@@ -117,6 +121,8 @@ class RecordedSweeper(Sweeper):
         choices = dict(config.hydra.runtime.choices)
         with open_dict(config):
             del config.hydra
+        if not checked:
+            return job, config
         raw: Any = OmegaConf.to_container(config)
         if raw.get("run_dir") != RUN_DIR:
             raise UserError("run_dir: the runs of a sweep write to folders in its own, hydra.sweep.dir=...")
@@ -157,15 +163,18 @@ class GridSweeper(RecordedSweeper):
             words = [
                 [f"{k}={v}" for k, v in zip(values, one, strict=True)] for one in itertools.product(*values.values())
             ]
-            sweep = self._begin(axes, self._different_jobs(words, list(axes)))
+            sweep = self._begin(axes, *self._different_jobs(words, list(axes)))
         from initlab.sweeps.running import running  # it brings the terminal, which --help need not wait for
 
         with running(sweep, len(words), self.elsewhere, write_report):
             return [self._launch(sweep.jobs, words)]
 
-    def _different_jobs(self, words: Sequence[list[str]], axes: Sequence[str]) -> list[Job]:
-        """Jobs that all differ: two runs of one config count as two seeds nowhere."""
+    def _different_jobs(
+        self, words: Sequence[list[str]], axes: Sequence[str]
+    ) -> tuple[list[Job], set[tuple[str, str]]]:
+        """Jobs that all differ, as two runs of one config count as two seeds nowhere, and what they monitor."""
         jobs: list[Job] = []
+        monitored: set[tuple[str, str]] = set()
         seen: dict[Any, Job] = {}
         for num, of_job in enumerate(words):
             job, config = self._job(num, of_job, axes)
@@ -175,7 +184,8 @@ class GridSweeper(RecordedSweeper):
             if same is not job:
                 raise UserError(f"jobs {same.num} ({same}) and {num} ({job}) are the same run; give each value once")
             jobs.append(job)
-        return jobs
+            monitored.add((config.monitor, config.mode))
+        return jobs, monitored
 
     def _recorded(self, sweep: SweepFolder, job: Job, values: Mapping[str, list[str]]) -> list[str]:
         """The overrides of a job of the record."""

@@ -49,6 +49,12 @@ def test_a_sweep_too_whatever_the_order_of_pythons_sets(tmp_path: Path) -> None:
     assert pages[0] == pages[1]
 
 
+def test_seeds_of_several_kinds_are_counted_together(tmp_path: Path) -> None:
+    axes = {"init": ["normal", "kaiming"], "seed": ["0", "1"], "data.seed": ["0", "1", "2"]}
+    title = "init: 12 runs, 6 seeds each"
+    assert title in sweep_page(summarize(make_sweep(tmp_path / "sweep", axes, steps=[0, 10])))
+
+
 def test_a_link_to_the_latest_and_no_torch(tmp_path: Path) -> None:
     make_run(tmp_path / "runs/one")
     (tmp_path / "runs/latest").symlink_to("one")

@@ -122,6 +122,18 @@ def link(at: Path, to: Path) -> None:
     at.symlink_to(to)
 
 
+def test_a_job_json_that_a_kill_left_half_written_is_nobody_elses(tmp_path: Path) -> None:
+    sweep = begun(tmp_path / "sweep")
+    folder = sweep.path / "1_seed-2"
+    folder.mkdir()
+    (folder / "job.json.4711.part").write_text('{"swe')  # as `whole_file` names it
+    again = SweepFolder.resume(sweep.path)
+    again.release()
+    assert run_job(OmegaConf.create({"run_dir": str(folder)}), folder, lambda cfg: 1.0, repr) == 1.0
+    assert json.loads((folder / "job.json").read_text()) == sweep.mark(sweep.jobs[1])
+    assert not (sweep.path / "earlier").exists()
+
+
 @pytest.mark.slow
 def test_what_was_put_into_a_failed_job_is_kept(tmp_path: Path) -> None:
     """Also where the folders have names of the person's own."""

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 QUICK = str(Path(__file__).with_name("quick_train.py"))
 LINEAR = ["model=linear", "data=synthetic_regression"]
+OPTUNA = ["hydra/sweeper=optuna", "hydra.sweeper.sampler=random"]
 
 
 def start(*words: str, cwd: Path, **env: str) -> Program:
@@ -118,6 +119,13 @@ def test_an_interpolation_is_a_value_as_it_was_typed(tmp_path: Path) -> None:
         (["sweep.resume=latest"], "error: outputs/latest_sweep: there is no sweep in this folder (no sweep.json)\n"),
         (["lr=interval(0.1,1)", *LINEAR], "error: lr=interval(0.1,1): an interval needs hydra/sweeper=optuna\n"),
         (["init=kaimng,xavier", *LINEAR], "error: init=kaimng: no such init; did you mean kaiming?"),
+        ([*OPTUNA, "init=xavier,kaimng", *LINEAR], "error: init=kaimng: no such init; did you mean kaiming?"),
+        ([*OPTUNA, "data.batch_size=2,0", *LINEAR], "error: data.batch_size=0: must be a whole number"),
+        (
+            [*OPTUNA, "monitor=val/loss,val/acc", *LINEAR],
+            "error: monitor=val/acc: trials are compared by one metric, not by the max of val/acc and the min of val/l",
+        ),
+        ([*OPTUNA, "mode=max,min", *LINEAR], "error: mode=min: trials are compared by one metric"),
     ],
 )
 def test_a_wrong_word_gets_one_line_and_leaves_nothing(tmp_path: Path, words: list[str], sentence: str) -> None:
@@ -206,3 +214,48 @@ def test_failed_and_diverged_trials_do_not_end_the_study(tmp_path: Path) -> None
     with closing(sqlite3.connect(tmp_path / "outputs/latest_sweep/optuna.db")) as study:
         states = study.execute("select distinct state from trials").fetchall()
     assert {state for (state,) in states} == {"COMPLETE", "FAIL"}
+    failed = said.stdout.count("FAILED: RuntimeError: unlucky")
+    more = f"sweep.resume=latest hydra.sweeper.n_trials={5 + failed}"
+    assert f"{more} makes as many trials more\n" in said.stderr
+    again = run(*more.split(), cwd=tmp_path)
+    assert len(SweepFolder.read(tmp_path / "outputs/latest_sweep").jobs) == 5 + failed, again.stderr
+
+
+@pytest.mark.skipif(not find_spec("optuna"), reason="needs optuna")
+def test_a_trial_of_a_value_that_cannot_work_is_one_that_fails(tmp_path: Path) -> None:
+    """One that the check of an interval's lower end does not meet: 1 is the least momentum that is refused."""
+    words = [*OPTUNA, "hydra.sweeper.n_trials=4", "optimizer.momentum=interval(0.0, 2.0)", *LINEAR]
+    said = run(*words, cwd=tmp_path)
+    assert said.returncode == 1
+    sweep = SweepFolder.read(tmp_path / "outputs/latest_sweep")
+    states = {sweep.state(job) for job in sweep.jobs if float(job.overrides["optimizer.momentum"]) < 1}
+    refused = {sweep.state(job) for job in sweep.jobs if float(job.overrides["optimizer.momentum"]) >= 1}
+    assert (len(sweep.jobs), states, refused) == (4, {"done"}, {"failed"})
+    assert "must be a number from 0 up to, but not including, 1" in " ".join(said.stdout.split())
+
+
+@pytest.mark.skipif(not find_spec("optuna"), reason="needs optuna")
+@pytest.mark.parametrize("name", ["what?", "50%25", "a#b=c d"])
+def test_a_study_is_in_the_folder_of_its_sweep(tmp_path: Path, name: str) -> None:
+    """Whatever that is named."""
+    words = [*OPTUNA, "hydra.sweeper.n_trials=1", "lr=0.1,0.01", *LINEAR, f"hydra.sweep.dir='{name}'"]
+    said = run(*words, cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with closing(sqlite3.connect(tmp_path / name / "optuna.db")) as study:
+        assert study.execute("select state from trials").fetchall() == [("COMPLETE",)]
+
+
+@pytest.mark.parametrize("sweeper", [[], OPTUNA])
+def test_what_is_compared_is_what_the_jobs_monitor(tmp_path: Path, sweeper: list[str]) -> None:
+    """Also where that is set in `params`, which the sweep's own config does not know."""
+    if sweeper:
+        pytest.importorskip("optuna")
+    words = ["lr=0.1,0.01", "+hydra.sweeper.params.monitor=val/acc", *LINEAR, *sweeper]
+    said = run(*words, *(["hydra.sweeper.n_trials=2"] if sweeper else []), cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    about = SweepFolder.read(folder := tmp_path / "outputs/latest_sweep").about
+    assert (about["monitor"], about["mode"]) == ("val/acc", "max")
+    if sweeper:
+        with closing(sqlite3.connect(folder / "optuna.db")) as study:
+            assert study.execute("select direction from study_directions").fetchall() == [("MAXIMIZE",)]

@@ -437,3 +437,67 @@ def test_the_compared_column_is_there_once(made: Made) -> None:
     assert headings[:3] == ["init", "val/acc at the end", "n"]
     assert "val/acc" not in headings
     assert "val/acc" not in printed(summary, width=40).replace("val/acc at the end", "")
+
+
+def test_a_best_epoch_by_another_metric_is_no_best_of_this_one(made: Made, tmp_path: Path) -> None:
+    """Nor by the other end of it, nor is it what such a run is compared by."""
+    folder = made({"a": [0.9, 0.8], "b": [0.5, 0.6], "c": [0.7, 0.4]})
+    mode = "config.yaml", "mode: min\n"
+    for num, at_the_end, (name, text) in (
+        (2, {"val/acc": 0.5}, ("summary.json", "val/loss")), (3, {}, ("summary.json", "val/loss")),
+        (4, {"val/acc": 0.7}, mode), (5, {"val/acc": 0.4}, mode),
+    ):  # fmt: skip
+        of_job = folder / f"{num}_{'abc'[num // 2]}"
+        summary = {"score": 0.1, "metrics": at_the_end, "seconds": 1.0}
+        if name == "summary.json":
+            summary["monitor"] = text
+        else:
+            (of_job / name).write_text(text)
+        (of_job / "summary.json").write_text(json.dumps(summary))
+    rows = {row.setting["init"]: row for row in summarize(folder).rows}
+    assert rows["a"].best.values == rows["a"].score.values
+    assert (rows["b"].best.values, rows["c"].best.values) == ({}, {})
+    assert (list(rows["b"].score.values.values()), rows["b"].score.nan) == ([0.5], 1)  # 0.1 is a loss
+    assert "highest val/acc" not in printed(summarize(folder))
+
+
+def test_the_best_epoch_has_no_column_where_it_is_the_last_one(made: Made, tmp_path: Path) -> None:
+    """The last epoch's metric is a float64, the best one's has been a float32."""
+    folder = made({"a": [1 / 3, 2 / 3]})
+    file = folder / "0_a" / "summary.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"score": float(np.float32(1 / 3))}))
+    assert "highest val/acc" not in printed(summarize(folder))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"score": 0.3334}))
+    assert "highest val/acc" in printed(summarize(folder))
+
+
+def test_the_axes_of_a_study_hold_the_values_that_it_chose(tmp_path: Path) -> None:
+    """Not the range that they were chosen from, so the page draws numbers along a line."""
+    sweep = SweepFolder(tmp_path)
+    jobs = [Job(num, str(num), {"lr": lr, "seed": "0"}) for num, lr in enumerate(["0.5", "0.03", "0.5"])]
+    axes = {"lr": ["interval(0.01, 1)"], "seed": ["0"]}
+    sweep.begin({"command": [], "overrides": [], "axes": axes, "monitor": "val/loss", "mode": "min"}, jobs)
+    assert summarize(tmp_path).axes == {"lr": ["0.03", "0.5"], "seed": ["0"]}
+
+
+def test_the_same_trial_again_is_no_seed_that_changes_nothing(made: Made) -> None:
+    """As a sampler may choose it."""
+    folder = made({"a": [0.9], "b": [0.5, 0.5]})
+    sweep = SweepFolder.read(folder)
+    for job in sweep.jobs:
+        (folder / job.folder / "metrics.csv").write_text("epoch,step,val/acc\n0,100,0.5\n")
+    said = "A seed that changes nothing is no other run: with init=b"
+    assert any(sentence.startswith(said) for sentence in conclusions(summarize(folder)))
+    record = (folder / "sweep.json").read_text()
+    (folder / "sweep.json").write_text(record.replace('"seed": "1"', '"seed": "0"'))
+    summary = summarize(folder)
+    assert [row.identical for row in summary.rows] == [0, 1]
+    assert not any(said in sentence for sentence in conclusions(summary))
+
+
+def test_a_pruned_run_is_counted_once(made: Made) -> None:
+    """It is in the mean, as `n` says."""
+    folder = made({"a": [0.9, 0.8, "failed"]})
+    (folder / "1_a" / "pruned.json").write_text("{}")
+    (row,) = summarize(folder).rows
+    assert (row.score.mean, row.counted) == (pytest.approx(0.85), "2 (1 pruned), 1 failed")

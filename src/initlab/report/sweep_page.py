@@ -25,6 +25,7 @@ from initlab.report.sweep_table import (
 from initlab.runs.outcome import sentence
 from initlab.runs.reader import number
 from initlab.sweeps.conclusions import conclusions
+from initlab.sweeps.record import SEEDS
 from initlab.sweeps.summary import Member, Row, Spread, Summary
 
 LATER_POINTS = 120  # of each picture after the first 100 steps; fewer where the page would be too large
@@ -145,9 +146,13 @@ def _name(member: Member) -> str:
     return label(dict(member.job.overrides)) or member.job.folder
 
 
+def _seeds(member: Member) -> tuple[str | None, ...]:
+    return tuple(member.job.overrides.get(key) for key in SEEDS)
+
+
 def _title(sweep: Summary) -> str:
     axes = shown_axes(sweep)
-    seeds = max((len(values) for axis, values in sweep.axes.items() if axis not in axes), default=1)
+    seeds = max((len({_seeds(member) for member in row.members}) for row in sweep.rows), default=1)
     repeated = f", {seeds} seeds each" if seeds > 1 else ""
     runs = f"{len(sweep.members)} run{'s' * (len(sweep.members) != 1)}"
     return f"{' × '.join(map(last_word, axes)) or sweep.folder.name}: {runs}{repeated}"

@@ -33,7 +33,7 @@ def conclusions(summary: Summary) -> list[str]:
     if partly:
         shares = listed(f"{row.name} in {' '.join(trained_words(row))}" for row in partly)
         said.append(f"Trained with some seeds only: {shares}; in brackets the share of all seeds, 95 % (Wilson).")
-    same = [row for row in summary.rows if row.identical]
+    same = [row for row in summary.rows if {member.seed for member in row.repeats} - row.score.values.keys()]
     if same:
         said.append(
             f"A seed that changes nothing is no other run: with {listed(row.name for row in same)} runs are identical "

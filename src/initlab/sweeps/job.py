@@ -47,7 +47,7 @@ def run_job(
         done = Run.lenient(folder).summary if same else None
         if done is not None and "score" in done:
             return number(done["score"])
-        there = {path.name for path in folder.iterdir()} - {"run.log", job_folder.NAME}
+        there = job_folder.others(folder)
         if same and not there & {"failed.json", "summary.json"}:
             cfg.resume = str(folder)  # a run that was interrupted resumes from its checkpoint
         elif there:

@@ -20,13 +20,19 @@ def check_own(folder: Path, mark: Mapping[str, Any]) -> None:
     """Raise UserError unless the folder is missing, empty, or made by the job of this mark."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UserError(f"{folder}: is not a folder, so the job of this name cannot run there; move it away")
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} <= {"run.log"}:
+    if not folder.is_dir() or not (others(folder) or (folder / NAME).exists()):
         return
     if Reader(folder, lenient=True).json(NAME, dict) != mark:
         raise UserError(
             f"{folder}: this sweep did not make this folder (no {NAME} in it says so), so it does not replace it; "
             "move it away, and the job of this name runs"
         )
+
+
+def others(folder: Path) -> set[str]:
+    """What is in it besides job.json, one that a kill left half written, and the log, which is there before."""
+    names = {path.name for path in folder.iterdir() if not path.match(f"{NAME}.*.part")}
+    return names - {"run.log", NAME}
 
 
 def make(folder: Path, mark: Mapping[str, Any]) -> None:

@@ -68,9 +68,12 @@ def close(sweep: SweepFolder, write_page: Callable[[Path], Path]) -> None:
     failed = [folder for folder, state in states.items() if state == "failed"]
     others = [folder for folder, state in states.items() if state in ("begun", "waiting")]
     if failed:
+        again = f"{_resume(sweep)} runs them again"
+        if (sweep.path / "optuna.db").exists():  # in which a trial that failed has ended
+            again = f"{_resume(sweep)} hydra.sweeper.n_trials={len(states) + len(failed)} makes as many trials more"
         sys.exit(
             f"error: {len(failed)} of {len(states)} jobs failed: {listed(failed)}; each folder's failed.json says why, "
-            f"{_resume(sweep)} runs them again"
+            f"{again}"
         )
     if others:
         sys.exit(

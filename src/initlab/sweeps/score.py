@@ -32,8 +32,17 @@ def score_of(run: Run, monitor: str, epoch: int | None) -> float:
     summary, curve = run.summary or {}, {} if epoch is None else run.curves.get(monitor, {})
     metrics = summary.get("metrics")
     known = metrics if isinstance(metrics, dict) else {}
-    end = number(known[monitor] if monitor in known else summary.get("score"))
+    own = summary.get("score") if summary.get("monitor", monitor) == monitor else None
+    end = number(known.get(monitor, own))
     return curve[epoch] if epoch in curve and math.isfinite(end) else end
+
+
+def best_of(run: Run, monitor: str, mode: str) -> float | None:
+    """The monitored metric of a run that ended well at its best epoch; None for one that chose that epoch by another
+    metric or by the other end of it."""
+    summary = run.summary or {}
+    same = summary.get("monitor", monitor) == monitor and run.settings.get("mode", mode) == mode
+    return number(summary.get("score")) if same else None
 
 
 def score_words(monitor: str, epoch: int | None) -> str:

@@ -25,7 +25,7 @@ from initlab.runs.reader import number
 from initlab.sweeps.compare import Difference, paired_difference
 from initlab.sweeps.from_configs import run_folders, what_differs
 from initlab.sweeps.record import NAME, SEEDS, Job, read_record
-from initlab.sweeps.score import epoch_compared, score_of, score_words
+from initlab.sweeps.score import best_of, epoch_compared, score_of, score_words
 
 UNPLANNED = "There is no sweep.json to read: what was swept is taken from what differs between the configs."
 
@@ -108,10 +108,11 @@ class Row:
 
     @property
     def counted(self) -> str:
-        """`3, 1 nan, 2 failed`: the runs in the means, and those that are not."""
+        """`3 (1 pruned), 1 nan, 2 failed`: those in the means, of which some were pruned, and the others."""
         more = [(self.score.nan, "nan"), (self.failed, "failed"), (self.unfinished, "unfinished")]
-        more += [(self.pruned, "pruned"), (self.identical, "identical")]
-        return ", ".join([str(self.score.n), *(f"{count} {what}" for count, what in more if count)])
+        more += [(self.identical, "identical")]
+        counted = f"{self.score.n}" + (f" ({self.pruned} pruned)" if self.pruned else "")
+        return ", ".join([counted, *(f"{count} {what}" for count, what in more if count)])
 
     @cached_property
     def outcomes(self) -> Counter[str]:
@@ -127,8 +128,8 @@ class Row:
         told = ("trained", "flat", "diverged", *(["unknown"] if ends["trained"] else []))
         return ends["trained"], sum(ends[word] for word in told)
 
-    def add(self, member: Member, score: float) -> None:
-        """`score`: of a run that ended well."""
+    def add(self, member: Member, score: float, best: float | None) -> None:
+        """`score`, `best`: of a run that ended well; None: that run has no such best epoch."""
         _, run, seed = member
         self.members.append(member)
         self.findings.update([*dict.fromkeys(str(found.get("kind", "")) for found in run.findings)])
@@ -143,7 +144,8 @@ class Row:
         if run.summary is None:
             return
         self.score.add(seed, score)
-        self.best.add(seed, number(run.summary.get("score")))
+        if best is not None:
+            self.best.add(seed, best)
         self.seconds.add(seed, number(run.summary.get("seconds")))
         self.pruned += run.pruned
         for name, value in run.last.items():
@@ -220,8 +222,8 @@ def is_sweep(folder: Path) -> bool:
 def summarize(folder: Path, runs: Sequence[Path] = ()) -> Summary:
     """Read what the runs of a sweep left, whatever is missing or broken; of `runs` alone, where some are named."""
     about, members, troubles = ({}, _found(runs), []) if runs else _jobs(folder)
-    axes: dict[str, list[str]] = {key: list(values) for key, values in about.get("axes", {}).items()}
-    for job, *_ in members:  # of a sweeper that chooses as it goes, or without a record
+    axes: dict[str, list[str]] = {key: [] for key in about.get("axes", {})}  # Optuna's are ranges there, no values
+    for job, *_ in members:
         for key, value in job.overrides.items():
             if value not in axes.setdefault(key, []):
                 axes[key].append(value)
@@ -286,7 +288,7 @@ def _rows(members: Sequence[Member], axes: Sequence[str], monitor: str, mode: st
     for member, setting in zip(members, settings, strict=True):
         shown = {axis: words[axis][value] for axis, value in setting.items()}
         row = rows.setdefault(tuple(setting.values()), Row(setting, shown))
-        row.add(member, score_of(member.run, monitor, epoch))
+        row.add(member, score_of(member.run, monitor, epoch), best_of(member.run, monitor, mode))
     sign = -1 if mode == "max" else 1
 
     def rank(row: Row) -> tuple[int, float]:

@@ -73,7 +73,11 @@ def columns_of(summary: Summary) -> list[Column]:
     if any(row.to_best for row in rows):
         interval = any(row.to_best and math.isfinite(row.to_best.low) for row in rows)
         columns.append(Column("to the best row" + " [95%]" * interval, [_interval(r.to_best) for r in rows], rank=2))
-    if any(row.best.values != row.score.values for row in rows):
+    if any(
+        not math.isclose(best, row.score.values.get(seed, math.nan), rel_tol=1e-6)  # the best epoch's is a float32
+        for row in rows
+        for seed, best in row.best.values.items()
+    ):
         first = f"{'lowest' if summary.mode == 'min' else 'highest'} {summary.monitor}"
         columns.append(Column(first, [_shown(r.best) for r in rows], rank=6))
     for i, name in enumerate(_by_interest(summary)):
