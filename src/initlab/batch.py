@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from initlab.errors import UserError, reason
 
 TARGETS = ("y", "labels", "label", "targets", "target")  # keys of a batch that is a dict
+TRANSFER = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")  # hooks of Lightning
 FORMS = "an input X, a pair (X, y), several inputs (X1, X2, y), or a dict of the arguments that the module takes"
 
 
@@ -165,6 +166,20 @@ def each_tensor(change: Callable[[Tensor], Tensor], given: Any) -> Any:
     if isinstance(given, (tuple, list)):
         return type(given)(each_tensor(change, part) for part in given)
     return given
+
+
+def as_step_takes_it(trainer: Any, batch: Any) -> Any:
+    """A batch of a loader as Lightning hands it to `training_step`: through the hooks of the data module, of the module
+    where that has none."""
+    from lightning.pytorch.utilities.model_helpers import is_overridden
+
+    module, data = trainer.lightning_module, trainer.datamodule
+    batch = trainer.precision_plugin.convert_input(batch)
+    for hook in TRANSFER:
+        owner = data if data is not None and is_overridden(hook, data) else module
+        device = (module.device,) if hook == "transfer_batch_to_device" else ()
+        batch = getattr(owner, hook)(batch, *device, 0)
+    return batch
 
 
 def tensors_of(given: Any) -> list[Tensor]:

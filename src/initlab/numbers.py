@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Container, Iterable, Sequence
 
 
 def shown(x: float | None) -> str:
@@ -26,6 +27,16 @@ def duration(seconds: float, digits: int = 3) -> str:
 def tail(name: str, most: int) -> str:
     """The end of a name that is longer than so many letters: what tells layers apart stands there."""
     return name if len(name) <= most else f"…{name[1 - most :]}"
+
+
+def plain_name(path: str) -> str:
+    """Of a module or parameter, without what torch.compile puts into it."""
+    return ".".join(part for part in path.split(".") if part != "_orig_mod")
+
+
+def first_call(name: str, known: Container[str] = ()) -> str:
+    """The layer whose second call has rows as `<layer>#2`; a layer's own name, among those known, may end so too."""
+    return name if name in known else re.sub(r"#\d+$", "", name)
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import copy
 import math
+import random
+from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from initlab.callbacks import Explain
+from initlab.callbacks import Explain, InitializeWith
 from initlab.proof import module_changes
 from initlab.proof.conclusion import Explanation
 
@@ -84,6 +88,55 @@ class ByHand(Net):
         optimizer.step()
 
 
+class OnTheDevice(Net):
+    """Its inputs are made normal where Lightning has moved them."""
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return 0.5 * batch[0] + 1, batch[1]
+
+
+class DrawsLate(Net):
+    def on_train_start(self) -> None:
+        nn.init.normal_(self.net.weight, 0, 0.3)
+
+
+class BuildsLate(Net):
+    def setup(self, stage: str) -> None:
+        self.net = nn.Linear(6, 3)
+
+
+class Lazy(Net):
+    """Its weights are drawn in the first validation, before the first update."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.LazyLinear(3)
+
+
+class Chance(Net):
+    """Mixes its rows by chance that is not torch's."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        part = random.random() * np.random.beta(1, 1)
+        return F.cross_entropy(self.net(part * batch[0]), batch[1])
+
+
+class Rests(Net):
+    """It leaves an epoch after five batches."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
+        return -1 if batch_idx == 5 else None
+
+
+class Writes(Net):
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        loss: Any = super().training_step(batch, batch_idx)
+        logger: Any = self.logger
+        logger.experiment.add_scalar("own", loss, self.global_step)
+        assert Path(str(self.trainer.log_dir)).parts
+        return loss
+
+
 class Stream(IterableDataset[Any]):
     def __iter__(self) -> Any:
         yield from BATCHES
@@ -95,8 +148,8 @@ def explained(
     explain = Explain(steps)
     loader = DataLoader(TensorDataset(X, Y), 16) if loader is None else loader
     fit = L.Trainer(
-        max_epochs=epochs, callbacks=[explain, *callbacks], accelerator="cpu", logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, **trainer,
+        max_epochs=epochs, callbacks=[explain, *callbacks], accelerator="cpu", enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, **{"logger": False} | trainer,
     )  # fmt: skip
     fit.fit(net, loader, DataLoader(TensorDataset(X, Y), 176))
     return explain.explanation
@@ -153,6 +206,24 @@ def test_with_accumulated_gradients_the_undivided_loss_is_held_against_guessing(
     for changes in ("module_changes", "module_pairs"):
         monkeypatch.setattr(f"initlab.callbacks.explain.{changes}", lambda *args: [])
     assert explained(net, accumulate_grad_batches=8, epochs=10) is not None
+
+
+@pytest.mark.parametrize("net", [OnTheDevice, DrawsLate, BuildsLate, Lazy, Chance, Rests, Writes, Net])
+def test_it_repeats_what_training_step_got_from_the_weights_of_the_first_batch(
+    net: type[Net], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where a callback behind it draws them; a scheme still draws others."""
+    changes = lambda tape, *args: [c for c in module_changes.module_changes(tape, *args) if "kaiming" in c.name]  # noqa: E731
+    monkeypatch.setattr("initlab.callbacks.explain.module_changes", changes)
+    monkeypatch.setattr("initlab.callbacks.explain.module_pairs", lambda *args: [])
+    more: dict[str, Any] = {"logger": TensorBoardLogger(tmp_path)} if net is Writes else {}
+    found = explained(net(), *([InitializeWith("xavier", verbose=False)] if net is Net else []), **more)
+    assert found is not None
+    was, (drawn,) = found.evidence.as_it_was, found.evidence.forks
+    assert was is not None
+    assert found.evidence.repeats == "to the bit"
+    assert drawn.error == ""
+    assert drawn.losses[0] != was.losses[0]
 
 
 @pytest.mark.slow

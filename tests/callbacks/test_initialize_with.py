@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from children import on_two_devices
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from initlab import initialize
 from initlab.callbacks import InitializeWith
 from initlab.errors import UserError
-from initlab.init import Kaiming, Report
+from initlab.init import Kaiming, Report, Scaled
 from initlab.seeds import generator
 
 
@@ -87,6 +87,48 @@ def test_it_draws_as_initialize_does_and_moves_no_other_number(
         expected.configure_model()
         initialize(expected, scheme, generator=generator("init", 3), batch=(torch.zeros(1, 1, 6, 6), torch.zeros(1)))
         assert all(torch.equal(tensor, expected.state_dict()[name]) for name, tensor in model.start.items())
+
+
+class OfTwo(Net):
+    """On batches of two loaders, whole numbers until they are on the device."""
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return {name: [X.float() / 10, shift, y] for name, (X, shift, y) in batch.items()}
+
+    def forward(self, batch: Any) -> Tensor:  # type: ignore[override]
+        return super().forward(*batch["one"][:2]) + super().forward(*batch["other"][:2])
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        if batch_idx == 0:
+            self.first_batch = torch.cat([batch["one"][0], batch["other"][0]])
+        return F.cross_entropy(self(batch), batch["one"][2])
+
+
+def two(seed: int = 0) -> dict[str, DataLoader[Any]]:
+    """Each in an order of its own generator."""
+    g = torch.Generator().manual_seed(seed)
+    rows = TensorDataset(torch.randint(99, (64, 1, 6, 6), generator=g), torch.zeros(64, 1, 1, 1), torch.arange(64) % 2)
+    sampler = RandomSampler(rows, generator=torch.Generator())
+    return {"one": DataLoader(rows, 32, shuffle=True, generator=g), "other": DataLoader(rows, 32, sampler=sampler)}
+
+
+@pytest.mark.filterwarnings("ignore:You have overridden")
+@pytest.mark.parametrize("source", ["loader", "module"])
+def test_the_first_batch_is_the_one_that_training_step_gets(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several loaders, through the hooks; and the fit's batches stay in their order."""
+    monkeypatch.setitem(globals(), "data", two)
+    drawing = InitializeWith("lsuv")
+    model, plain = fit(drawing, source=source, model=OfTwo()), fit(source=source, model=OfTwo())
+    assert torch.equal(model.first_batch, plain.first_batch)
+    assert drawing.report is not None
+    assert [one.std for one in drawing.report.fitted if isinstance(one, Scaled)] == pytest.approx([1, 1], abs=0.01)
+
+
+def test_without_a_training_batch_there_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(InitializeWith("kaiming"), limit_train_batches=0)
+    assert "nothing was traced: there is no batch, as this fit trains on none" in " ".join(
+        capsys.readouterr().out.replace("init ", "").split()
+    )
 
 
 def test_a_fit_that_resumes_or_continues_keeps_its_weights(tmp_path: Path) -> None:

@@ -258,12 +258,24 @@ def test_what_only_looks_like_a_chain_is_judged_by_what_was_measured() -> None:
     for factor in (0.5, 2.0):
         found = initlab.forecast(Scaled(factor), batch(), fix=False)
         assert found.theory is None
-        assert any("a chain of dense layers, but layers.2 has a std of" in note for note in found.notes), found.notes
+        assert any("no theory fits: layers.2 has a std of" in note for note in found.notes), found.notes
     frozen = chain(2, nn.ReLU)
     frozen[1].requires_grad_(False)
     assert initlab.forecast(frozen, batch(), fix=False).theory is None
     dropped = nn.Sequential(chain(2, nn.ReLU), nn.Dropout(0.5))
     assert initlab.forecast(dropped, batch(), fix=False).theory is None
+
+
+def test_the_estimate_of_a_spectral_norm_stays() -> None:
+    """A look at the weight in training mode improves it."""
+    net = chain(2, nn.ReLU)
+    for layer in net[1::2]:
+        nn.utils.parametrizations.spectral_norm(layer)
+    before = {name: buffer.clone() for name, buffer in net.named_buffers()}
+    found = initlab.forecast(net, batch(), fix=False)
+    assert found.theory is None
+    assert before
+    assert all(torch.equal(buffer, before[name]) for name, buffer in net.named_buffers())
 
 
 # the fix

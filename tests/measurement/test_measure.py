@@ -153,6 +153,21 @@ def test_layers_are_in_order_of_execution_with_their_calls() -> None:
     assert found.rows == 6
 
 
+def test_names_that_end_as_a_second_call_does() -> None:
+    class Notes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.of = nn.ModuleDict({name: nn.Linear(3, 3) for name in ("b", "c#", "f#2")})
+
+        def forward(self, X: Tensor) -> Tensor:
+            for name in ("b", "c#", "c#", "f#2"):
+                X = self.of[name](X)
+            return X
+
+    found = measure_module(Notes(), torch.randn(5, 3), draws=1)
+    assert [layer.name for layer in found.weight_layers] == ["of.b", "of.c#", "of.c##2", "of.f#2"]
+
+
 def test_similarity_of_rows_wherever_they_are() -> None:
     z = torch.randn(5, 3, 4)
     assert similarity(torch.ones(5, 3), 5) == pytest.approx(1.0)

@@ -1123,3 +1123,28 @@ def test_units_are_followed_through_a_transpose(width: int, change: tuple[nn.Mod
 
     trained(Wide, tmp_path, monitor(), max_steps=1)
     assert rows(tmp_path / "signal.csv")[0, "net.relu", "dead"] == 0.75
+
+
+def test_units_are_followed_through_a_layer_that_turns_a_square(tmp_path: Path) -> None:
+    """As many channels as positions: 3 of 8 channels are dead, and no position is."""
+
+    class Turned(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.transpose(1, 2)
+
+    class Square(Model):
+        def __init__(self) -> None:
+            torch.manual_seed(0)
+            dense = nn.Linear(1, 8)
+            dense.bias.data = torch.tensor([-10.0] * 3 + [10.0] * 5)
+            super().__init__(
+                nn.Sequential(nn.Unflatten(1, (8, 1)), dense, Turned(), nn.ReLU(), nn.Conv1d(8, 4, 8), nn.Flatten())
+            )
+
+        def train_dataloader(self) -> Any:
+            g = torch.Generator().manual_seed(0)
+            X, y = torch.randn(64, 8, generator=g), torch.randint(4, (64,), generator=g)
+            return DataLoader(TensorDataset(X, y), batch_size=16)
+
+    trained(Square, tmp_path, monitor(), max_steps=1)
+    assert rows(tmp_path / "signal.csv")[0, "net.3", "dead"] == 3 / 8

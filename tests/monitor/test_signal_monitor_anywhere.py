@@ -244,6 +244,29 @@ def test_compiled_layers_keep_one_graph_and_say_the_same(fit: Callable[..., Any]
     assert not any(what == "dead" for _, _, what in b)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.usefixtures("fresh_compiler")
+def test_a_compiled_layer_has_rows_of_the_steps_that_call_it(fit: Callable[..., Any], tmp_path: Path) -> None:
+    """Under its own name, as its parameters."""
+
+    class Sometimes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.some, self.calls = nn.Linear(12, 4), torch.compile(nn.Linear(4, 4), backend="eager"), 0
+
+        def forward(self, X: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return self.some(self.first(X)) if self.calls <= 2 else self.first(X)
+
+    fit(Classifier(Sometimes(), SGD), Data(12, batch_size=16), callbacks=[monitor()], default_root_dir=tmp_path)
+    found = figures(tmp_path)
+    assert {step for step, layer, what in found if (layer, what) == ("net.some", "std")} == {0, 1}
+    assert {step for step, layer, what in found if (layer, what) == ("net.first", "std")} == {0, 1, 2, 3}
+    assert (0, "net.some.weight", "update_ratio") in found
+    assert not any("_orig_mod" in layer for _, layer, _ in found)
+
+
 TWO = """
 import sys
 sys.path[:0] = {path!r}

@@ -25,6 +25,13 @@ def mixed(y: Tensor) -> Tensor:
     return y[torch.randperm(len(y), generator=torch.Generator().manual_seed(1))]
 
 
+def test_its_batches_are_as_training_step_gets_them() -> None:
+    found = order_of(loader(CLASSES), STEPS, taken=lambda pair: (pair[0] + 100, 3 - pair[1]))
+    assert found is not None
+    assert all(bool((pair[0] > 50).all()) for pair in found.batches)
+    assert found.says == order_of(loader(3 - CLASSES), STEPS).says  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("batch", [1, 8, 64])
 @pytest.mark.parametrize("y", [CLASSES, NUMBERS, NUMBERS[:, 0]])
 def test_sorted_rows_are_seen_and_the_same_rows_mixed_are_not(y: Tensor, batch: int) -> None:

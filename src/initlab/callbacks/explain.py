@@ -14,6 +14,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from initlab.batch import as_step_takes_it
 from initlab.checks.rule import check_value, whole
 from initlab.console import say
 from initlab.limits import kind_of
@@ -21,7 +22,7 @@ from initlab.numbers import shown
 from initlab.process.settings import process_left_as_it_was
 from initlab.proof.bugs import Look
 from initlab.proof.conclusion import Evidence, Explanation, conclude
-from initlab.proof.copies import SHARED, is_real_copy, left_as_it_was, module_copy
+from initlab.proof.copies import SHARED, is_real_copy, left_as_it_was, module_copy, named_tensors
 from initlab.proof.fork import AS_IT_WAS, LAST, Change, Fork
 from initlab.proof.labels import Labels, labels_of
 from initlab.proof.losses import UpdateLoss, makes_update
@@ -110,6 +111,7 @@ class Explain(L.Callback):
     ) -> None:
         tape = self._tape
         if tape is not None and tape.steps < self.steps and not tape.full:
+            tape.start = tape.start or _state_of(pl_module)
             tape.add(batch)
 
     def on_train_batch_end(
@@ -118,6 +120,7 @@ class Explain(L.Callback):
         tape, self._began = self._tape, True
         if tape is None:
             return
+        tape.trained = len(tape.batches)
         if trainer.is_last_batch and trainer.current_epoch == 0:
             tape.epoch = batch_idx + 1  # which a loader without a length does not say before
         tape.steps += makes_update(trainer, batch_idx) and tape.steps < self.steps and not tape.full
@@ -138,7 +141,7 @@ class Explain(L.Callback):
             return
         try:
             with process_left_as_it_was():
-                order = order_of(loader, len(tape.batches), tape.batches)
+                order = order_of(loader, len(tape.batches), tape.batches, partial(as_step_takes_it, trainer))
                 self.explanation = self._explained(trainer, pl_module, tape, order, first, last)
         except Exception as error:
             say(f"the fit could not be explained: {_line(error)}", "explain")
@@ -221,9 +224,13 @@ def _mistakes(tape: Tape) -> list[Change]:
 
 def _losses_of(module: L.LightningModule, tape: Tape, batches: Sequence[Any]) -> Sequence[float]:
     """Of a fit's module at its end: a step at rate 0, and then these."""
-    trained = replace(tape, module=module_copy(module)[0])
+    trained = replace(tape, module=module_copy(module)[0], start=_state_of(module))
     rate_0 = Change("lr", ("lr=0",), 0.0, partial(AtRate, 0.0))
     return replayed(trained, rate_0, math.inf, steps=1, held=batches).held
+
+
+def _state_of(module: L.LightningModule) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in named_tensors(module).items()}
 
 
 def _fall(fit: Fork) -> str:

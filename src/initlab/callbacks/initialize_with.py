@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
+import torch
+from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.seed import isolate_rng
 
+from initlab.batch import as_step_takes_it
 from initlab.console import say
 from initlab.errors import UserError
 from initlab.init import Report, Scheme, initialize
@@ -61,5 +65,22 @@ def summary(report: Report) -> list[str]:
 
 
 def _first_batch(trainer: L.Trainer) -> Any:
+    """As `training_step` gets it: of each loader, where there are several."""
     data = trainer.datamodule
-    return next(iter(trainer.train_dataloader if data is None else data.train_dataloader()))
+    loader = trainer.train_dataloader if data is None else data.train_dataloader()
+    if loader is None:
+        raise UserError("there is no batch, as this fit trains on none")
+    combined = loader if isinstance(loader, CombinedLoader) else CombinedLoader(loader)
+    states = [(one, one.get_state()) for one in _generators(combined.flattened)]
+    batch, _, _ = next(iter(combined))
+    for one, state in states:  # else the order of the fit's batches would be another
+        one.set_state(state)
+    return as_step_takes_it(trainer, batch)
+
+
+def _generators(loaders: Sequence[Any]) -> list[torch.Generator]:
+    """That loaders and their samplers have of their own."""
+    samplers = [getattr(one, name, None) for one in loaders for name in ("sampler", "batch_sampler")]
+    owners = [*loaders, *samplers, *(getattr(one, "sampler", None) for one in samplers)]
+    found = [getattr(one, "generator", None) for one in owners]
+    return [one for one in found if isinstance(one, torch.Generator)]

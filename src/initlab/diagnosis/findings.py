@@ -18,6 +18,7 @@ from initlab.diagnosis.prediction import PredictedLayer
 from initlab.diagnosis.trend import held_since, trend_along, values_of
 from initlab.diagnosis.update_findings import update_findings
 from initlab.limits import EDGE, GAINED, LOST
+from initlab.numbers import first_call
 
 # A random unit whose inputs are the same for the whole batch is off with probability 1/2, so chance alone leaves no
 # more than half of a ReLU layer dead, however deep (Lu et al. 2019); healthy runs have at most 0.092. (This and the
@@ -189,7 +190,7 @@ def _symmetric(history: Rows, layers: Sequence[str]) -> Finding | None:
 
 def _gone_since(history: Rows, layer: str) -> int | None:
     """The first step at which the weights of a layer were all but 0 that were not at the start; None: no such."""
-    steps, norms = values_of(history, f"{layer.split('#')[0]}.weight", "weight_norm")
+    steps, norms = values_of(history, f"{first_call(layer)}.weight", "weight_norm")
     if not len(norms) or not norms[0] > 0 or not norms[-1] < norms[0] * GONE:
         return None
     return int(steps[np.flatnonzero(norms < norms[0] * GONE)[0]])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from initlab.limits import kind_of
+from initlab.numbers import first_call, plain_name
 
 if TYPE_CHECKING:
     import torch
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 # Their derivative goes to 0 on both sides, so a far input of either sign passes no gradient. ReLU, GELU and SiLU are
 # flat on one side only: that is how they work, and a trained transformer leaves most entries of a GELU there.
 BOUNDED = ("tanh", "sigmoid", "hardtanh", "hardsigmoid", "softsign")
-
-COMPILED = "_orig_mod."  # what torch.compile puts into names; rows go without
 
 
 class Rows(Protocol):
@@ -49,13 +48,13 @@ class Outline:
 
 def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] = ()) -> Outline:
     """Of a model and what was recorded of it."""
-    modules = {name.replace(COMPILED, ""): module for name, module in model.named_modules()}
+    modules = {plain_name(path): module for path, module in model.named_modules()}
     weighted = [name for name in history.layers("std") if has_kernel(modules.get(name))]
     activations = history.layers("saturated")
-    bounded = [name for name in activations if function_name(modules.get(name.split("#")[0])) in BOUNDED]
-    matrices = [name.replace(COMPILED, "") for name, parameter in model.named_parameters() if parameter.ndim >= 2]
+    bounded = [name for name in activations if function_name(modules.get(first_call(name, modules))) in BOUNDED]
+    matrices = [plain_name(path) for path, parameter in model.named_parameters() if parameter.ndim >= 2]
     scale_free = kind_of(*map(type, optimizers)) == "adam"
-    last = weights_of(modules.get(weighted[-1].split("#")[0])) if weighted else []
+    last = weights_of(modules.get(first_call(weighted[-1], modules))) if weighted else []
     outputs = len(last[0]) if last else 0
     return Outline(tuple(weighted[:-1]), tuple(activations), tuple(bounded), tuple(matrices), scale_free, outputs)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import torch
 
-from initlab.diagnosis.outline import COMPILED, weights_of
+from initlab.diagnosis.outline import weights_of
+from initlab.numbers import plain_name
 
 # float32 products of equal rows may be summed in different orders: equal to about 1e-6 of their size after some steps.
 ALIKE = 1e-5
@@ -17,7 +18,7 @@ def alike_layers(model: torch.nn.Module, layers: Iterable[str]) -> list[str]:
     """Those of the named layers whose weight [units, ...] has the same row for every unit: they compute one unit many
     times over, and as their gradients are equal too they never part (d2l 5.4.1.3). Not judged is a weight that is
     computed from several parameters. One wait for the device."""
-    modules = {name.replace(COMPILED, ""): module for name, module in model.named_modules()}
+    modules = {plain_name(path): module for path, module in model.named_modules()}
     names, spreads = [], []
     for name in layers:
         weights = weights_of(modules.get(name))

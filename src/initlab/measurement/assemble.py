@@ -10,9 +10,10 @@ from torch import nn
 
 from initlab.errors import UserError
 from initlab.measurement.figures import Array, MeasuredLayer, MeasuredParameter, Measurement
-from initlab.monitor.choice import COMPILED, choose_layers
+from initlab.monitor.choice import choose_layers
 from initlab.monitor.observer import Row
 from initlab.monitor.sample import LOSS
+from initlab.numbers import first_call, plain_name
 
 OUTPUT = "(output)"  # the module as a whole, a name that no part of it can have
 NO_SIGNAL = ("dropout", "pooling", "flatten", "padding", "pixelshuffle", "upsampling", "loss", "fold", "channelshuffle")
@@ -39,13 +40,13 @@ def assemble(
     """`draws`: of each the rows of one step; those of layers in order of execution."""
     known = layers_of(module)
     seen = dict.fromkeys(row["layer"] for rows in draws for row in rows if row["quantity"] == "std")
-    names = [name for name in seen if base(name) in known]
+    names = [name for name in seen if first_call(name, known) in known]
     if not set(names) - {OUTPUT}:
         raise UserError(f"{type(module).__name__}: no layer of it was seen ({'; '.join(notes) or 'it calls none'})")
     figures = _Figures(draws)
-    weights = [name for name in names if name != OUTPUT and _mixes(known[base(name)])]
+    weights = [name for name in names if name != OUTPUT and _mixes(known[first_call(name, known)])]
     last = weights[-2] if len(weights) > 1 else None
-    layers = {name: _layer(name, known[base(name)], name in weights, last, figures) for name in names}
+    layers = {name: _layer(name, known[first_call(name, known)], name in weights, last, figures) for name in names}
     whole = next(name for name, layer in known.items() if layer is module)
     return Measurement(
         type(module).__name__,
@@ -56,11 +57,6 @@ def assemble(
         num_rows,
         notes,
     )
-
-
-def base(name: str) -> str:
-    """Of the layer whose second call is `<name>#2`."""
-    return name.partition("#")[0]
 
 
 class _Figures:
@@ -86,7 +82,7 @@ def _layer(name: str, module: nn.Module, weights: bool, last: str | None, figure
 def _parameters(module: nn.Module, figures: _Figures) -> list[MeasuredParameter]:
     found = []
     for path, p in module.named_parameters():
-        name = path.replace(COMPILED, "")
+        name = plain_name(path)
         norm, grad = figures.of(name, "weight_norm"), figures.of(name, "grad_norm")
         if not np.isnan(norm).all():
             rms = norm / math.sqrt(max(1, p.numel()))

@@ -11,10 +11,10 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
+from initlab.numbers import plain_name
 
 ALONE = (nn.MultiheadAttention, jit.ScriptModule)  # leaves, whatever their children
 NO_LAYERS = (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)  # hold things and are not called
-COMPILED = "_orig_mod."  # what torch.compile puts into the names of what it wraps
 
 
 def choose_layers(model: nn.Module, patterns: str | Sequence[str] | None = None) -> dict[str, nn.Module]:
@@ -35,7 +35,7 @@ def choose_layers(model: nn.Module, patterns: str | Sequence[str] | None = None)
     for path, module in model.named_modules():
         if not path or path.startswith(hidden) or isinstance(module, NO_LAYERS):
             continue
-        name = path.replace(COMPILED, "")
+        name = plain_name(path)
         named[name] = module
         parts = {child for child, _ in module.named_children()}
         if is_parametrized(module):

@@ -32,7 +32,9 @@ class CompiledProbe:
         self._handles: list[RemovableHandle] = []
 
     def attach(self) -> None:
+        """What an earlier batch left does not count: it may call a layer that this one does not."""
         self.detach()
+        self._buffer.zero_()
         for module, hook in zip(self._layers.values(), self._hooks, strict=True):
             self._handles.append(module.register_forward_hook(hook))
 

@@ -32,9 +32,9 @@ class Units:
     A dense, convolution or normalisation layer says by its type where its units are: features last, channels before
     the spatial dimensions. Any other layer, an activation above all, has the units of the layer before it, in the
     dimension that has as many entries, wherever a transpose has put it. Where several have, it is the one in which its
-    input has that layer's extremes (on a device, where to compare would wait: the one that lies in memory as that
-    layer's output did), else the one in the same place. Where none has, it is the last dimension, or the one behind the
-    batch of four or more.
+    input, or its output, has that layer's extremes (on a device, where to compare would wait: the one that lies in
+    memory as that layer's output did), else the one in the same place. Where none has, it is the last dimension, or the
+    one behind the batch of four or more.
     """
 
     def __init__(self) -> None:
@@ -50,11 +50,18 @@ class Units:
         entered = self._entered.pop(module, None)
         dim = _by_type(module, x)
         if dim is None:
-            dim = entered[1] if entered and entered[0] == x.shape else self._followed(x)
+            dim = self._moved(x, entered[1]) if entered and entered[0] == x.shape else self._followed(x)
         dim = dim if -x.dim() <= dim < x.dim() else -1
         peaks = kernels.units(x, dim)
         self._made.append(_Made(peaks, dim % x.dim(), x.dim(), x.data_ptr(), x.stride(dim)))
         return peaks
+
+    def _moved(self, x: Tensor, dim: int) -> int:
+        """`dim`, where the input had the units, or where a layer that only turns its input has put them."""
+        made = self._made[-1] if self._made else None
+        fit = [d for d in range(1, x.dim()) if made and x.shape[d] == made.peaks.shape[1]]
+        found = _alike(fit, made, x) if made and len(fit) > 1 else []
+        return found[0] if len(found) == 1 else dim
 
     def _followed(self, x: Tensor) -> int:
         for made in reversed(self._made):
@@ -79,11 +86,14 @@ def _by_type(module: nn.Module, x: Tensor) -> int | None:
     return None
 
 
-def _the_one(fit: list[int], made: _Made, x: Tensor) -> int:
+def _alike(fit: list[int], made: _Made, x: Tensor) -> list[int]:
     if x.is_cpu:  # elsewhere a comparison would wait for the device
-        fit = [d for d in fit if torch.equal(kernels.units(x, d), made.peaks)] or fit
-    elif x.data_ptr() == made.memory:
-        fit = [d for d in fit if x.stride(d) == made.stride] or fit
+        return [d for d in fit if torch.equal(kernels.units(x, d), made.peaks)]
+    return [d for d in fit if x.data_ptr() == made.memory and x.stride(d) == made.stride]
+
+
+def _the_one(fit: list[int], made: _Made, x: Tensor) -> int:
+    fit = _alike(fit, made, x) or fit
     if made.dim in fit and made.dims == x.dim():
         return made.dim
     return fit[-1] if len(fit) == 1 or x.dim() < 4 else fit[0]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from initlab.errors import UserError
 from initlab.monitor.budget import Cadence, Stopwatch
-from initlab.monitor.choice import COMPILED, choose_layers, compiled_layers
+from initlab.monitor.choice import choose_layers, compiled_layers
 from initlab.monitor.compiled_probe import CompiledProbe
 from initlab.monitor.guard import Guard
 from initlab.monitor.layer_probe import LayerProbe
@@ -23,6 +23,7 @@ from initlab.monitor.observer import Observer
 from initlab.monitor.parameter_probe import ParameterProbe
 from initlab.monitor.recorder import Recorder
 from initlab.monitor.sample import LOSS, Sample
+from initlab.numbers import plain_name
 
 OF_PARAMETERS = frozenset(("grad_norm", "weight_norm", "update_ratio"))
 
@@ -95,7 +96,7 @@ class WatchedFit:
         if self.wants_parameters:
             owners = () if self._patterns is None else tuple(f"{name}." for name in layers)
             for path, parameter in self._model.named_parameters():
-                name = path.replace(COMPILED, "")
+                name = plain_name(path)
                 if self._patterns is None or name.startswith(owners):
                     self._parameters[name] = parameter
 

@@ -40,7 +40,7 @@ def module_copy(module: L.LightningModule) -> tuple[L.LightningModule, str]:
     finally:
         vars(module).update(before)
         module.trainer = trainer
-    if {id(t) for t in _tensors(module).values()} & {id(t) for t in _tensors(copied).values()}:
+    if {id(t) for t in named_tensors(module).values()} & {id(t) for t in named_tensors(copied).values()}:
         raise RuntimeError(SHARED)
     return copied, without
 
@@ -57,13 +57,13 @@ def left_as_it_was(module: L.LightningModule, trainer: L.Trainer) -> Iterator[Ca
     """Put back, at the end, parameters, buffers, gradients and the settings of the optimisers. Yields what tells
     whether a parameter or buffer has been changed, or a parameter read: until then each may get a gradient, and has
     none."""
-    tensors = _tensors(module)
+    tensors = named_tensors(module)
     values = {name: t.detach().clone() for name, t in tensors.items()}
     parameters = [(p, p.grad, p.requires_grad) for p in module.parameters()]
     groups = [(group, dict(group)) for optimizer in trainer.optimizers for group in optimizer.param_groups]
 
     def changed() -> list[str]:
-        now = _tensors(module)
+        now = named_tensors(module)
         return [name for name, t in tensors.items() if now.get(name) is not t or not _same(t, values[name])]
 
     try:
@@ -99,7 +99,7 @@ class _Optimizers(L.Callback):
             raise RuntimeError(SHARED)
 
 
-def _tensors(module: nn.Module) -> dict[str, Tensor]:
+def named_tensors(module: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers by each of their names, but those that no forward has made yet."""
     named = chain(module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False))
     return {name: t for name, t in named if not is_lazy(t)}

@@ -9,6 +9,8 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from initlab.batch import as_step_takes_it
+
 
 def loss_of(outputs: Any) -> Tensor | None:
     """What `training_step` returned, if there is a loss in it."""
@@ -71,8 +73,6 @@ class Held(L.Callback):
         if not ends or self.values or not pl_module.automatic_optimization:  # else its step learns
             return
         for held in self.batches:
-            held = pl_module.on_before_batch_transfer(held, 0)
-            held = pl_module.transfer_batch_to_device(held, pl_module.device, 0)
-            loss = loss_of(pl_module.training_step(pl_module.on_after_batch_transfer(held, 0), batch_idx))
+            loss = loss_of(pl_module.training_step(as_step_takes_it(trainer, held), batch_idx))
             if loss is not None:
                 self.values.append(float(loss))

@@ -27,22 +27,37 @@ OTHERS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 USUAL = (0.1, 10.0)  # root mean square of an input that is called normalised
 
 
-class Redrawn(L.Callback):
+class AtFirstBatch(L.Callback):
+    """Changes the module once, behind all that its own hooks make of it."""
+
+    done = False
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if not self.done:
+            self.done = True
+            self.change(pl_module)
+
+    def change(self, pl_module: L.LightningModule) -> None: ...
+
+
+class Redrawn(AtFirstBatch):
     """The weights of `initlab.initialize`."""
 
     def __init__(self, scheme: str, inputs: Any) -> None:
         self.scheme, self.inputs = scheme, inputs
 
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+    def change(self, pl_module: L.LightningModule) -> None:
         device = next((p.device for p in pl_module.parameters()), None)
         batch = self.inputs.to(device) if self.inputs is not None else None
         initialize(pl_module, self.scheme, generator=generator("init", 0), batch=batch)
 
 
-class Reset(L.Callback):
+class Reset(AtFirstBatch):
     """Every layer as torch draws it, norms with scale 1."""
 
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+    def change(self, pl_module: L.LightningModule) -> None:
         with isolate_rng():
             torch.manual_seed(0)
             for module in pl_module.modules():
@@ -85,13 +100,13 @@ class WithoutDecay(L.Callback):
                 group["weight_decay"] = 0.0
 
 
-class OtherActivation(L.Callback):
+class OtherActivation(AtFirstBatch):
     """Every activation module but one that ends the network."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+    def change(self, pl_module: L.LightningModule) -> None:
         for owner, name, _ in activations_of(pl_module):
             setattr(owner, name, OTHERS[self.name]())
 

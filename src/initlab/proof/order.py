@@ -6,7 +6,7 @@ whose rows are sorted is judged, as is each fork of it, by shuffled batches afte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -37,14 +37,19 @@ class Order:
         return Change("order", ("shuffle=True",), SIZES["order"], applies, f"the order of the rows: {self.says}")
 
 
-def order_of(loader: Any, steps: int, first: Sequence[Any] | None = None) -> Order | None:
+def order_of(
+    loader: Any, steps: int, first: Sequence[Any] | None = None, taken: Callable[[Any], Any] = lambda batch: batch
+) -> Order | None:
     """None where the loader shuffles, or is no `DataLoader` of a data set that has its rows by number, or where its
-    first batches have labels as mixed as any."""
+    first batches have labels as mixed as any.
+
+    taken: what `training_step` gets of a batch of the loader; first: the first ones, so taken.
+    """
     mixed = shuffled(loader, torch.Generator().manual_seed(0))
     if mixed is None:
         return None
-    batches = list(islice(mixed, steps + LAST))
-    ordered, every = _labels(first or list(islice(loader, steps))), _labels(batches)
+    batches = [taken(batch) for batch in islice(mixed, steps + LAST)]
+    ordered, every = _labels(first or list(map(taken, islice(loader, steps)))), _labels(batches)
     if ordered is None or every is None or len(batches) <= LAST or ordered.shape[1:] != every.shape[1:]:
         return None
     classes = not every.is_floating_point()

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim import optimizer as torch_optimizer
 
+from initlab.batch import TRANSFER
 from initlab.nn import SGD
 from initlab.training.meeting import LONGEST, Meeting
 from initlab.training.overrides import overrides
 
 # Lightning's names
 FULL, DOUBLE, MIXED = (None, 32, "32", "32-true"), (64, "64", "64-true"), ("bf16", "bf16-mixed")
-TRANSFER = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
 LOADER = ("train_dataloader", "train_batches")  # who makes it must keep to the limit
 STEP = (
     "training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step", "configure_optimizers",

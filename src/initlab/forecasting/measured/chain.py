@@ -16,6 +16,7 @@ from initlab.forecasting.forecast import Forecast
 from initlab.forecasting.on_paper import forecast
 from initlab.forecasting.rates import Rate
 from initlab.init import Scheme
+from initlab.init.parametrized import read
 from initlab.measurement import Measurement, layers_of, middle
 from initlab.monitor.saturation import ELEMENTWISE
 from initlab.nn import Linear
@@ -24,7 +25,7 @@ from initlab.theory.inputs import inputs_of
 
 SLACK = 1.3  # factor by which a measured std may lie outside its band, as one of twenty does a little
 NAMES = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.SiLU: "silu"}
-DIFFERS = "a chain of dense layers, but {name} has a std of {std:.2g} where theory has {low:.2g} to {high:.2g}"
+DIFFERS = "no theory fits: {name} has a std of {std:.2g}, in a chain of dense layers it had {low:.2g} to {high:.2g}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def theory_of(
     if {f"{name}.weight" for name, _ in dense} - {p.name for p in found.parameters}:
         return None  # frozen, or computed from others
     scheme = redraw if isinstance(redraw, Scheme) else _as_drawn([name for name, _ in dense], found)
-    widths = [dense[0][1].weight.shape[1], *(layer.weight.shape[0] for _, layer in dense)]
+    widths = [read(dense[0][1], "weight").shape[1], *(read(layer, "weight").shape[0] for _, layer in dense)]
     if X[0].numel() != widths[0] or not X.isfinite().all() or not X.any():
         return None
     try:
@@ -105,7 +106,7 @@ def _chain(module: nn.Module, found: Measurement) -> tuple[list[tuple[str, Any]]
     dense, between = layers[::2], [layer for _, layer in layers[1::2]]
     if len(layers) % 2 == 0 or len(dense) < 2 or not all(isinstance(layer, (nn.Linear, Linear)) for _, layer in dense):
         return [], None
-    sizes: list[Any] = [layer.weight.shape for _, layer in dense]
+    sizes: list[Any] = [read(layer, "weight").shape for _, layer in dense]
     joined = all(one[0] == other[1] for one, other in pairwise(sizes))
     alike = len({(type(layer), str(layer)) for layer in between}) == 1
     function = getattr(between[0], "function", None) or _of_torch(between[0])

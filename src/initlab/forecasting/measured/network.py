@@ -44,6 +44,7 @@ from initlab.measurement import (
     spread,
     unwrapped,
 )
+from initlab.numbers import first_call
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -226,7 +227,8 @@ def _zero_head(module: nn.Module, found: Measurement) -> nn.Module | None:
     layers = found.weight_layers
     if len(layers) < 2 or not all(middle(layer.grad_std) == 0 for layer in layers[:-1]):
         return None
-    head = layers_of(module)[layers[-1].name.partition("#")[0]]
+    known = layers_of(module)
+    head = known[first_call(layers[-1].name, known)]
     zero = all(not bool(p.any()) for p in head.parameters() if p.dim() > 1)
     return head if zero and hasattr(head, "reset_parameters") else None
 
