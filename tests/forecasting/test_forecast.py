@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from initlab.composition import compose
 from initlab.errors import UserError
@@ -27,6 +29,7 @@ from initlab.init import (
     TorchDefault,
     Xavier,
     Zeros,
+    initialize,
 )
 from initlab.limits import EDGE, GAINED, LOST
 from initlab.run import train
@@ -66,6 +69,39 @@ def test_symmetric_weights_are_said_in_words() -> None:
         assert next(changes(found)).overrides == (f"init={suited}",)
     assert deep(Zeros(), "relu", 0).verdict.word == TRAINS  # softmax regression: convex
     assert deep(Identity(), "relu", 3).verdict.word == "no forecast"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "activation", "word"),
+    [
+        (Zeros(), "relu", NOT),
+        (Zeros(), "tanh", NOT),
+        (Zeros(), "sigmoid", UNSURE),
+        (Constant(value=0.01), "relu", UNSURE),
+    ],
+)
+def test_one_unit_may_do_for_a_regression_and_for_few_classes(scheme: Scheme, activation: str, word: str) -> None:
+    """Zeros move only where the activation is not 0 at 0; what moves fits a line with one unit."""
+    for widths, loss in (([3, 32, 1], "half_squared_error"), ([3, 32, 2], "cross_entropy")):
+        found = forecast(scheme, activation, widths, loss=loss)
+        assert (found.verdict.word, "one unit" in found.verdict.why) == (word, True)
+    assert forecast(scheme, activation, [3, 32, 10]).verdict.word == NOT
+
+    hidden, last = nn.Linear(3, 32), nn.Linear(32, 1)
+    net = nn.Sequential(hidden, getattr(nn, {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid"}[activation])(), last)
+    initialize(net, scheme)
+    X = torch.randn(256, 3, generator=torch.Generator().manual_seed(0))
+    y = X @ torch.tensor([[3.0], [-2.0], [0.0]]) + 50
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss_now = (net(X) - y).square().mean() / 2
+        loss_now.backward()
+        optimizer.step()
+    moved = any(p.count_nonzero() for p in (*hidden.parameters(), last.weight))
+    assert moved == (word == UNSURE)
+    if activation == "relu" and word == UNSURE:
+        assert loss_now < 0.01 * y.var() / 2
 
 
 def test_the_layer_where_it_dies() -> None:
