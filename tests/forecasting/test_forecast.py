@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from initlab.build import build
 from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.forecasting import Forecast, forecast
+from initlab.forecasting.in_run import forecast_before
 from initlab.forecasting.mend import MOST_THERE_ARE, _candidates, changes, most_tried
 from initlab.forecasting.rates import Rate
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE, judge
@@ -102,6 +104,25 @@ def test_one_unit_may_do_for_a_regression_and_for_few_classes(scheme: Scheme, ac
     assert moved == (word == UNSURE)
     if activation == "relu" and word == UNSURE:
         assert loss_now < 0.01 * y.var() / 2
+
+
+@pytest.mark.parametrize("loss", ["half_squared_error", "squared_error"])
+def test_a_regression_keeps_what_the_mean_of_its_targets_costs(tmp_path: Path, loss: str) -> None:
+    outputs = [[0, 1], [2, 5], [4, 9], [6, 3]]
+    words = [
+        "data=truth_table",
+        "data.task=regression",
+        f"data.outputs={outputs}",
+        "model=linear",
+        f"model.loss={loss}",
+    ]
+    cfg = compose(*words, run_dir=tmp_path)
+    data = build(cfg, "data")
+    forecast_before(cfg, tmp_path, None, data)
+    y = torch.tensor(outputs, dtype=torch.float64)
+    mean = y.mean(0).expand_as(y)
+    expected = float(nn.functional.mse_loss(mean, y)) / (2 if loss == "half_squared_error" else 1)
+    assert json.loads((tmp_path / "forecast.json").read_text())["guess"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_layer_where_it_dies() -> None:

@@ -73,6 +73,18 @@ def test_the_mean_of_an_only_epoch_is_not_its_end(tmp_path: Path, rows: int, wor
     assert f"{'1.1000' if word == 'trained' else '4.9000'} at {until}" in found.because
 
 
+@pytest.mark.parametrize(("end", "word"), [(8.1, "flat"), (7.99, "flat"), (3.0, "trained")])
+def test_a_regression_that_answers_the_mean_has_not_trained(tmp_path: Path, end: float, word: str) -> None:
+    """Targets with a mean of 4.2: from 17 down to 8, half their variance, falls to the bias alone."""
+    folder = make_run(tmp_path / "run")
+    (folder / "signal.csv").write_text("step,layer,quantity,value\r\n0,loss,loss,17.1\r\n")
+    (folder / "metrics.csv").write_text(f"epoch,step,train/loss\r\n0,30,9.5\r\n1,60,{end}\r\n")
+    (folder / "forecast.json").write_text(json.dumps({"verdict": "trains", "widths": [2, 9, 1], "guess": 8.0}))
+    found = outcome(Run.lenient(folder))
+    assert found.word == word
+    assert ("the mean of the targets to every input costs 8.0" in found.because) == (word == "flat")
+
+
 def test_failed_and_unfinished(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "summary.json").unlink()

@@ -175,6 +175,10 @@ def _learning(run: Run) -> tuple[str, str]:
     if isinstance(classes, int) and classes > 1 and end > math.log(classes):
         guess = f"above log {classes} = {math.log(classes):.4f}, what guessing among {classes} classes costs"
         return "flat", f"The training loss is {shown(end)} at {until}, {guess}.{metrics}"
+    mean = number(run.forecast.get("guess"))
+    if mean > 0 and end > mean * (1 - NEAR / 2):
+        guess = f"to answer the mean of the targets to every input costs {shown(mean)}"
+        return "flat", f"The training loss is {shown(end)} at {until}, and {guess}.{metrics}"
     if not since or not math.isfinite(start):
         return "unknown", f"The training loss is {shown(end)} at {until}, and no earlier one is known.{metrics}"
     if any(finding.get("kind") == "loss not moving" for finding in run.findings) or end > start * (1 - LEAST_FALL):
