@@ -35,6 +35,7 @@ from initlab.init import (
 )
 from initlab.limits import EDGE, GAINED, LOST
 from initlab.run import train
+from initlab.theory.inputs import inputs_of
 
 
 def deep(scheme: Scheme, activation: str, depth: int, kind: str = "sgd", width: int = 256) -> Forecast:
@@ -104,6 +105,27 @@ def test_one_unit_may_do_for_a_regression_and_for_few_classes(scheme: Scheme, ac
     assert moved == (word == UNSURE)
     if activation == "relu" and word == UNSURE:
         assert loss_now < 0.01 * y.var() / 2
+
+
+@pytest.mark.parametrize("mean", [0.0, 6.0])
+def test_inputs_that_are_mostly_their_mean_are_on_the_edge(mean: float) -> None:
+    """Columns six standard deviations from 0, as those of a table are: what all rows share saturates tanh."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(600) % 3
+    X = torch.randn(3, 20, generator=draw)[y] / 2**0.5 + torch.randn(600, 20, generator=draw) / 2**0.5 + mean
+    found = forecast(Xavier(), "tanh", [20, 64, 3], inputs=inputs_of(X.double().numpy()), rate=Rate(0.1))
+    assert found.verdict.word == (UNSURE if mean else TRAINS)
+    assert ("subtract their mean" in found.verdict.why) == bool(mean)
+
+    net = nn.Sequential(nn.Linear(20, 64), nn.Tanh(), nn.Linear(64, 3))
+    initialize(net, Xavier())
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for rows in torch.randperm(600, generator=draw).split(30) * 10:  # 200 steps
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(X[rows]), y[rows]).backward()
+        optimizer.step()
+    right = (net(X).argmax(1) == y).double().mean()
+    assert right < 0.6 if mean else right > 0.9
 
 
 @pytest.mark.parametrize("loss", ["half_squared_error", "squared_error"])

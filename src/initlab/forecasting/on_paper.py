@@ -32,6 +32,7 @@ FEW = (
 WIDEST = math.log(100)  # from the middle of a band to its end; more is no prediction
 LARGEST_SHIFT = 20.0  # of the mean logarithm of a gradient's square, by which the band lies off the mean square
 MOST_LAYERS = 1000  # hidden ones: 3 ms each, and those that the rule rests on have 40
+MOST_ALIKE = 0.85  # of inputs: what they share saturates the units, or kills them; up to 0.8 all of 96 networks trained
 ONE_UNIT = 4  # classes, half of whose rows a network of one unit a layer may get right; of the record's ten it does not
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
 
@@ -93,6 +94,9 @@ def forecast(
         verdict = judge_rate(verdict, of_step.window(kind, rate.momentum if rate else 0.0), rate, kind)
     if unstable or (verdict.word == TRAINS and amplified > UNSTABLE_GAIN):
         why = f"unstable: a signal that begins a little larger or smaller ends otherwise; {verdict.why}"
+        verdict = replace(verdict, word=UNSURE, why=why)
+    if depth and verdict.word == TRAINS and inputs.similarity > MOST_ALIKE:
+        why = f"inputs are alike to {inputs.similarity:.2g} of 1, which the rule is not known for: subtract their mean"
         verdict = replace(verdict, word=UNSURE, why=why)
     if depth and inputs.similarity > 1 - ROUNDING:
         verdict = Verdict(UNKNOWN, SAME, "")
