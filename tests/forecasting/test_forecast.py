@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from initlab.build import build
 from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.forecasting import Forecast, forecast
+from initlab.forecasting.in_run import forecast_before
 from initlab.forecasting.mend import MOST_THERE_ARE, _candidates, changes, most_tried
 from initlab.forecasting.rates import Rate
 from initlab.forecasting.rule import NOT, TRAINS, UNSURE, judge
@@ -27,9 +31,11 @@ from initlab.init import (
     TorchDefault,
     Xavier,
     Zeros,
+    initialize,
 )
 from initlab.limits import EDGE, GAINED, LOST
 from initlab.run import train
+from initlab.theory.inputs import inputs_of
 
 
 def deep(scheme: Scheme, activation: str, depth: int, kind: str = "sgd", width: int = 256) -> Forecast:
@@ -66,6 +72,79 @@ def test_symmetric_weights_are_said_in_words() -> None:
         assert next(changes(found)).overrides == (f"init={suited}",)
     assert deep(Zeros(), "relu", 0).verdict.word == TRAINS  # softmax regression: convex
     assert deep(Identity(), "relu", 3).verdict.word == "no forecast"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "activation", "word"),
+    [
+        (Zeros(), "relu", NOT),
+        (Zeros(), "tanh", NOT),
+        (Zeros(), "sigmoid", UNSURE),
+        (Constant(value=0.01), "relu", UNSURE),
+    ],
+)
+def test_one_unit_may_do_for_a_regression_and_for_few_classes(scheme: Scheme, activation: str, word: str) -> None:
+    """Zeros move only where the activation is not 0 at 0; what moves fits a line with one unit."""
+    for widths, loss in (([3, 32, 1], "half_squared_error"), ([3, 32, 2], "cross_entropy")):
+        found = forecast(scheme, activation, widths, loss=loss)
+        assert (found.verdict.word, "one unit" in found.verdict.why) == (word, True)
+    assert forecast(scheme, activation, [3, 32, 10]).verdict.word == NOT
+
+    hidden, last = nn.Linear(3, 32), nn.Linear(32, 1)
+    net = nn.Sequential(hidden, getattr(nn, {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid"}[activation])(), last)
+    initialize(net, scheme)
+    X = torch.randn(256, 3, generator=torch.Generator().manual_seed(0))
+    y = X @ torch.tensor([[3.0], [-2.0], [0.0]]) + 50
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss_now = (net(X) - y).square().mean() / 2
+        loss_now.backward()
+        optimizer.step()
+    moved = any(p.count_nonzero() for p in (*hidden.parameters(), last.weight))
+    assert moved == (word == UNSURE)
+    if activation == "relu" and word == UNSURE:
+        assert loss_now < 0.01 * y.var() / 2
+
+
+@pytest.mark.parametrize("mean", [0.0, 6.0])
+def test_inputs_that_are_mostly_their_mean_are_on_the_edge(mean: float) -> None:
+    """Columns six standard deviations from 0, as those of a table are: what all rows share saturates tanh."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(600) % 3
+    X = torch.randn(3, 20, generator=draw)[y] / 2**0.5 + torch.randn(600, 20, generator=draw) / 2**0.5 + mean
+    found = forecast(Xavier(), "tanh", [20, 64, 3], inputs=inputs_of(X.double().numpy()), rate=Rate(0.1))
+    assert found.verdict.word == (UNSURE if mean else TRAINS)
+    assert ("subtract their mean" in found.verdict.why) == bool(mean)
+
+    net = nn.Sequential(nn.Linear(20, 64), nn.Tanh(), nn.Linear(64, 3))
+    initialize(net, Xavier())
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for rows in torch.randperm(600, generator=draw).split(30) * 10:  # 200 steps
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(X[rows]), y[rows]).backward()
+        optimizer.step()
+    right = (net(X).argmax(1) == y).double().mean()
+    assert right < 0.6 if mean else right > 0.9
+
+
+@pytest.mark.parametrize("loss", ["half_squared_error", "squared_error"])
+def test_a_regression_keeps_what_the_mean_of_its_targets_costs(tmp_path: Path, loss: str) -> None:
+    outputs = [[0, 1], [2, 5], [4, 9], [6, 3]]
+    words = [
+        "data=truth_table",
+        "data.task=regression",
+        f"data.outputs={outputs}",
+        "model=linear",
+        f"model.loss={loss}",
+    ]
+    cfg = compose(*words, run_dir=tmp_path)
+    data = build(cfg, "data")
+    forecast_before(cfg, tmp_path, None, data)
+    y = torch.tensor(outputs, dtype=torch.float64)
+    mean = y.mean(0).expand_as(y)
+    expected = float(nn.functional.mse_loss(mean, y)) / (2 if loss == "half_squared_error" else 1)
+    assert json.loads((tmp_path / "forecast.json").read_text())["guess"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_layer_where_it_dies() -> None:

@@ -187,7 +187,7 @@ def test_any_layer_keeps_the_promise_and_every_parameter_is_reported_once(module
         drawn = [r.drawn[i].drawn_std for r in reports]
         weight = parameters[here.name]
         n = int((weight != 0).sum()) if not isinstance(scheme, Sparse) else weight.numel()  # but for padding
-        if scheme.entries in ("alike", "fixed") or here.promised_std == 0:
+        if scheme.entries in ("alike", "zero", "fixed") or here.promised_std == 0:
             assert drawn == pytest.approx([here.promised_std] * 15, abs=1e-6)
         elif n > 1:
             variance = sum(d * d for d in drawn) / 15 * n / (n - 1)  # a std is about the mean of its draw

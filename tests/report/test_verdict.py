@@ -59,6 +59,32 @@ def test_a_loss_that_fell_but_is_above_that_of_guessing_is_no_training(
     assert word == "trained" or "above log 3 = 1.0986" in found.because
 
 
+@pytest.mark.parametrize(("rows", "word", "until"), [(25, "trained", "step 96"), (3, "flat", "epoch 1")])
+def test_the_mean_of_an_only_epoch_is_not_its_end(tmp_path: Path, rows: int, word: str, until: str) -> None:
+    """The first steps of Adam at a large rate: up to 190, at the end 1.1, val/loss 1.05; the mean is 4.9."""
+    folder = make_run(tmp_path / "run", epochs=1)
+    losses = [3.3, 190.0, 20.0, *[1.3, 1.0, 1.1, 1.1] * 6][:rows]
+    lines = [f"{4 * i},loss,loss,{loss}\r\n" for i, loss in enumerate(losses)]
+    (folder / "signal.csv").write_text("step,layer,quantity,value\r\n" + "".join(lines))
+    (folder / "metrics.csv").write_text("epoch,step,train/acc,train/loss\r\n0,200,0.57,4.9\r\n")
+    (folder / "forecast.json").write_text(json.dumps({"verdict": "trains", "widths": [784, 64, 10]}))
+    found = outcome(Run.lenient(folder))
+    assert found.word == word
+    assert f"{'1.1000' if word == 'trained' else '4.9000'} at {until}" in found.because
+
+
+@pytest.mark.parametrize(("end", "word"), [(8.1, "flat"), (7.99, "flat"), (3.0, "trained")])
+def test_a_regression_that_answers_the_mean_has_not_trained(tmp_path: Path, end: float, word: str) -> None:
+    """Targets with a mean of 4.2: from 17 down to 8, half their variance, falls to the bias alone."""
+    folder = make_run(tmp_path / "run")
+    (folder / "signal.csv").write_text("step,layer,quantity,value\r\n0,loss,loss,17.1\r\n")
+    (folder / "metrics.csv").write_text(f"epoch,step,train/loss\r\n0,30,9.5\r\n1,60,{end}\r\n")
+    (folder / "forecast.json").write_text(json.dumps({"verdict": "trains", "widths": [2, 9, 1], "guess": 8.0}))
+    found = outcome(Run.lenient(folder))
+    assert found.word == word
+    assert ("the mean of the targets to every input costs 8.0" in found.because) == (word == "flat")
+
+
 def test_failed_and_unfinished(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "summary.json").unlink()

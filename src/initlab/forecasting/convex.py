@@ -7,7 +7,9 @@ start L is a C-th of it, and no step diverges for good, as its gradient is bound
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from initlab.forecasting.rates import STEPS, Rate
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNSURE, Verdict
@@ -19,6 +21,11 @@ STILL = "no step is taken"
 SWINGS = 10  # how many times beyond that rate a softmax still comes down, flatter as it learns
 NOWHERE = 0.01  # of the way
 SHARE = {"half_squared_error": 1.0, "squared_error": 2.0}
+
+
+def of_the_mean(loss: str, y: Any) -> float:
+    """The loss of one that answers the mean of the targets [rows, outputs] to every input; inf of another loss."""
+    return SHARE[loss] / 2 * float(y.double().var(0, correction=0).mean()) if loss in SHARE else math.inf
 
 
 def judge_convex(inputs: Inputs, widths: Sequence[int], loss: str, kind: str, rate: Rate | None) -> Verdict:

@@ -32,6 +32,8 @@ FEW = (
 WIDEST = math.log(100)  # from the middle of a band to its end; more is no prediction
 LARGEST_SHIFT = 20.0  # of the mean logarithm of a gradient's square, by which the band lies off the mean square
 MOST_LAYERS = 1000  # hidden ones: 3 ms each, and those that the rule rests on have 40
+MOST_ALIKE = 0.85  # of inputs: what they share saturates the units, or kills them; up to 0.8 all of 96 networks trained
+ONE_UNIT = 4  # classes, half of whose rows a network of one unit a layer may get right; of the record's ten it does not
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
 
 NOTHING = ((), math.nan, math.nan, "", math.nan, 0, None, 0.0)  # of a Forecast where nothing can be computed
@@ -77,7 +79,7 @@ def forecast(
     if scheme.entries == "fixed":
         why = "these weights are not drawn at random, so there is nothing to average over; measure instead"
         return Forecast(Verdict(UNKNOWN, why, ""), *NOTHING, *question)
-    if scheme.entries == "alike":
+    if scheme.entries in ("alike", "zero"):
         return _alike(depth, question)
     signal = propagate(scheme, phi, widths, inputs, bias=bias, batch=batch, pairs=pairs)
     decades = _log10(math.sqrt(signal.backward[0])) if depth else 0.0
@@ -92,6 +94,9 @@ def forecast(
         verdict = judge_rate(verdict, of_step.window(kind, rate.momentum if rate else 0.0), rate, kind)
     if unstable or (verdict.word == TRAINS and amplified > UNSTABLE_GAIN):
         why = f"unstable: a signal that begins a little larger or smaller ends otherwise; {verdict.why}"
+        verdict = replace(verdict, word=UNSURE, why=why)
+    if depth and verdict.word == TRAINS and inputs.similarity > MOST_ALIKE:
+        why = f"inputs are alike to {inputs.similarity:.2g} of 1, which the rule is not known for: subtract their mean"
         verdict = replace(verdict, word=UNSURE, why=why)
     if depth and inputs.similarity > 1 - ROUNDING:
         verdict = Verdict(UNKNOWN, SAME, "")
@@ -160,12 +165,17 @@ def _depends_on_size(question: Any, verdict: Verdict) -> bool:
 
 
 def _alike(depth: int, question: Any) -> Forecast:
+    scheme, phi, widths, inputs, _, kind, loss, rate = question
     if depth == 0:
-        inputs, widths, loss, kind, rate = question[3], question[2], question[6], question[5], question[7]
         verdict = judge_convex(inputs, widths, loss, kind, rate)
     else:
         why = "all units of a layer begin alike and get the same gradient, so each layer works as one unit for ever"
-        verdict = Verdict(NOT, why, "")
+        still = scheme.entries == "zero" and not phi.value(np.zeros(1)).any()  # all but the last bias
+        if still or (loss == "cross_entropy" and widths[-1] > ONE_UNIT):
+            verdict = Verdict(NOT, why, "")
+        else:
+            goal = f"{widths[-1]} classes" if loss == "cross_entropy" else "a regression"
+            verdict = Verdict(UNSURE, f"{why}, and one may do for {goal}", "")
     return Forecast(verdict, *NOTHING, *question)
 
 

@@ -43,7 +43,7 @@ class Zeros(Scheme):
     that is 0 at 0, nothing but the last bias ever moves.
     """
 
-    entries: ClassVar[str] = "alike"
+    entries: ClassVar[str] = "zero"
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
         weight.zero_()

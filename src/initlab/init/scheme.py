@@ -25,7 +25,8 @@ class Scheme(ABC):
     torch's global one. `str(scheme)` is a short label for tables.
 
     entries: how the numbers of one weight hang together, which decides what can be said of a network before it is
-        drawn: "independent" of mean 0; "orthogonal" rows or columns; "alike", all the same; "fixed", not drawn at all.
+        drawn: "independent" of mean 0; "orthogonal" rows or columns; "alike", all the same; "zero"; "fixed", not
+        drawn at all.
     unit_signal: `fit_` scales each layer, after the draw, until its output has std 1 on real data.
     by_place: `at` or `step_size` depends on where a layer stands in the forward pass.
     by_shape: the std follows the rows and columns of the matrix, whatever the fans of its layer.

@@ -15,6 +15,7 @@ LEAST_FALL = 0.01  # of the loss at the start, the same as the finding "loss not
 HARDLY = 0.05  # a smaller fall is no training that anybody would call one: log 10 down to 2.19
 FACTS = ("test/acc", "val/acc", "val/loss", "train/loss", "test/loss")
 FEW = 20  # updates, after which no loss says whether a run trains: the one of step 0 is from before the first
+LAST = 4  # rows whose median is the loss at the end
 NEAR = 0.02  # how near, relatively, loss and accuracy are to those of guessing
 
 
@@ -105,19 +106,24 @@ def sentence(text: str) -> str:
 
 
 def losses(run: Run) -> tuple[float, str, float, str]:
-    """The training loss at the start and at the end, each with when that was; nan where there is none."""
+    """The training loss at the start and at the end, each with when that was; nan where there is none.
+
+    The end is the mean over the last epoch, except of an only one, whose mean holds the first steps: there it is the
+    last rows.
+    """
     start = end = math.nan
     since, until = "", ""
     rows = sorted(run.recorded.get("loss", {}).get("loss", {}).items())
     if rows:
         (first, start), (last, _) = rows[0], rows[-1]
-        end = math.nan if any(math.isnan(v) for _, v in rows[-4:]) else statistics.median(v for _, v in rows[-4:])
+        end = math.nan if any(math.isnan(v) for _, v in rows[-LAST:]) else statistics.median(v for _, v in rows[-LAST:])
         since, until = f"step {first:,}", f"step {last:,}"
     epochs = sorted(run.curves.get("train/loss", {}).items())
     if epochs:
         if not since and len(epochs) > 1:
             start, since = epochs[0][1], f"epoch {epochs[0][0] + 1}"
-        end, until = epochs[-1][1], f"epoch {epochs[-1][0] + 1}"
+        if len(epochs) > 1 or len(rows) < LAST:
+            end, until = epochs[-1][1], f"epoch {epochs[-1][0] + 1}"
     return start, since, end, until
 
 
@@ -169,6 +175,10 @@ def _learning(run: Run) -> tuple[str, str]:
     if isinstance(classes, int) and classes > 1 and end > math.log(classes):
         guess = f"above log {classes} = {math.log(classes):.4f}, what guessing among {classes} classes costs"
         return "flat", f"The training loss is {shown(end)} at {until}, {guess}.{metrics}"
+    mean = number(run.forecast.get("guess"))
+    if mean > 0 and end > mean * (1 - NEAR / 2):
+        guess = f"to answer the mean of the targets to every input costs {shown(mean)}"
+        return "flat", f"The training loss is {shown(end)} at {until}, and {guess}.{metrics}"
     if not since or not math.isfinite(start):
         return "unknown", f"The training loss is {shown(end)} at {until}, and no earlier one is known.{metrics}"
     if any(finding.get("kind") == "loss not moving" for finding in run.findings) or end > start * (1 - LEAST_FALL):

@@ -161,7 +161,8 @@ def _text(path: str | Path, content: bytes, whole: bool) -> str:
     try:
         text = codecs.getincrementaldecoder(name)().decode(content, final=whole)
     except UnicodeDecodeError as error:
-        line = len(error.object[: error.start].decode("latin-1" if not utf16 else name, "ignore").splitlines() or [""])
+        before = error.object[: error.start].decode(name, "ignore")
+        line = len(re.split("\r\n|\r|\n", before))
         byte = error.object[error.start]
         raise UserError(
             f"data.path={path}: not {'UTF-16' if utf16 else 'UTF-8'} text (byte 0x{byte:02x} in line {line}); "

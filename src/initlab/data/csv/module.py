@@ -144,7 +144,8 @@ class CSVTable(TensorDataModule):
         if len(missing):
             raise UserError(
                 f"data.target={self.target}: {len(missing)} of {len(self._table.lines)} rows have none, first line "
-                f"{self._table.lines[missing[0]]}; fill them, or take these rows out of the file"
+                f"{self._table.lines[missing[0]]}; fill them, or take these rows out of the file; where a cell of "
+                "data.na_values, such as NA, is a value, set that key to others"
             )
         if self.task == "classification":
             assert isinstance(column, Words)
