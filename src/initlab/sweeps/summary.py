@@ -128,7 +128,7 @@ class Row:
         told = ("trained", "flat", "diverged", *(["unknown"] if ends["trained"] else []))
         return ends["trained"], sum(ends[word] for word in told)
 
-    def add(self, member: Member, score: float, best: float | None) -> None:
+    def add(self, member: Member, score: float, best: float | None = None) -> None:
         """`score`, `best`: of a run that ended well; None: that run has no such best epoch."""
         _, run, seed = member
         self.members.append(member)
