@@ -32,8 +32,10 @@ FEW = (
 WIDEST = math.log(100)  # from the middle of a band to its end; more is no prediction
 LARGEST_SHIFT = 20.0  # of the mean logarithm of a gradient's square, by which the band lies off the mean square
 MOST_LAYERS = 1000  # hidden ones: 3 ms each, and those that the rule rests on have 40
-MOST_ALIKE = 0.85  # of inputs: what they share saturates the units, or kills them; up to 0.8 all of 96 networks trained
-ONE_UNIT = 4  # classes, half of whose rows a network of one unit a layer may get right; of the record's ten it does not
+# Not fitted to the record, which has neither: what inputs share saturates the units or kills them, and a network of one
+# unit a layer may get half of the rows of a few classes right. Both limits only make a verdict less certain.
+MOST_ALIKE = 0.85  # of inputs
+ONE_UNIT = 4  # classes
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
 
 NOTHING = ((), math.nan, math.nan, "", math.nan, 0, None, 0.0)  # of a Forecast where nothing can be computed
