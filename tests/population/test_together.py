@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -120,6 +121,22 @@ def test_each_job_leaves_what_it_leaves_alone(
         assert_the_same(tmp_path / "together" / str(i), tmp_path / "alone" / str(i), 1e-9)
     summaries = [json.loads((tmp_path / "together" / str(i) / "summary.json").read_text()) for i in range(len(each))]
     assert 0 < sum(summary["seconds"] for summary in summaries) <= took + 0.01 * len(each)  # by clocks of their own
+
+
+def test_a_job_leaves_no_log_open(tmp_path: Path) -> None:
+    """The next job's start closes it, and what is logged then opens it again."""
+    logs = [logging.FileHandler(tmp_path / f"{i}.log") for i in range(2)]
+    root, before = logging.getLogger(), list(logging.getLogger().handlers)
+
+    def job(log: logging.FileHandler) -> None:
+        root.handlers[:] = [log]
+        log.close()
+        root.error("again")
+        assert log.stream is not None
+
+    run_together([functools.partial(job, log) for log in logs])
+    assert [log.stream for log in logs] == [None, None]
+    assert root.handlers == before
 
 
 def test_of_jobs_that_train_nothing_it_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,6 +48,9 @@ class Thread:
         _put_back(before)
         if self.ended:
             self._thread.join()
+            own_logs = set(self._set[1]) - set(before[1])  # opened again by a line after the next job's start
+            for handler in own_logs:
+                handler.close()
 
     def wait(self) -> None:
         """Of this thread itself: until the next turn."""
