@@ -17,7 +17,7 @@ from initlab.explaining import hypotheses
 from initlab.explaining.command import command_with
 from initlab.explaining.forking import fork, quiet
 from initlab.explaining.hypotheses import Case
-from initlab.forecasting.convex import of_the_mean
+from initlab.forecasting.convex import loss_of_the_mean
 from initlab.process.settings import process_left_as_it_was
 from initlab.proof.bugs import Look
 from initlab.proof.conclusion import LEAST, MOST, Evidence, Explanation, conclude
@@ -198,4 +198,4 @@ def _guess(config: dict[str, Any], y: Any, data: Any) -> float:
         return math.inf
     if not y.is_floating_point():
         return math.log(classes) if isinstance(classes, int) and classes > 1 else math.inf
-    return of_the_mean(str(config["model"].get("loss")), y)
+    return loss_of_the_mean(str(config["model"].get("loss")), y)

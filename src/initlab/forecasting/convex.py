@@ -23,7 +23,7 @@ NOWHERE = 0.01  # of the way
 SHARE = {"half_squared_error": 1.0, "squared_error": 2.0}
 
 
-def of_the_mean(loss: str, y: Any) -> float:
+def loss_of_the_mean(loss: str, y: Any) -> float:
     """The loss of one that answers the mean of the targets [rows, outputs] to every input; inf of another loss."""
     return SHARE[loss] / 2 * float(y.double().var(0, correction=0).mean()) if loss in SHARE else math.inf
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from initlab.console import say
 from initlab.errors import UserError, reason
 from initlab.forecasting.answer import COLOURS
-from initlab.forecasting.convex import SHARE, of_the_mean
+from initlab.forecasting.convex import SHARE, loss_of_the_mean
 from initlab.forecasting.from_config import forecast_run, is_known
 from initlab.forecasting.remedy import remedy
 from initlab.forecasting.terminal import show_fix
@@ -41,7 +41,7 @@ def forecast_before(
         say(found.verdict.says, "forecast", COLOURS[found.verdict.word])
         record = found.record()
         if data is not None and found.loss in SHARE:
-            record["guess"] = of_the_mean(found.loss, data.splits.train[1])
+            record["guess"] = loss_of_the_mean(found.loss, data.splits.train[1])
         if fix:
             command = remedy(cfg, found, words, data)
             show_fix(command, found)
