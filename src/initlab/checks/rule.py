@@ -50,6 +50,7 @@ def list_of(rule: Rule, words: str, length: int | None = None) -> Rule:
     return Rule(lambda v: is_list(v) and len(v) > 0 and length in (None, len(v)) and all(map(rule.allows, v)), words)
 
 
+OPTIMIZER_KIND = choice("sgd", "adam")
 TRUTH = Rule(lambda v: isinstance(v, bool), "true or false")
 POSITIVE = Rule(lambda v: is_number(v) and v > 0, "a number above 0")
 NOT_NEGATIVE = number(at_least=0, words="a number of at least 0")

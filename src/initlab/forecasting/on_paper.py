@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from initlab.checks.rule import OPTIMIZER_KIND, check_value, choice
 from initlab.errors import UserError
 from initlab.forecasting.convex import judge_convex
 from initlab.forecasting.forecast import Forecast, Layer
@@ -36,6 +37,7 @@ MOST_LAYERS = 1000  # hidden ones: 3 ms each, and those that the rule rests on h
 # unit a layer may get half of the rows of a few classes right. Both limits only make a verdict less certain.
 MOST_ALIKE = 0.85  # of inputs
 ONE_UNIT = 4  # classes
+LOSS = choice("cross_entropy", "half_squared_error", "squared_error")
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer
 
 NOTHING = ((), math.nan, math.nan, "", math.nan, 0, None, 0.0)  # of a Forecast where nothing can be computed
@@ -75,6 +77,8 @@ def forecast(
         raise UserError(f"widths={list(widths)}: at least inputs and outputs, each 1 or more")
     if len(widths) - 2 > MOST_LAYERS:
         raise UserError(f"{len(widths) - 2:,} hidden layers: the forecast is for at most {MOST_LAYERS:,}")
+    check_value("kind", kind, OPTIMIZER_KIND)
+    check_value("loss", loss, LOSS)
     phi = elementwise(activation)
     question = (scheme, phi, tuple(widths), inputs, bias, kind, loss, rate)
     depth = len(widths) - 2

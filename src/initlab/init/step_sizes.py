@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from initlab.checks.rule import OPTIMIZER_KIND, check_value
 from initlab.init.behind import traced
 from initlab.init.scheme import Dense, Scheme
 from initlab.limits import kind_of
@@ -22,6 +23,7 @@ def step_size_factors(
 
     `batch` gives inputs, so that the layers are counted in the order of the forward pass.
     """
+    check_value("kind", kind, OPTIMIZER_KIND)
     return _factors(layers_for(scheme, model, batch), scheme, kind)
 
 

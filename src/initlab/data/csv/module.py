@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from initlab.checks.rule import check_value, choice
 from initlab.checks.rules import check
 from initlab.data.csv.classes import Classes
 from initlab.data.csv.columns import NumberColumn, TextColumn
@@ -77,6 +78,7 @@ class CSVTable(TensorDataModule):
             "normalize",
         ):  # fmt: skip
             check(f"data.{key}", locals()[key])
+        check_value("data.task", task, choice("regression", "classification"))
         if decimal is not None and decimal == thousands:
             raise UserError(f"data.decimal={decimal} data.thousands={thousands}: they must differ")
         names = check_columns(path, target, drop, text)
