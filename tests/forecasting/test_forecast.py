@@ -74,12 +74,22 @@ def test_symmetric_weights_are_said_in_words() -> None:
     assert deep(Identity(), "relu", 3).verdict.word == "no forecast"
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "half_squared_error"])
+@pytest.mark.parametrize("value", [0.0, -0.0])
+def test_a_constant_of_zero_is_zeros(activation: str, loss: str, value: float) -> None:
+    for widths in ([3, 2], [3, 32, 2], [3, 8, 8, 8, 1], [3, 32, 10]):
+        found, same = (forecast(s, activation, widths, loss=loss) for s in (Constant(value=value), Zeros()))
+        assert found.verdict == same.verdict
+
+
 @pytest.mark.parametrize(
     ("scheme", "activation", "word"),
     [
         (Zeros(), "relu", NOT),
         (Zeros(), "tanh", NOT),
         (Zeros(), "sigmoid", UNSURE),
+        (Constant(value=0.0), "relu", NOT),
         (Constant(value=0.01), "relu", UNSURE),
     ],
 )

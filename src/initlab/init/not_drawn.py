@@ -26,6 +26,8 @@ class Constant(Scheme):
 
     def __post_init__(self) -> None:
         check("init.value", self.value)
+        if self.value == 0:
+            object.__setattr__(self, "entries", Zeros.entries)  # the same weights
 
     def weight_(self, weight: Float[Tensor, "outputs inputs"], gain: float, generator: torch.Generator | None) -> None:
         weight.fill_(self.value)
