@@ -77,7 +77,9 @@ def not_taken(what: str, error: Exception) -> UserError:
     """For a batch that is refused by whatever takes it."""
     if "more than 1 value per channel" in str(error):
         return UserError("batch: batch normalisation needs two rows or more in training mode; give a larger batch")
-    return UserError(f"batch: {what} does not take it ({reason(error)})")
+    missing = 'missing the required "forward"' in str(error)
+    remedy = "; write one, as in def forward(self, X): return self.net(X)" if missing else ""
+    return UserError(f"batch: {what} does not take it ({reason(error)}){remedy}")
 
 
 def _split(module: nn.Module, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:

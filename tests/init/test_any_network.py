@@ -186,6 +186,22 @@ def test_a_batch_that_does_not_fit_is_told() -> None:
     assert model.training
 
 
+@pytest.mark.parametrize("net", [nn.ModuleList([nn.Linear(9, 3)]), nn.Sequential(nn.ModuleList([nn.Linear(9, 3)]))])
+def test_what_to_do_is_said_of_a_module_without_forward(net: nn.Module) -> None:
+    """The remedy that the sentence names is taken, and works."""
+    X = torch.randn(50, 9)
+    with pytest.raises(UserError) as caught:
+        initialize(net, "lsuv", batch=X)
+    assert "\n" not in str(caught.value)
+    remedy = str(caught.value).partition("write one, as in ")[2]
+    made: dict[str, Any] = {}
+    exec(remedy, made)
+    whole = type("Whole", (nn.Module,), {"forward": made["forward"]})()
+    whole.net = nn.Linear(9, 3)
+    initialize(whole, "lsuv", batch=X)
+    assert whole(X).std().item() == pytest.approx(1, abs=0.02)
+
+
 def test_weights_made_by_a_parametrization() -> None:
     model = nn.Sequential(
         parametrizations.weight_norm(nn.Linear(40, 50)),
