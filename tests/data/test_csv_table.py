@@ -250,6 +250,36 @@ def test_the_notation_that_was_guessed_is_printed_in_one_line(
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a;y\n" + "1.200;1\n2.500;2\n" * 9, "a ('1.200' is 1.2)"),
+        ("a;y\n" + "5;1\n" * 300 + "3.000;1\n2.000;2\n", "a ('3.000' is 3)"),
+        ("a;b;y\n" + "7;x.;1.200\n;5 z;22.500\n" * 9, "y ('1.200' is 1.2)"),
+        ("a;y\n" + "1.200;1\n2.500;2.5\n" * 9, ""),  # another column tells
+        ("a;y\n" + "1.200;1\n" * 300 + "0.500;2\n", ""),
+        ("a;y\n" + "1200;1\n2500;2\n" * 9, ""),
+        ("a;y\n" + "1.200e+03;1\n2.500E+03;2\n" * 9, ""),
+        ("a,y\n" + "1.200,1\n2.500,2\n" * 9, ""),
+        ("a\ty\n" + "1.200\t1\n2.500\t2\n" * 9, ""),
+    ],
+)
+def test_numbers_that_may_have_points_between_thousands_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, said: str
+) -> None:
+    """A semicolon separates cells where a comma is the decimal mark."""
+    for sure in ({}, {"decimal": "."}):
+        caplog.clear()
+        data = table(tmp_path, text, **sure)
+        strategy = SimpleNamespace(root_device=torch.device("cpu"))
+        data.trainer = SimpleNamespace(is_global_zero=True, strategy=strategy)  # type: ignore[assignment]
+        with caplog.at_level(logging.INFO, "initlab.data"):
+            data.setup("fit")
+        keys = "; data.decimal, data.thousands and data.text change that"
+        guess = [f"t.csv: read as numbers: {said}{keys}"] if said and not sure else []
+        assert [record.message for record in caplog.records] == [*guess, data.summary]
+
+
 def test_the_separator_is_looked_for_outside_quotes_and_in_every_row(tmp_path: Path) -> None:
     for text, names in (
         ('"a;b","c\td",y\n1,2,3\n4,5,6\n', ("a;b", "c\td")),

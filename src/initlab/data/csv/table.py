@@ -7,6 +7,7 @@ and is numbers in another notation, words, or an error: pandas guesses nothing.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +100,14 @@ class Table:
         if doubt and file.separator != ",":
             ways = f"{override('data.decimal', ',')} or {override('data.thousands', ',')}"
             raise UserError(f"data.path={path}: {doubt!r} may be a fraction or thousands; say {ways}")
+        self._examples: dict[str, str] = {}  # of columns, a cell that is, or may be, a number in another notation
+        if mark is None and file.separator == ";" and "." in file.text:  # all points may stand between thousands
+            written = {name: column.words for name, column in words(list(self._numbers)).items()}
+            if guess_decimal(written.values(), thousands)[0] is None:
+                point = re.compile(r"[^eE]*\.[^eE]*").fullmatch
+                found = {name: next(filter(point, cells), None) for name, cells in written.items()}
+                self._examples = {name: cell for name, cell in found.items() if cell is not None}
         mark = mark or "."
-        self._examples: dict[str, str] = {}  # of columns, a cell that is a number in another notation
         if mark == "," and not decimal and not thousands:
             with_comma = {name: [word for word in found if "," in word] for name, found in seen.items()}
             self._examples = {name: found[0] for name, found in with_comma.items() if found and name in self._numbers}
@@ -108,7 +115,7 @@ class Table:
 
     @property
     def guessed(self) -> str:
-        """The columns whose numbers are not written as 1200.5, in one sentence, or nothing."""
+        """The columns whose numbers are not, or may not be, written as 1200.5, in one sentence, or nothing."""
         shown = []
         for name, cell in list(self._examples.items())[:SHOWN]:
             value, unit = self._notation.number(cell) or (np.nan, "")
