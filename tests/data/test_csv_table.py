@@ -321,6 +321,40 @@ def test_a_small_spread_far_from_zero_is_normalised(tmp_path: Path) -> None:
     np.testing.assert_allclose(X.flatten(), (np.arange(10) - 4.5) / np.arange(10).std(ddof=1), rtol=1e-6)
 
 
+@pytest.mark.parametrize("unit", ["e-30", "e-160", "e-200", "e-300", "e+30"])
+def test_the_size_of_a_column_does_not_matter_once_normalised(tmp_path: Path, unit: str) -> None:
+    """The square of 1e-200 is 0 in 64 bits too."""
+    rows = "".join(f"{i + 3}{unit},{i * i + 1}{unit}\n" for i in range(10))
+    X, y = table(tmp_path, "a,y\n" + rows, **ALL).splits.train
+    for found, known in ((X, np.arange(10) + 3), (y, np.arange(10) ** 2 + 1)):
+        np.testing.assert_allclose(found.flatten(), (known - known.mean()) / known.std(ddof=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "lost"),
+    [
+        (["1e-200", "2e-200", "3e-46"], True),
+        (["1000000000.1", "1000000000.2"], True),
+        (["1e-200", "1e-200"], False),  # which tells nothing apart in the file either
+        (["1e-200", "1"], False),
+        (["1e-40", "2e-40"], False),
+    ],
+)
+def test_a_column_that_float32_makes_constant_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, numbers: list[str], lost: bool
+) -> None:
+    rows = "".join(f"{numbers[i % len(numbers)]},u,{i}\n" for i in range(12))
+    for normalize in (False, True):
+        caplog.clear()
+        data = table(tmp_path, "a,b,y\n" + rows, normalize=normalize, **ALL)
+        strategy = SimpleNamespace(root_device=torch.device("cpu"))
+        data.trainer = SimpleNamespace(is_global_zero=True, strategy=strategy)  # type: ignore[assignment]
+        data.setup("fit")
+        warned = ["t.csv: the values of a differ, but not in float32; data.normalize=true tells them apart"]
+        assert [record.message for record in caplog.records] == (warned if lost and not normalize else [])
+        assert lost == (len(data.splits.train[0][:, 0].unique()) == 1 and len(set(numbers)) > 1) or normalize
+
+
 def test_a_row_far_from_the_training_rows_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines = [f"{1 + 1e-5 * (i % 3)},{i % 5}\n" for i in range(20)]
     place = int(table(tmp_path, "a,y\n" + "".join(f"{i},{i}\n" for i in range(20)), normalize=False,
@@ -416,9 +450,10 @@ def test_a_row_held_out_may_be_wrong_too(tmp_path: Path) -> None:
         held_out = int(table(tmp_path, ROWS, normalize=False).splits.test[0][0, 0])
         wrong = [*lines]
         wrong[held_out + 1] = f"{word},u,1"
-        tiny = [wrong[0], *(line if line.startswith(word) else f"1e-9{line}" for line in wrong[1:])]
-        with pytest.raises(UserError, match=f"line {held_out + 2}, column a: {says}"):
-            table(tmp_path, "\n".join(tiny))
+        for unit in ("1e-9", "1e-29"):
+            tiny = [wrong[0], *(line if line.startswith(word) else f"{unit}{line}" for line in wrong[1:])]
+            with pytest.raises(UserError, match=f"line {held_out + 2}, column a: {says}"):
+                table(tmp_path, "\n".join(tiny))
 
 
 def test_paths(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,8 +51,10 @@ class NumberColumn:
         if known.min() == known.max():  # exactly: the standard deviation of ten times 0.1 is 1e-17
             mean, scale = float(known[0]), 1.0
         else:
-            mean, scale = float(known.mean()), float(known.std(ddof=1))
-            if scale <= RESOLUTION * np.abs(known).max() or _nearly_constant(known):
+            largest = float(np.abs(known).max())
+            _, power = math.frexp(largest)  # or the square of 1e-200 would be 0
+            mean, scale = float(known.mean()), math.ldexp(np.ldexp(known, -power).std(ddof=1), power)
+            if scale <= RESOLUTION * largest or _nearly_constant(known):
                 scale = max(scale, 1.0)
         shift, scale = (mean, scale) if normalize else (0.0, 1.0)
         return cls(name, mean, shift, scale, missing)
@@ -66,7 +69,8 @@ class NumberColumn:
         Raises:
             ColumnError: for the first whose square float32 does not hold, once normalised.
         """
-        found = (np.where(np.isnan(values), self.mean, values) - self.shift) / self.scale
+        with np.errstate(over="ignore"):  # too far, as is said below
+            found = (np.where(np.isnan(values), self.mean, values) - self.shift) / self.scale
         normalized = (self.shift, self.scale) != (0, 1)
         far = np.flatnonzero(np.abs(found) > (FAR if normalized else FLOAT32))
         if len(far):

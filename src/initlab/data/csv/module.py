@@ -90,6 +90,7 @@ class CSVTable(TensorDataModule):
         rows = self._split(labels, val_size, test_size, split_seed)
 
         self._far: list[str] = []  # columns with rows far from the training rows
+        self._same: list[str] = []  # columns whose different values are one in float32
         columns = [self._fitted(name, rows[0], normalize) for name in names]
         columns.sort(key=lambda pair: isinstance(pair[0], TextColumn))  # numbers first, else in the file's order
         self.columns = tuple(column for column, _ in columns)
@@ -125,6 +126,12 @@ class CSVTable(TensorDataModule):
             if self._table.guessed:
                 log.info(f"{Path(self.path).name}: {self._table.guessed}")
             log.info(self.summary)
+            if self._same:
+                same = ", ".join(self._same[:SHOWN])
+                log.warning(
+                    f"{Path(self.path).name}: the values of {same} differ, but not in float32; "
+                    "data.normalize=true tells them apart"
+                )
             if self._far:
                 log.warning(
                     f"{Path(self.path).name}: rows held out lie over {FAR:,} standard deviations of the training rows "
@@ -189,6 +196,8 @@ class CSVTable(TensorDataModule):
                 return text, text.inputs(column)
             numbers = NumberColumn.fit(name, column[rows], normalize)
             inputs = numbers.inputs(column)
+            if inputs.min() == inputs.max() and np.nanmin(column) != np.nanmax(column) and not normalize:
+                self._same.append(name)
             if normalize and (farthest := float(inputs.abs().max())) > FAR:
                 self._far.append(f"{name} (by {farthest:,.0f})")
             return numbers, inputs
