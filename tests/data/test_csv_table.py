@@ -413,6 +413,9 @@ def test_another_file_is_not_trained_further(tmp_path: Path) -> None:
         ("a,y\n1,1\n2,2\n?,3\n?,4\n?,5\n", ALL, "column a: '?' is not a number, but 2 of 5 cells"),
         ("a,y\n1,2\n3,1e400\n", {}, "data.target=y: line 3: 1e400 is not finite"),
         ("a,a,y\n1,2,3\n", {}, "two columns are called a;"),
+        ("a,a_nan,y\nu,1,1\n,2,2\n", ALL, "two inputs would be called a_nan, of a_nan and a; give these columns names"),
+        ("a,a_b,y\nb_c,c,1\nv,d,2\n", ALL, "two inputs would be called a_b_c, of a and a_b; give these columns names"),
+        ("a,y\nnan,1\n,2\n", ALL | {"na_values": []}, "called a_nan, the word and missing; add it: \"data.na_values="),
         ("y\n1\n2\n", {}, "besides the target, y, no column is left"),
         ("a,Yield\n1,2\n", {"target": "yield"}, "t.csv has no such column; did you mean data.target=Yield?"),
         ("a,y\n1,2\n", {"drop": ["b"]}, "data.drop=b: t.csv has no such column (a, y)"),
@@ -442,6 +445,26 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
         table(tmp_path, text, **more)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_inputs_have_names_of_their_own_or_are_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    part = st.sampled_from(["a", "b", "a_b", "b_a", "nan", "a_nan", "a_a"])
+    names = data.draw(st.lists(part, min_size=1, max_size=3, unique=True))
+    cells = {name: data.draw(st.lists(part | st.just("1"), min_size=4, max_size=4)) for name in names}
+    path = tmp_path_factory.getbasetemp() / "names.csv"
+    pd.DataFrame(cells | {"y": range(4)}).to_csv(path, index=False)
+    asked: dict[str, Any] = {"target": "y", "task": "regression", "text": names, "na_values": [], **ALL}
+    theirs = pd.get_dummies(pd.read_csv(path, dtype=str, keep_default_na=False)[names], dummy_na=True)
+    if theirs.columns.is_unique:
+        assert CSVTable(path=path, **asked).input_names == tuple(theirs)
+    else:
+        twice = theirs.columns[theirs.columns.duplicated()]
+        with pytest.raises(UserError, match=f"two inputs would be called ({'|'.join(twice)}), "):
+            CSVTable(path=path, **asked)
 
 
 def test_a_row_held_out_may_be_wrong_too(tmp_path: Path) -> None:

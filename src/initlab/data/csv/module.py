@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -95,6 +96,7 @@ class CSVTable(TensorDataModule):
         columns.sort(key=lambda pair: isinstance(pair[0], TextColumn))  # numbers first, else in the file's order
         self.columns = tuple(column for column, _ in columns)
         self.input_names = tuple(name for column in self.columns for name in column.names)
+        self._check_names()
         self.num_inputs = len(self.input_names)
         X, y = torch.cat([inputs for _, inputs in columns], dim=1), labels
         if task == "regression":
@@ -215,6 +217,16 @@ class CSVTable(TensorDataModule):
             return self._table.column(name, advice)
         except ColumnError as error:
             raise self._at(name, error) from None
+
+    def _check_names(self) -> None:
+        """UserError for two inputs of one name, such as a column a_nan and the missing cells of a."""
+        twice = next((name for name, count in Counter(self.input_names).items() if count > 1), None)
+        if twice is not None:
+            of = [column.name for column in self.columns if twice in column.names]
+            ways = f"of {' and '.join(of)}; give these columns names that tell them apart"
+            if len(of) == 1:
+                ways = f"the word and missing; add it: {override('data.na_values', ['nan'])}"
+            raise UserError(f"data.path={self.path}: two inputs would be called {twice}, {ways}")
 
     def _at(self, name: str, error: ColumnError) -> UserError:
         line = "" if error.row is None else f"line {self._table.lines[error.row]}"
