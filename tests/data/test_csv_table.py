@@ -447,6 +447,23 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("asked", [None, [], ["?"], ["-", "n/a"], ["NA", "none"], [-1], ["x", 2.5]])
+def test_the_cells_that_count_as_missing_are_those_of_pandas(tmp_path: Path, asked: list[Any] | None) -> None:
+    """Those that are asked for and empty ones, no others that pandas would count by itself."""
+    by_default = ["NA", "N/A", "NaN", "nan", "NULL", "null"]
+    missing = ["", *map(str, by_default if asked is None else asked)]
+    words = ["", "NA", "N/A", "NaN", "NULL", "null", "?", "-", "n/a", "none", "None", "<NA>", "-1", "2.5", "x", "na"]
+    cells = [*missing, "7", "30"]
+    frame = pd.DataFrame({"number": [cells[i % len(cells)] for i in range(len(words))], "word": words, "y": 1.5})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    more = {} if asked is None else {"na_values": asked}
+    data = CSVTable(path=tmp_path / "t.csv", target="y", task="regression", normalize=False, **more, **ALL)
+    read = pd.read_csv(tmp_path / "t.csv", usecols=["number", "word"], na_values=missing, keep_default_na=False)
+    theirs = pd.get_dummies(read.fillna({"number": read["number"].mean()}), dummy_na=True)
+    assert data.input_names == tuple(theirs)
+    np.testing.assert_allclose(data.splits.train[0], theirs.to_numpy(float), rtol=1e-6)
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_inputs_have_names_of_their_own_or_are_refused(
