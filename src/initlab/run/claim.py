@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
+from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.runs import Run, RunDir
 from initlab.runs.checkpoint_io import read_checkpoint
@@ -62,9 +63,12 @@ class Claim:
         """Let other processes have the folder."""
         self.folder.release()
 
-    def check(self, trainer: L.Trainer, model: L.LightningModule) -> None:
-        """Raise UserError where the checkpoint is of another model or trainer."""
+    def check(self, trainer: L.Trainer, model: L.LightningModule, data: L.LightningDataModule) -> None:
+        """Raise UserError where the checkpoint is of other data, another model or trainer."""
         if self.saved is not None:
+            state = self.saved.get(type(data).__qualname__)  # as Lightning keeps it
+            if state and isinstance(data, TensorDataModule):  # the state of others may be a place in an epoch
+                data.load_state_dict(state)
             check_fits(self.saved, trainer, model, self.folder.last_checkpoint)
 
     def take(self) -> None:
