@@ -65,6 +65,19 @@ def test_regression_from_the_file_to_the_evaluation(houses: Path, tmp_path: Path
             again()
 
 
+@pytest.mark.parametrize("change", ["a value", "a column"])
+def test_a_resume_with_a_file_that_has_changed_changes_nothing(houses: Path, tmp_path: Path, change: str) -> None:
+    words = ["model=linear", "data=csv", f"data.path={houses}", "data.target=Price", "data.drop=[Id,Class]"]
+    folder = train(compose(*words, *QUICK, "trainer.max_epochs=1", run_dir=tmp_path / "run")).run_dir
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    first, *rows = houses.read_text().splitlines()
+    changed = [row.replace("199,", "200,") for row in rows] if change == "a value" else [f"{row},1" for row in rows]
+    houses.write_text("\n".join([f"{first},More" if change == "a column" else first, *changed]))
+    with pytest.raises(UserError, match="this file is not the one that the run began with"):
+        train(compose(f"resume={folder}", "trainer.max_epochs=40"))
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_classification_by_the_command(houses: Path, tmp_path: Path) -> None:
     words = [
         "model=mlp",

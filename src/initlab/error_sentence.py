@@ -159,7 +159,7 @@ def _no_such_option(error: MissingConfigException) -> str:
     group, _, option = str(error.missing_cfg_file).rpartition("/")
     if not group:
         return one_line(error)
-    options = list(error.options or [])
+    options = list(error.options or sorted(path.stem for path in (CONFIGS / group).glob("*.yaml")))  # none of a list
     meant = OPTIONS.get(group, {}).get(option.lower())
     hint = f"; did you mean {meant}?" if meant else did_you_mean(option, options)
     return f"{group}={option}: no such {group}{hint} ({', '.join(options)})"

@@ -25,6 +25,14 @@ def point_latest_to(path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def newest(link: Path, mark: str) -> Path | None:
+    """The folder that the link leads to; where that is gone, the newest by name of those that hold a file `mark`."""
+    if link.is_dir():
+        return link
+    kind = next(kind for kind, name in LINKS.items() if name == link.name)
+    return max((path.parent for path in link.with_name(kind).glob(f"*/{mark}")), default=None)
+
+
 def latest_of(path: Path) -> Path | None:
     """The link for a run or sweep; None outside outputs/runs and outputs/sweeps."""
     for ancestor in path.absolute().parents:

@@ -219,6 +219,10 @@ LINEAR = ("model=linear", "data=synthetic_regression")
     ("words", "says"),
     [
         (("model=mpl",), "model=mpl: no such model; did you mean mlp?"),
+        (
+            ("logger=[csv,tensorbord]",),
+            "logger=tensorbord: no such logger; did you mean tensorboard? (comet, csv, default",
+        ),
         (("model.depthh=3",), "model.depthh: no such key; did you mean model.depth?"),
         (("lr",), "lr: must be key=value"),
         (("lr=${nope}",), "Interpolation key 'nope' not found"),

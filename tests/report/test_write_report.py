@@ -68,7 +68,9 @@ def test_what_is_no_run_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other/notes.txt").write_text("")
+    (tmp_path / "latest_run").symlink_to("nowhere")
     for name, words in {
+        "latest_run": "a link to a folder that is gone",
         "nowhere": "no such folder",
         "empty": "an empty folder",
         "other": "no run and no sweep",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from initlab.errors import UserError
+from initlab.latest import point_latest_to
 from initlab.shipped import CONFIGS
+from initlab.sweeps.opened import open_sweep
 from initlab.sweeps.record import read_record
 from initlab.sweeps.resume import words_of_resume
-from initlab.sweeps.trusted import WRITES, harmless
+from initlab.sweeps.trusted import WRITES, assignment, harmless
 
 JOB = {"num": 0, "folder": "0_seed-1", "overrides": {"seed": "1"}}
 RECORD = {
@@ -129,6 +132,20 @@ def test_a_received_sweep_sends_nothing_elsewhere(tmp_path: Path, key: str) -> N
     (tmp_path / "sweep.json").write_text(json.dumps(RECORD | {"overrides": ["seed=1,2", f"{key}=elsewhere"]}))
     with pytest.raises(UserError, match="could run code or write outside the sweep"):
         words_of_resume(["-m", f"sweep.resume={tmp_path}"])
+
+
+def test_latest_is_the_newest_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("2026-01-01", "2026-01-02", "2026-01-03"):
+        sweep = tmp_path / "outputs" / "sweeps" / name
+        sweep.mkdir(parents=True)
+        (sweep / "sweep.json").write_text(json.dumps(RECORD))
+        point_latest_to(sweep / "job")
+    for name in ("2026-01-03", "2026-01-02"):
+        place = assignment("hydra.sweep.dir", f"{tmp_path}/outputs/sweeps/{name}")
+        assert place in words_of_resume(["-m", "sweep.resume=latest"])
+        assert open_sweep().path.name == name
+        shutil.rmtree(tmp_path / "outputs" / "sweeps" / name)
 
 
 def test_what_is_not_taken_is_typed_again(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_an_interpolation_is_a_value_as_it_was_typed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["sweep.resume=latest"], "error: outputs/latest_sweep: there is no sweep in this folder (no sweep.json)\n"),
+        (["sweep.resume=latest"], "error: sweep.resume=latest: there are no sweeps in "),
         (["lr=interval(0.1,1)", *LINEAR], "error: lr=interval(0.1,1): an interval needs hydra/sweeper=optuna\n"),
         (["init=kaimng,xavier", *LINEAR], "error: init=kaimng: no such init; did you mean kaiming?"),
         ([*OPTUNA, "init=xavier,kaimng", *LINEAR], "error: init=kaimng: no such init; did you mean kaiming?"),

@@ -31,7 +31,8 @@ def write_report(folder: str | Path, *others: str | Path) -> Path:
             if not is_run(other):
                 raise UserError(f"{other}: not the folder of a run; only runs can be laid over each other")
         if not path.exists():
-            raise UserError(f"{folder}: no such folder; {WHERE}")
+            what = "a link to a folder that is gone" if path.is_symlink() else "no such folder"
+            raise UserError(f"{folder}: {what}; {WHERE}")
         if not path.is_dir():
             raise UserError(f"{folder}: a file, not a folder; {WHERE}")
         if others:

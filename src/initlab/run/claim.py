@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
+from initlab.data import TensorDataModule
 from initlab.errors import UserError
 from initlab.runs import Run, RunDir
 from initlab.runs.checkpoint_io import read_checkpoint
@@ -62,9 +63,12 @@ class Claim:
         """Let other processes have the folder."""
         self.folder.release()
 
-    def check(self, trainer: L.Trainer, model: L.LightningModule) -> None:
-        """Raise UserError where the checkpoint is of another model or trainer."""
+    def check(self, trainer: L.Trainer, model: L.LightningModule, data: L.LightningDataModule) -> None:
+        """Raise UserError where the checkpoint is of other data, another model or trainer."""
         if self.saved is not None:
+            state = self.saved.get(type(data).__qualname__)  # as Lightning keeps it
+            if state and isinstance(data, TensorDataModule):  # the state of others may be a place in an epoch
+                data.load_state_dict(state)
             check_fits(self.saved, trainer, model, self.folder.last_checkpoint)
 
     def take(self) -> None:
@@ -88,7 +92,7 @@ def claim_folder(cfg: DictConfig) -> Claim:
     """Nothing is written yet; the folder of a run that resumes is locked, and its checkpoint read and found sound.
 
     Raises:
-        UserError: the run cannot be resumed.
+        UserError: the run cannot be resumed, or not without losing what it recorded.
     """
     folder = RunDir(cfg.run_dir)
     if not cfg.get("resume"):
@@ -112,6 +116,9 @@ def _resumption(cfg: DictConfig, folder: RunDir) -> Claim:
         ended = ended_as(Run(folder.path))
         _check_limits(cfg, ended["epochs"], ended["steps"])
     path = before_the_end(folder.last_checkpoint) if further else folder.last_checkpoint
+    if not (path.exists() or folder.can_resume):
+        says = "is not there, and from step 0 the run would replace what it has recorded"
+        raise UserError(f"{path}: {says}; {_instead(folder, path)}")
     return Claim(cfg, folder, _sound(cfg, folder, path) if path.exists() else None, further and path.exists())
 
 
@@ -123,12 +130,18 @@ def _sound(cfg: DictConfig, folder: RunDir, path: Path) -> dict[str, Any]:
         saved = read_checkpoint(path, run=folder)
         check_resumable(saved, path)
     except UserError as error:
-        instead = f"put {best} in its place to resume from there, or " if why_not_best is None else ""
-        raise UserError(f"{error}; {instead}delete it to start this run from step 0") from None
+        raise UserError(f"{error}; {_instead(folder, path)}") from None
     if why_not_best is not None and best.exists():
         raise UserError(f"{why_not_best}; delete it to continue without the best epoch so far")
     _check_limits(cfg, epochs_of(saved), saved["global_step"])
     return saved
+
+
+def _instead(folder: RunDir, path: Path) -> str:
+    """What to do without the checkpoint."""
+    best = path.with_name("best.ckpt")
+    from_best = f"put {best} in its place to resume from there, or " if _why_not(folder, best) is None else ""
+    return f"{from_best}start a new run"
 
 
 def _check_limits(cfg: DictConfig, epochs: int, steps: int) -> None:

@@ -25,7 +25,7 @@ from initlab.run.network import Network
 from initlab.run.result import Result
 from initlab.runs import Run, RunDir
 from initlab.runs.ending import Ending
-from initlab.runs.outcome import classifies, outcome, updates
+from initlab.runs.outcome import classifies, of_epoch, outcome, updates
 from initlab.runs.resume import how_to_resume, nothing_left
 from initlab.sweeps.compare import seeds_to_decide
 
@@ -85,13 +85,15 @@ def show_ending(ended: Ending, nothing: bool, cfg: DictConfig) -> None:
 def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:
     """Where it stopped."""
     where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
-    kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it starts from step 0"
+    again = ", so it starts from step 0" if run_dir.can_resume else ""
+    kept = "saved" if run_dir.last_checkpoint.exists() else f"no checkpoint is kept{again}"
     say(f"{where}; {kept}")
 
 
 def show_how_to_resume(run_dir: RunDir) -> None:
-    """The command."""
-    say_command(shlex.split(how_to_resume(run_dir.path)), "resume")
+    """The command, where there is one."""
+    if run_dir.can_resume:
+        say_command(shlex.split(how_to_resume(run_dir.path)), "resume")
 
 
 def show_result(result: Result, seconds: float) -> None:
@@ -99,8 +101,11 @@ def show_result(result: Result, seconds: float) -> None:
     splits = [s for s in ("train", "val", "test") if any(name.startswith(f"{s}/") for name in result.metrics)]
     names = dict.fromkeys(name.split("/", 1)[1] for name in result.metrics if name.split("/")[0] in splits)
     columns = [Column("", list(names), right=False)]
+    run = Run.lenient(result.run_dir)
     for split in splits:
-        heading = "test, best epoch" if split == "test" and result.tested_best else split
+        first = next(name for name in result.metrics if name.startswith(f"{split}/"))
+        best = split == "test" and result.tested_best
+        heading = "test, best epoch" if best else f"{split}{of_epoch(run, first)}"
         columns.append(Column(heading, [shown(result.metrics.get(f"{split}/{name}")) for name in names]))
     if names:
         show_table(columns)

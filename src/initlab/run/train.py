@@ -91,7 +91,7 @@ def _train(
         tracked = tracked_runs(cfg, claim)
         trainer = build_trainer(cfg, network.model, data, [*callbacks, stopping], claim, tracked)
         start.trains(trainer, claim.step)
-        claim.check(trainer, network.model)
+        claim.check(trainer, network.model, data)
         if trainer.is_global_zero:
             claim.take()
             if not claim.resumes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from initlab.checks.rule import nearest
 from initlab.errors import UserError
-from initlab.latest import LATEST_RUN
+from initlab.latest import LATEST_RUN, newest
 
 RUNS = Path("outputs/runs")
 MARKS = ("config.yaml", "summary.json", "failed.json", "metrics.csv", "signal.csv", "findings.json")  # each is a run's
@@ -42,13 +42,11 @@ def find_run(word: str | Path, key: str = "run") -> Path:
 
 
 def _latest(key: str) -> Path:
-    """The folder that outputs/latest_run links to; the newest by name where there are no links."""
-    if LATEST_RUN.is_dir():
-        return find_run(LATEST_RUN, key)
-    names = _names(RUNS)
-    if not names:
+    """The folder that outputs/latest_run links to; the newest by name where that leads nowhere."""
+    folder = newest(LATEST_RUN, "config.yaml")
+    if folder is None:
         raise UserError(f"{key}=latest: there are no runs in {RUNS.absolute()}")
-    return find_run(RUNS / names[-1], key)
+    return find_run(folder, key)
 
 
 def _names(folder: Path) -> list[str]:

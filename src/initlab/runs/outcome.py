@@ -73,7 +73,15 @@ def outcome(run: Run) -> Outcome:
 
 def facts(run: Run) -> dict[str, str]:
     """The metrics at its end that say most, by name, as far as they are numbers."""
-    return {name: shown(run.last[name]) for name in FACTS if math.isfinite(run.last.get(name, math.nan))}
+    finite = (name for name in FACTS if math.isfinite(run.last.get(name, math.nan)))
+    return {name: f"{shown(run.last[name])}{of_epoch(run, name)}" for name in finite}
+
+
+def of_epoch(run: Run, name: str) -> str:
+    """` (epoch 6)`, where the last that has this metric is not the run's last; else nothing."""
+    end = max((max(curve) for curve in run.curves.values()), default=0)
+    last = max(run.curves.get(name, {}), default=end)
+    return f" (epoch {last + 1})" if last < end else ""
 
 
 def cause(findings: list[dict[str, Any]]) -> str:
@@ -161,7 +169,9 @@ def _learning(run: Run) -> tuple[str, str]:
             + (f", {shown(start)} at {since}." if math.isfinite(start) else ".")
         )
     metrics = ", ".join(
-        f"{name} {shown(run.last[name])}" for name in ("test/acc", "val/acc", "val/loss") if name in run.last
+        f"{name} {shown(run.last[name])}{of_epoch(run, name)}"
+        for name in ("test/acc", "val/acc", "val/loss")
+        if name in run.last
     )
     end_or_now = "At the end" if run.state == "finished" else "So far"
     metrics = f" {end_or_now}: {metrics}." if metrics else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from initlab.checks.rule import did_you_mean
 from initlab.errors import UserError
-from initlab.latest import LATEST_SWEEP
+from initlab.latest import LATEST_SWEEP, newest
 from initlab.shipped import CONFIGS
 from initlab.sweeps.record import NAME, read_record
 from initlab.sweeps.trusted import assignment, to_repeat
@@ -29,7 +29,9 @@ def words_of_resume(words: list[str]) -> list[str]:
     name = asked[-1].removeprefix(KEY).strip("'\"")
     if not name:
         raise UserError(f"{KEY}: needs the folder of a sweep, or latest")
-    folder = LATEST_SWEEP if name == "latest" else Path(name)
+    folder = newest(LATEST_SWEEP, NAME) if name == "latest" else Path(name)
+    if folder is None:
+        raise UserError(f"{KEY}latest: there are no sweeps in {LATEST_SWEEP.with_name('sweeps').absolute()}")
     about, _ = read_record(folder)
     recorded: list[str] = about["overrides"]
     added = [word for word in words if word not in ("-m", "--multirun") and not word.startswith(KEY)]
