@@ -1,4 +1,4 @@
-"""The runs of a page: its own command, `python scripts/train.py -m experiment=...`, in this process."""
+"""The runs of a page: the sweep that its heading shows, in this process."""
 
 from __future__ import annotations
 
