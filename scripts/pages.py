@@ -12,11 +12,12 @@ runs fail leaves the others.
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -40,12 +41,14 @@ def main() -> int:
         if value is not None and value < 1:
             raise UserError(f"--{name}={value}: must be a whole number of at least 1")
     pages = [read_page(name) for name in args.pages or page_names()]  # a mistake in any is found before the first run
+    if args.seeds:
+        pages = [page.with_seeds(args.seeds) for page in pages]
     folder = ROOT / "outputs" / "pages" / time.strftime("%Y-%m-%d_%H-%M-%S")
     started = time.perf_counter()
     failing = []
     try:
-        for page, ran in run_all(pages, folder, args.seeds, args.jobs):
-            failing += finish(page, ran, write=not args.dry)
+        for page, ran, seconds in run_all(pages, folder, args.jobs):
+            failing += finish(page, ran, seconds, write=not args.dry)
     finally:
         if not args.dry:  # of the pages that were finished, where it is stopped
             from initlab.textbook.gallery import DOCS, render
@@ -57,21 +60,13 @@ def main() -> int:
     return 1 if failing else 0
 
 
-def run_all(pages: list[Page], folder: Path, seeds: int | None, jobs: int) -> Iterator[tuple[Page, list[Any]]]:
-    """Each page with its runs, as soon as the last of them has ended."""
-    from initlab.textbook.running import run_one
-
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+def run_all(pages: list[Page], folder: Path, jobs: int) -> Iterator[tuple[Page, list[Any], float]]:
+    """Each page as soon as it has ended, with its runs and the seconds that they took."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=import_all) as pool:
         try:
-            futures = {
-                page.name: [
-                    pool.submit(run_one, page.name, page.keeps, job, folder / page.name / str(i))
-                    for i, job in enumerate(page.jobs(seeds))
-                ]
-                for page in pages
-            }
-            for page in pages:
-                yield page, [future.result() for future in futures[page.name]]
+            futures = {pool.submit(run_one, page, folder / page.name): page for page in longest_first(pages)}
+            for future in as_completed(futures):
+                yield (futures[future], *future.result())
         except BrokenProcessPool:
             raise UserError("a process was killed, for lack of memory it may be: --jobs=1 needs half as much") from None
         except BaseException:  # Ctrl-C, SIGTERM: what waits is not begun, what runs is ended
@@ -81,7 +76,30 @@ def run_all(pages: list[Page], folder: Path, seeds: int | None, jobs: int) -> It
             raise
 
 
-def finish(page: Page, ran: list[Any], write: bool) -> list[str]:
+def longest_first(pages: list[Page]) -> list[Page]:
+    """By their records, so that no process is left alone with one."""
+    from initlab.textbook.gallery import PAGES
+
+    records = {page.name: PAGES / f"{page.name}.json" for page in pages}
+    seconds = {name: json.loads(file.read_text())["seconds"] for name, file in records.items() if file.is_file()}
+    return sorted(pages, key=lambda page: -seconds.get(page.name, 0.0))
+
+
+def import_all() -> None:
+    from initlab.process.quick_imports import quick_imports
+
+    with quick_imports():
+        import initlab.run  # noqa: F401
+
+
+def run_one(page: Page, folder: Path) -> tuple[list[Any], float]:
+    from initlab.textbook.running import run_page
+
+    started = time.perf_counter()
+    return run_page(page, folder), time.perf_counter() - started
+
+
+def finish(page: Page, ran: list[Any], seconds: float, write: bool) -> list[str]:
     """Check, draw and record one page; the sentences of the claims that do not hold."""
     from initlab.textbook.checking import check_page
     from initlab.textbook.drawing import draw_page
@@ -90,12 +108,11 @@ def finish(page: Page, ran: list[Any], write: bool) -> list[str]:
     from initlab.textbook.record import write as keep
 
     checks = check_page(page, ran)
-    seconds = sum(one.seconds for one in ran)
     holding = sum(check.holds for check in checks)
     print(f"{page.name:24}{holding:>3} of {len(checks)} claims hold, {len(ran)} runs, {seconds:.0f} s", flush=True)
     if write:
         PAGES.mkdir(parents=True, exist_ok=True)
-        keep(record(page, ran, checks), PAGES / f"{page.name}.json")
+        keep(record(page, ran, checks, seconds), PAGES / f"{page.name}.json")
         if page.picture and any(not one.error for one in ran):
             draw_page(page, ran, PAGES / f"{page.name}.png")
     return [f"{page.name}: {check.sentence}" for check in checks if not check.holds]

@@ -27,4 +27,4 @@ def write_run(
     (folder / "signal.csv").write_text("\n".join(table) + "\n")
     (folder / "findings.json").write_text(json.dumps([{"kind": kind} for kind in findings]))
     (folder / "summary.json").write_text(json.dumps({"metrics": {"test/acc": 0.7}}))
-    return Ran(dict(setting), folder, 1.0)
+    return Ran(dict(setting), folder)

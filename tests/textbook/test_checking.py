@@ -122,7 +122,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 def test_a_run_that_failed_fails_the_claims_of_its_setting_alone(tmp_path: Path) -> None:
     ran = [
         write_run(tmp_path / "0", {"lr": "1"}, {"a": [1.0]}),
-        Ran({"lr": "2"}, tmp_path / "1", 1.0, error="data.root=x: no"),
+        Ran({"lr": "2"}, tmp_path / "1", error="data.root=x: no"),
     ]
     page = Page("p", Header("", (), ()), tuple(read_claims([{"figure": "a", "above": 0}])), None, {"lr": ("1", "2")})
     first, second = check_page(page, ran)

@@ -100,7 +100,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
         "p", Header("", (), ()), (), read_picture({"draw": "curve", "figure": "a", "title": "t", "caption": "c"}), {}
     )
     with pytest.raises(UserError, match="no run ended well"):
-        drawing.draw_page(page, [Ran({}, tmp_path, 1.0, error="no")], tmp_path / "p.png")
+        drawing.draw_page(page, [Ran({}, tmp_path, error="no")], tmp_path / "p.png")
 
 
 def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: dict[str, tuple[str, ...]], **picture: Any) -> Any:

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from initlab.composition import compose
-from initlab.data import FashionMNIST
+from initlab.data import FashionMNIST, SyntheticRegression
 from initlab.data.module import Splits
+from initlab.errors import UserError
 from initlab.run import train
 from initlab.shipped import CONFIGS
 from initlab.sweeps.record import SEEDS
@@ -24,7 +25,7 @@ from initlab.textbook.drawing import draw_page
 from initlab.textbook.gallery import DOCS, PAGES, render
 from initlab.textbook.page import Page, page_names, same
 from initlab.textbook.page import read_page as read
-from initlab.textbook.running import run_one, run_page
+from initlab.textbook.running import run_page
 
 SLOW = {  # over three seconds on a quiet core
     "d2l_lr_study", "d2l_mlp", "d2l_softmax", "d2l_variance_1000_mlp",
@@ -34,7 +35,7 @@ SLOW = {  # over three seconds on a quiet core
 }  # fmt: skip
 FEW_IMAGES = ["trainer.limit_val_batches=8", "trainer.limit_test_batches=1"]
 AT_ONCE = ["callbacks.monitor.dense_steps=1"]  # then every tenth step: no claim is about those between
-SMALL = ["data.resize=[8,8]", "trainer.limit_val_batches=2", *AT_ONCE]  # of networks of convolutions and attention
+SMALL = ["data.resize=[8,8]", "trainer.limit_val_batches=2"]  # of networks of convolutions and attention
 STEP_9344 = [5.3603940009682125, 0.19482933151216403, 0.3431761352071029]  # where float32 holds the weights best
 SHORTER = {  # than the page: its claims are about the first steps, or hold as early
     "d2l_lr_study": ["trainer.check_val_every_n_epoch=10"],
@@ -53,11 +54,11 @@ SHORTER = {  # than the page: its claims are about the first steps, or hold as e
     ],
     "phase_diagram": ["trainer.limit_train_batches=80", *FEW_IMAGES],
     "phase_plane": ["trainer.limit_train_batches=80", *FEW_IMAGES],
-    "plain_cnn_depth": ["trainer.limit_train_batches=100", *SMALL],
-    "pre_and_post_ln": ["trainer.limit_train_batches=80", *SMALL],
-    "residual_scaling": ["trainer.limit_train_batches=100", *SMALL],
+    "plain_cnn_depth": ["trainer.limit_train_batches=100", *SMALL, *AT_ONCE],
+    "pre_and_post_ln": ["trainer.limit_train_batches=80", *SMALL, *AT_ONCE],
+    "residual_scaling": ["trainer.limit_train_batches=100", *SMALL, *AT_ONCE],
     "batch_norm_and_init": ["trainer.limit_train_batches=100", *SMALL],
-    "width_transfer": ["trainer.limit_train_batches=80", *FEW_IMAGES, *AT_ONCE],
+    "width_transfer": ["trainer.limit_train_batches=80", *FEW_IMAGES],
     "xor": ["callbacks.monitor.dense_steps=1"],
 }  # fmt: skip
 FEWER = {  # settings of what is a map, a large network or a long run: the values that the test takes
@@ -124,14 +125,14 @@ def test_a_page_shows_what_it_claims(name: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(theory_lines, "POINTS", 7)  # of the theory's lines, which are drawn and not looked at
     monkeypatch.setattr(theory_lines, "PLANE", 4)
     page = with_fewer(read_page(name))
-    ran = run_page(page, tmp_path, seeds=1, more=SHORTER.get(name, []))
+    ran = run_page(page.with_seeds(1), tmp_path / "runs", more=SHORTER.get(name, []))
     draw_page(page, ran, tmp_path / "page.png")
     assert [verdict.sentence for verdict in check_page(page, ran) if not verdict.holds] == []
 
 
 def test_a_page_with_the_wrong_step_size_is_caught(tmp_path: Path) -> None:
     page = read_page("d2l_linear")
-    ran = run_page(page, tmp_path, seeds=1, more=["lr=0.02"])  # leaves 0.98^96 = .14 of the error instead of .05
+    ran = run_page(page.with_seeds(1), tmp_path, more=["lr=0.02"])  # leaves 0.98^96 = .14 of the error instead of .05
     assert not any(verdict.holds for verdict in check_page(page, ran))
 
 
@@ -144,12 +145,20 @@ def test_a_page_with_the_wrong_initialisation_is_caught(tmp_path: Path) -> None:
     assert [verdict.holds for verdict in check_page(page, wrong)] == [False, False]
 
 
-def test_a_page_that_cannot_run_says_why(tmp_path: Path) -> None:
-    ran = run_one("d2l_linear", (), {"seed": "0"}, tmp_path / "0", more=["lr=-1"])
+def test_a_page_that_cannot_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before the first run, and in the middle of one."""
+    page = read_page("d2l_linear").with_seeds(1)
+    (ran,) = run_page(page, tmp_path / "refused", more=["lr=-1"])
     assert ran.error == "lr=-1: must be a number of at least 0"
-    assert json.loads((tmp_path / "0" / "failed.json").read_text())["error"] == ran.error
     finish = runpy.run_path(str(CONFIGS.parent / "scripts" / "pages.py"))["finish"]
-    failing = finish(read_page("d2l_linear"), [ran], False)
+    failing = finish(page, [ran], 1.0, False)
+
+    def no_rows(data: SyntheticRegression) -> Splits:
+        raise UserError("no rows today")
+
+    monkeypatch.setattr(SyntheticRegression, "make_splits", no_rows)
+    (broken,) = run_page(page, tmp_path / "broken")
+    assert broken.error == json.loads((broken.folder / "failed.json").read_text())["error"] == "no rows today"
     assert len(failing) == len(read_page("d2l_linear").claims)
     assert failing[0].startswith("d2l_linear: error/w0: a run failed: lr=-1")
 
@@ -160,7 +169,7 @@ def test_what_a_page_expects_and_what_is_left_out_change_no_bit(tmp_path: Path) 
     page = train(compose(*words, run_dir=tmp_path / "page"))
     for name, weight in plain.model.state_dict().items():
         assert torch.equal(weight, page.model.state_dict()[name])
-    ran = run_one("d2l_linear", ("monitor",), {"seed": "0"}, tmp_path / "ran")
+    (ran,) = run_page(read_page("d2l_linear").with_seeds(1), tmp_path / "ran")
     tables = [(folder / "metrics.csv").read_text() for folder in (plain.run_dir, page.run_dir, ran.folder)]
     assert tables[0] == tables[1] == tables[2]
 
@@ -192,7 +201,7 @@ def test_the_record_of_a_page_is_of_the_page_as_it_stands(name: str) -> None:
     ]
     assert kept == asked
     assert all(c["holds"] for c in record["claims"])
-    assert record["runs"] == len(page.jobs())
+    assert record["runs"] == len(page.jobs)
     assert (PAGES / f"{name}.png").stat().st_size > 5000
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,14 +15,16 @@ def trained(lesson: Lesson) -> str:
     from initlab.runs import open_run
     from initlab.runs.outcome import outcome
     from initlab.textbook.page import read_page
-    from initlab.textbook.running import run_one
+    from initlab.textbook.running import run_page
 
     if "-m" in lesson.words:
         return "A sweep of several runs, which this command trains."
-    job = dict(word.split("=", 1) for word in lesson.words if not word.startswith("experiment="))
+    words = [word.split("=", 1) for word in lesson.words if not word.startswith("experiment=")]
+    page = replace(read_page(lesson.page), axes={key: (value,) for key, value in words})
+    started = time.perf_counter()
     with TemporaryDirectory() as folder:
-        ran = run_one(lesson.page, read_page(lesson.page).keeps, job, Path(folder) / "run")
+        (ran,) = run_page(page, Path(folder) / "runs")
         if ran.error:
             return f"It could not be trained: {ran.error}"
         found = outcome(open_run(ran.folder))
-    return f"{found.says} {found.because} ({ran.seconds:.0f} s)"
+    return f"{found.says} {found.because} ({time.perf_counter() - started:.0f} s)"

@@ -71,8 +71,8 @@ def _contents(pages: Mapping[str, Page], records: Mapping[str, Any]) -> str:
             )
     total = sum(one["seconds"] for one in records.values())
     lines.append(
-        f"\nIn all {total / 60:.0f} minutes. Seconds are wall time, summed over the runs of a page, one thread each; "
-        "beside other work they are several times as long. Two processes take half, and imports are paid once.\n"
+        f"\nIn all {total / 60:.0f} minutes. Seconds are wall time of one thread, when the page was last run, without "
+        "imports; beside other work they are several times as long. Two processes take half.\n"
     )
     return "\n".join(lines)
 

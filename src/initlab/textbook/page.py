@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Mapping
@@ -35,18 +36,27 @@ class Header:
 
 @dataclass(frozen=True)
 class Page:
-    """axes: what -m sweeps, with the values of each in order; without an axis the page is one run."""
+    """axes: what -m sweeps, with the values of each in order; without an axis the page is one run.
+
+    parts: the callbacks and loggers of its config, as `callbacks.monitor`.
+    """
 
     name: str
     header: Header
     claims: tuple[Claim, ...]
     picture: Picture | None
     axes: Mapping[str, tuple[str, ...]]
+    parts: tuple[str, ...] = ()
 
-    def jobs(self, seeds: int | None = None) -> list[dict[str, str]]:
-        """What sets each run apart, as the grid sweeper orders them; `seeds`: at most so many of each setting."""
-        axes = {key: values[:seeds] if key in SEEDS else values for key, values in self.axes.items()}
-        return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    @property
+    def jobs(self) -> list[dict[str, str]]:
+        """What sets each run apart, as the grid sweeper orders them."""
+        return [dict(zip(self.axes, values, strict=True)) for values in itertools.product(*self.axes.values())]
+
+    def with_seeds(self, most: int) -> Page:
+        """With at most so many of each setting."""
+        axes = {key: values[:most] if key in SEEDS else values for key, values in self.axes.items()}
+        return dataclasses.replace(self, axes=axes)
 
     @property
     def settings(self) -> list[dict[str, str]]:
@@ -56,11 +66,12 @@ class Page:
 
     @property
     def keeps(self) -> tuple[str, ...]:
-        """The callbacks whose files a claim or the picture needs."""
+        """Of the parts, those whose files a claim or the picture needs."""
         picture = self.picture
         of_layers = [f for c in self.claims for f in (c.figure, c.over) if f and f.of_layer]
         watched = of_layers or any(c.finding or c.no_finding for c in self.claims) or (picture and picture.quantity)
-        return ("monitor",) * bool(watched) + ("last",) * (picture is not None and picture.draw == "weights")
+        weights = picture is not None and picture.draw == "weights"
+        return ("logger.csv", *["callbacks.monitor"] * bool(watched), *["callbacks.last"] * weights)
 
 
 def page_names() -> list[str]:
@@ -86,7 +97,8 @@ def read_page(name: str) -> Page:
     axes = {str(key): _values(name, f"{key!s}={value}") for key, value in params.items()}
     claims = read_claims(OmegaConf.to_container(whole.expect)) if "expect" in whole else []
     picture = read_picture(OmegaConf.to_container(whole.picture)) if "picture" in whole else None
-    page = Page(name, read_header((FOLDER / f"{name}.yaml").read_text()), tuple(claims), picture, axes)
+    parts = tuple(f"{group}.{part}" for group in ("callbacks", "logger") for part in whole[group] or ())
+    page = Page(name, read_header((FOLDER / f"{name}.yaml").read_text()), tuple(claims), picture, axes, parts)
     _check_settings(page)
     return page
 

@@ -1,22 +1,21 @@
-"""The runs of a page: each in this process, on one thread of the CPU, into a folder of its own."""
+"""The runs of a page: the sweep that its heading shows, in this process."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import time
-import traceback
-from collections.abc import Mapping, Sequence
+import io
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from initlab.composition import compose
-from initlab.error_sentence import sentence_for
-from initlab.errors import reason
-from initlab.sweeps import job_folder
-from initlab.sweeps.job import record_failure
-from initlab.sweeps.record import SEEDS
+from initlab.cli.main import main
+from initlab.runs import Run
+from initlab.sweeps.folder import SweepFolder
+from initlab.sweeps.record import NAME, SEEDS
 from initlab.textbook.page import Page
+
+INTERRUPTED, TERMINATED = 130, 143  # exit statuses
 
 
 @dataclass(frozen=True)
@@ -25,40 +24,43 @@ class Ran:
 
     setting: dict[str, str]
     folder: Path
-    seconds: float
     error: str = ""
 
 
-def run_page(page: Page, folder: Path, seeds: int | None = None, more: Sequence[str] = ()) -> list[Ran]:
-    """Every run of the page, one after the other; `seeds`: at most so many of each setting; `more`: overrides."""
-    jobs = page.jobs(seeds)
-    return [run_one(page.name, page.keeps, job, folder / str(i), more) for i, job in enumerate(jobs)]
+def run_page(page: Page, folder: Path, more: Sequence[str] = ()) -> list[Ran]:
+    """Every run of the page, on one thread of the CPU, as a population; `more`: overrides.
 
-
-def run_one(name: str, keeps: Sequence[str], job: Mapping[str, str], folder: Path, more: Sequence[str] = ()) -> Ran:
-    """Train one run and leave metrics.csv and what the callbacks of these names write; a run that fails leaves
-    failed.json.
-
-    The other callbacks, TensorBoard and the terminal are left out, which changes no figure but those of the test set:
-    they are of the last weights.
+    A run leaves metrics.csv and what the callbacks that the page keeps write. The other callbacks, TensorBoard and the
+    terminal are left out, which changes no figure but those of the test set: they are of the last weights.
     """
+    words = ["-m", f"experiment={page.name}", "trainer.accelerator=cpu", "threads=1", "hydra/launcher=population"]
+    words += [f"{part}=null" for part in page.parts if part not in page.keeps]
+    words += ["hydra.sweeper.params=null", *(f"{key}={','.join(values)}" for key, values in page.axes.items())]
+    refused = _train([*words, *more, f"hydra.sweep.dir={folder}"])
+    settings = [{key: value for key, value in job.items() if key not in SEEDS} for job in page.jobs]
+    if not (folder / NAME).exists():
+        return [Ran(setting, folder, refused) for setting in settings]
+    runs = [Run.lenient(folder / job.folder) for job in SweepFolder.read(folder).jobs]
+    return [
+        Ran(setting, run.path, "" if run.summary else run.failed.get("error", "it did not end"))
+        for setting, run in zip(settings, runs, strict=True)
+    ]
+
+
+def _train(words: list[str]) -> str:
+    """`python scripts/train.py WORDS`, of whose output only the sentence of an error is kept."""
     from initlab.run import train
 
-    started = time.perf_counter()
-    error = ""
+    said, before = io.StringIO(), sys.argv
+    sys.argv = ["scripts/train.py", *words]
     try:
-        words = [f"{key}={value}" for key, value in job.items()]
-        cfg = compose(f"experiment={name}", *words, "trainer.accelerator=cpu", "threads=1", *more, run_dir=folder)
-        for group, kept in (("callbacks", keeps), ("logger", ("csv",))):
-            for key in cfg[group]:
-                if key not in kept:
-                    cfg[group][key] = None
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        job_folder.make(folder, job)  # so it searches for no fix, which takes a second where a deep network is at fault
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-            train(cfg)
-    except Exception as trouble:
-        error = sentence_for(trouble) or reason(trouble, whole=True)
-        record_failure(folder, error, traceback.format_exc())
-    setting = {key: value for key, value in job.items() if key not in SEEDS}
-    return Ran(setting, folder, time.perf_counter() - started, error)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+            main("train")(lambda cfg: train(cfg).score)()
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        if leaving.code == TERMINATED:
+            raise
+    finally:
+        sys.argv = before
+    return said.getvalue().strip().removeprefix("error: ")
