@@ -84,6 +84,7 @@ def numbers() -> dict[str, Any]:
         "too_small": limits.TOO_SMALL,
         "too_large": {kind: [by[False], by[True]] for kind, by in limits.TOO_LARGE.items()},
         "edge_small": limits.EDGE_SMALL,
+        "too_far": {kind: [by[False], by[True]] for kind, by in limits.TOO_FAR.items()},
         "edge_large": limits.EDGE_LARGE,
         "unstable_gain": limits.UNSTABLE_GAIN,
         "digits": rates.DIGITS,

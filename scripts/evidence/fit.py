@@ -55,6 +55,8 @@ def auc(scores: Iterable[float], trains: Iterable[bool]) -> float:
     """Probability that a run that trains scores higher than one that does not; ties count half."""
     score, label = np.array(list(scores)), np.array(list(trains))
     above, below = score[label], score[~label]
+    if not (len(above) and len(below)):
+        return float("nan")
     difference = above[:, None] - below[None, :]
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())
 

@@ -18,12 +18,13 @@ import numpy as np
 from evidence.fit import TRAINS, auc
 from initlab.forecasting.rule import NOT, UNSURE, judge
 from initlab.forecasting.rule import TRAINS as GOOD
-from initlab.limits import EDGE, EDGE_LARGE, EDGE_SMALL, TOO_LARGE, TOO_SMALL, UNSTABLE_GAIN, limits_of
+from initlab.limits import EDGE, EDGE_LARGE, EDGE_SMALL, TOO_FAR, TOO_LARGE, TOO_SMALL, UNSTABLE_GAIN, limits_of
 
 GRID = np.arange(-4, 4, 0.05)
 SIGN = {GOOD: 1, UNSURE: 0, NOT: -1}
 HELD_OUT = ("init", "activation", "depth", "width", "momentum")
-Limits = dict[Any, float]
+NO_LIMIT = {False: np.inf, True: np.inf}
+Limits = dict[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Case:
     decades: float
     small: float  # log10 of 200 lr / (1 - m) D
     large: float  # log10 of lr / (1 + m) R sum 1 / n
+    far: float  # log10 of lr / (1 - m) P
     bounded: bool
     amplified: float  # decades
 
@@ -48,7 +50,7 @@ class Case:
 
     def of_rate(self, limits: Limits) -> float:
         """In edges, to the nearest limit of the learning rate."""
-        below = (limits[self.bounded] - self.large) / EDGE_LARGE
+        below = min(limits[self.bounded] - self.large, limits["far"][self.bounded] - self.far) / EDGE_LARGE
         above = (self.small - limits["small"]) / EDGE_SMALL[self.kind]
         return float(min(below, above))
 
@@ -78,28 +80,40 @@ def read_cases(path: Path, width: int, momentum: float, forecast: Callable[[str,
     found = {network: forecast(*network) for network in {key[:4] for key in accs}}
     cases = []
     for (init, activation, depth, kind, lr), acc in sorted(accs.items()):
-        one, m = found[init, activation, depth, kind], momentum if kind == "sgd" else 0.0
-        with np.errstate(divide="ignore"):
-            small = float(np.log10(200 * lr / (1 - m) * one.effects.apart))
-            large = float(np.log10(lr / (1 + m) * one.effects.share))
+        network = (init, activation, depth)
         cases.append(
-            Case(
-                init,
-                activation,
-                depth,
+            case(
+                found[*network, kind],
+                *network,
                 width,
-                m,
+                momentum if kind == "sgd" else 0.0,
                 lr,
                 kind,
                 float(np.mean(acc)),
-                one.decades,
-                small,
-                large,
-                one.effects.bounded,
-                one.amplified,
             )
         )
     return cases
+
+
+def case(
+    found: Any, init: str, activation: str, depth: int, width: int, m: float, lr: float, kind: str, acc: float
+) -> Case:
+    """Of a network with this forecast: what the limits are of."""
+    with np.errstate(divide="ignore"):
+        small = float(np.log10(200 * lr / (1 - m) * found.effects.apart))
+        large = float(np.log10(lr / (1 + m) * found.effects.share))
+        far = float(np.log10(lr / (1 - m) * found.effects.push))
+    return Case(
+        init, activation, depth, width, m, lr, kind, acc, found.decades, small, large, far, found.effects.bounded,
+        found.amplified,
+    )  # fmt: skip
+
+
+def fitted_far(cases: list[Case]) -> dict[bool, float]:
+    """By whether the activation is bounded, the limit of P with the most right of what the other limits let train."""
+    limits = limits_now(cases[0].kind) | {"far": NO_LIMIT}
+    some = {bounded: [c for c in cases if c.bounded == bounded and c.margin(limits) > 0] for bounded in NO_LIMIT}
+    return {bounded: _best([-c.far for c in part], [c.trains for c in part], -1) for bounded, part in some.items()}
 
 
 def fitted(cases: list[Case]) -> Limits:
@@ -114,6 +128,7 @@ def fitted(cases: list[Case]) -> Limits:
     some = inside if kind == "adam" else cases  # SGD's D knows what the decades know
     for bounded in (False, True):
         fast = [c for c in inside if c.bounded == bounded and c.small > TOO_SMALL[kind] + EDGE_SMALL[kind]]
+        fast = [c for c in fast if c.far < limits["far"][bounded]]
         limits[bounded] = _best([-c.large for c in fast], [c.trains for c in fast], -1)
     slow = [c for c in some if c.large < limits[c.bounded] - EDGE_LARGE]
     limits["small"] = _best([c.small for c in slow], [c.trains for c in slow], 1)
@@ -138,7 +153,7 @@ def clear_and_right(judged: Judged) -> tuple[int, int]:
 
 
 def limits_now(kind: str) -> Limits:
-    return dict(TOO_LARGE[kind]) | {"small": TOO_SMALL[kind]}
+    return dict(TOO_LARGE[kind]) | {"small": TOO_SMALL[kind], "far": TOO_FAR[kind]}
 
 
 def _best(scores: list[float], trains: list[bool], sign: int) -> float:
@@ -154,7 +169,7 @@ def report(cases: list[Case]) -> None:
     for kind in ("sgd", "adam"):
         some = [c for c in cases if c.kind == kind]
         limits = limits_now(kind)
-        ours = {str(name): round(limit, 2) for name, limit in fitted(some).items()}
+        ours = {str(name): round(limit, 2) for name, limit in fitted(some).items() if name != "far"}
         print(f"{kind}: {len(some)} cases, {sum(c.trains for c in some)} train; fitted: {ours}; limits.py: {limits}")
         print(f"  {'limits.py':24}{score([(c, limits) for c in some])}")
         for width, momentum in sorted({(c.width, c.momentum) for c in some}):

@@ -59,22 +59,27 @@ function windowOf(layers, setting) {
   const kind = kindOf(setting.opt), isBounded = bounded(setting.act), momentum = momentumOf(setting.opt), count = layers.length;
   const slopes = new Array(count).fill(1), scatter = sumOf(new Array(setting.depth).fill(1 / setting.width));
   for (let i = count - 2; i >= 0; i--) slopes[i] = slopes[i + 1] * layers[i].gainBack * layers[i].fanOut / layers[i + 1].fanOut;
-  let share = 0, moved = 0;
+  let share = 0, moved = 0, push = 0;
   layers.forEach((layer, i) => {
     const square = i ? layers[i - 1].after : mean(RULE.inputs.squares), apart = layer.distance * layer.square / layer.weight;
     const size = Math.sqrt(layer.weight) * (1 + Math.sqrt(layer.fanOut / layer.fanIn));
-    const step = kind === 'adam' ? Math.sqrt(layer.fanIn * layer.fanOut) : Math.sqrt((layer.fanIn * (square - apart) + 1) * slopes[i]);
+    const alike = square - apart, shared = layer.fanIn * alike + 1;
+    const step = kind === 'adam' ? Math.sqrt(layer.fanIn * layer.fanOut) : Math.sqrt(shared * slopes[i]);
     share += step / size;
+    const differs = Math.sqrt(layer.distance * layer.square);
+    if (i < count - 1) push += kind === 'adam' ? layer.fanIn * Math.sqrt(alike) / Math.max(differs, 1) : shared * Math.sqrt(slopes[i]) / differs;
     moved += kind === 'adam' ? step / size / count : layer.fanIn * apart * slopes[i];
   });
+  const high = 10 ** RULE.too_large[kind][isBounded ? 1 : 0] * ((1 + momentum) / (share * scatter));
+  const far = 10 ** RULE.too_far[kind][isBounded ? 1 : 0] * ((1 - momentum) / push);
   return {
-    low: 10 ** RULE.too_small[kind] / RULE.record_steps * ((1 - momentum) / moved),
-    high: 10 ** RULE.too_large[kind][isBounded ? 1 : 0] * ((1 + momentum) / (share * scatter)),
-    large: isBounded ? 'it saturates and stays there' : 'it diverges', kind,
+    low: 10 ** RULE.too_small[kind] / RULE.record_steps * ((1 - momentum) / moved), high: Math.min(high, far), kind,
+    large: far < high ? `what the inputs share moves its units until they ${isBounded ? 'saturate' : 'die'}`
+      : isBounded ? 'it saturates and stays there' : 'it diverges',
   };
 }
 const smallBy = (window, lr, steps = RULE.record_steps) => log10(window.low * RULE.record_steps / Math.max(steps, 1) / lr) / RULE.edge_small[window.kind];
-const largeBy = (window, lr) => log10(lr / window.high) / RULE.edge_large;
+const largeBy = (window, lr) => (log10(lr) - log10(window.high)) / RULE.edge_large;
 function nearest(window, lr) {            // the round learning rate that clearly trains
   const low = window.low * 10 ** RULE.edge_small[window.kind], high = window.high * 10 ** -RULE.edge_large;
   if (!(low < high && high < Infinity)) return null;

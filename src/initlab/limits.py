@@ -16,6 +16,9 @@ BOUNDED = {"adam": (-2.5, 1.5)}  # the two, where the activation is bounded and 
 # by `python scripts/forecast_evidence.py table`.
 TOO_SMALL = {"sgd": 0.85, "adam": 0.0}  # 200 lr D; Adam: 200 lr R a layer
 TOO_LARGE = {"sgd": {False: -0.85, True: -0.4}, "adam": {False: 0.0, True: -0.15}}  # lr R sum 1 / n, by bounded or not
+# lr P, what moves all inputs the same way; fitted to these runs and those of docs/data/alike_inputs.csv, in which the
+# inputs are more alike, by `python scripts/alike_evidence.py table`.
+TOO_FAR = {"sgd": {False: 2.75, True: 2.75}, "adam": {False: 1.6, True: 1.0}}
 EDGE_SMALL, EDGE_LARGE = {"sgd": 1.0, "adam": 0.3}, 0.5  # to either side of these limits, too near to call
 ADAM_LR = 0.001  # Adam's own, and that of configs/optimizer/adam.yaml
 UNSTABLE_GAIN = 0.75  # decades by which layers whose gain grows with the signal may amplify a change of it

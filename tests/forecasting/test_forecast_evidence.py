@@ -2,24 +2,23 @@
 
 import importlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from initlab.forecasting.on_paper import ONE_UNIT
 from initlab.forecasting.rule import HELD_OUT, NO_PART
+from initlab.limits import TOO_FAR
 from initlab.shipped import CONFIGS
 
 pytestmark = pytest.mark.slow(seconds=40)
 
 
 @pytest.fixture(scope="module")
-def evidence() -> Any:
-    return importlib.import_module("forecast_evidence"), importlib.import_module("evidence.rates")
-
-
-def test_every_printed_number_is_that_of_the_record(evidence: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the terminal and in the docs' table. The signal of a network is the same with both optimisers."""
-    script, rates = evidence
+def evidence() -> Iterator[Any]:
+    """The scripts, and the record as they read it. The signal of a network is the same with both optimisers."""
+    script, rates = importlib.import_module("forecast_evidence"), importlib.import_module("evidence.rates")
     of_module = sys.modules["initlab.forecasting.on_paper"]
     propagate, signals = of_module.propagate, {}  # type: ignore[attr-defined]
 
@@ -29,8 +28,14 @@ def test_every_printed_number_is_that_of_the_record(evidence: Any, monkeypatch: 
             signals[key] = propagate(scheme, phi, widths, *rest, **more)
         return signals[key]
 
-    monkeypatch.setattr(of_module, "propagate", once)
-    by_record, cases = script.read()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(of_module, "propagate", once)
+        yield script, rates, *script.read()
+
+
+def test_every_printed_number_is_that_of_the_record(evidence: Any) -> None:
+    """In the terminal and in the docs' table."""
+    script, rates, by_record, cases = evidence
     width_32 = by_record[script.DOCS / "forecast_evidence_width_32.csv"]
     columns = []
     for kind in ("sgd", "adam"):
@@ -47,7 +52,8 @@ def test_every_printed_number_is_that_of_the_record(evidence: Any, monkeypatch: 
             round(100 * clear / len(some)),
         )
         fit = rates.fitted(some)
-        assert all(abs(fit[name] - limit) <= 0.1 for name, limit in rates.limits_now(kind).items())
+        limits = rates.limits_now(kind)
+        assert all(abs(fit[name] - limits[name]) <= 0.1 for name in (False, True, "small"))
         rows = ("init", "activation", "depth", "width")
         trains = [c.trains for c in some]
         margins = {by: [c.margin(limits) for c, limits in held_out[by]] for by in rows}
@@ -65,3 +71,32 @@ def test_every_printed_number_is_that_of_the_record(evidence: Any, monkeypatch: 
     readme = (CONFIGS.parent / "docs" / "forecast.md").read_text()
     for cells in zip(*columns, strict=True):
         assert f" | {' | '.join(cells)} |" in readme
+
+
+def test_alike_inputs_and_weights_are_judged_as_their_record_says(evidence: Any) -> None:
+    """The docs' table, the limits of the push, and of how many classes one unit may do for."""
+    _, rates, _, cases = evidence
+    alike = importlib.import_module("alike_evidence")
+    rows, shares, found = [], [], alike.read_cases()
+    for similarity in sorted({of_inputs for of_inputs, _ in found}):
+        cells = [f"{similarity:.2f}"]
+        for kind in ("sgd", "adam"):
+            here = [c for of_inputs, c in found if of_inputs == similarity and c.kind == kind]
+            for far in (rates.NO_LIMIT, TOO_FAR[kind]):
+                clear, right = rates.clear_and_right([(c, rates.limits_now(kind) | {"far": far}) for c in here])
+                cells.append(f"{right} of {clear}")
+        rows.append(f"| {' | '.join(cells)} |")
+    text = (CONFIGS.parent / "docs" / "forecast.md").read_text()
+    assert "\n".join(rows) in text
+    for kind in ("sgd", "adam"):
+        here = [(similarity, case) for similarity, case in found if case.kind == kind]
+        both = [case for _, case in here] + [case for case in cases if case.kind == kind]
+        fit = rates.fitted_far(both)
+        assert all(abs(fit[bounded] - limit) <= 0.1 for bounded, limit in TOO_FAR[kind].items())
+        judged = [rates.clear_and_right(alike.held_out(here, both, by)) for by in alike.HELD_OUT_BY]
+        shares.append(" / ".join(f"{100 * right / clear:.1f}" for clear, right in judged))
+    assert f"{shares[0]} % with SGD and {shares[1]} % with Adam" in text
+    by_classes = {classes: alike.of_weights(classes) for classes in alike.CLASSES}
+    assert all(sum(trains) > len(trains) / 20 for classes, trains in by_classes.items() if classes <= ONE_UNIT)
+    more = [one for classes, trains in by_classes.items() if classes > ONE_UNIT for one in trains]
+    assert f"of those with eight or ten classes {sum(more)} of {len(more)}." in text

@@ -1,6 +1,7 @@
 """The learning rate in the verdict: what a step does, against autograd; the curvature, against descent itself."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from initlab.forecasting.mend import changes
 from initlab.forecasting.rates import STEPS, Rate, Window
 from initlab.forecasting.rule import NOT, SUITABLE, TRAINS, UNKNOWN, UNSURE
 from initlab.init import Constant, Kaiming, Normal, Orthogonal, Scheme, TorchDefault, Xavier, initialize
-from initlab.limits import TOO_LARGE, TOO_SMALL
+from initlab.limits import TOO_FAR, TOO_LARGE, TOO_SMALL
 from initlab.theory import FASHION_MNIST, Inputs, inputs_of
 
 
@@ -31,7 +32,7 @@ def test_a_step_against_autograd(scheme: Scheme, activation: str) -> None:
     rng = torch.Generator().manual_seed(0)
     X = rows_with(inputs, 200, rng, 64).float()
     off = ~torch.eye(len(X), dtype=torch.bool)
-    apart, share = [], []
+    apart, share, push, of_adam = [], [], [], []
     for _ in range(10):
         net = DenseNetwork(widths, activation, bias=True)
         initialize(net, scheme, generator=rng)
@@ -44,11 +45,18 @@ def test_a_step_against_autograd(scheme: Scheme, activation: str) -> None:
         shared = [float(p[off].mean()) for p in products]
         apart.append(sum((float(p.diag().mean()) - s) * g for p, s, g in zip(products, shared, slopes, strict=True)))
         share.append(sum(math.sqrt((s + 1) * g) / n for s, g, n in zip(shared, slopes, norms, strict=True)))
+        differ = [float((z[:, None] - z).detach()[off].square().mean() / 2) for z in Z[:-1]]
+        push.append(sum((s + 1) * math.sqrt(g / d) for s, g, d in zip(shared, slopes, differ, strict=False)))
+        of_adam.append(sum(math.sqrt(n * s / max(d, 1)) for n, s, d in zip(widths, shared, differ, strict=False)))
     effects = forecast(scheme, activation, widths, inputs=inputs).effects
     assert effects is not None
     assert effects.apart == pytest.approx(np.mean(apart), rel=0.15)
     assert effects.share == pytest.approx(np.mean(share) * 2 / 256, rel=0.15)
+    assert effects.push == pytest.approx(np.mean(push), rel=0.15)
     assert effects.bounded == (activation == "tanh")
+    with_adam = forecast(scheme, activation, widths, inputs=inputs, kind="adam").effects
+    assert with_adam is not None
+    assert with_adam.push == pytest.approx(np.mean(of_adam), rel=0.15)
 
 
 def test_trains_says_for_which_learning_rate() -> None:
@@ -94,14 +102,19 @@ def test_every_change_trains_at_the_rate_it_names() -> None:
                 assert after.rate.lr == (float(named[0][3:]) if named else usual)
 
 
-def test_momentum_moves_the_two_limits_apart() -> None:
+def test_what_momentum_makes_of_the_limits() -> None:
+    """The lower of the two upper ones counts."""
     effects = deep(Kaiming(), "relu", 3, None).effects
     assert effects is not None
     plain, heavy = effects.window("sgd"), effects.window("sgd", 0.9)
     assert plain.low / heavy.low == pytest.approx(10)
-    assert heavy.high / plain.high == pytest.approx(1.9)
-    assert plain.high * effects.share == pytest.approx(10 ** TOO_LARGE["sgd"][False])
     assert plain.low * effects.apart * STEPS == pytest.approx(10 ** TOO_SMALL["sgd"])
+    of_share, of_push = replace(effects, push=0.0), replace(effects, share=0.0)
+    for m in (0.0, 0.9):
+        assert of_share.window("sgd", m).high * of_share.share == pytest.approx((1 + m) * 10 ** TOO_LARGE["sgd"][False])
+        assert of_push.window("sgd", m).high * of_push.push == pytest.approx((1 - m) * 10 ** TOO_FAR["sgd"][False])
+        lower = min((of_share.window("sgd", m), of_push.window("sgd", m)), key=lambda window: window.high)
+        assert effects.window("sgd", m) == replace(lower, low=effects.window("sgd", m).low)
 
 
 def test_the_nearest_rate_lies_inside() -> None:
