@@ -154,7 +154,8 @@ def test_a_launcher_runs_jobs_and_survives_one_that_takes_its_process_down(
     pytest.importorskip(package)
     seeds = [666, 2] if launcher == "slurm_local" else [1, 666, 2]  # there each job is a process from scratch
     words = [f"seed={','.join(map(str, seeds))}", *LINEAR, f"hydra/launcher={launcher}", *options]
-    with start_alone(*words, cwd=tmp_path) as process:
+    # Ray's workers are nice to others, by 15: beside two busy processes they have a fortieth of a core
+    with start_alone(*words, cwd=tmp_path, RAY_worker_niceness="0") as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
     folder = tmp_path / "outputs/latest_sweep"
