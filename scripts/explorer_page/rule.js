@@ -91,7 +91,9 @@ function judgeRate(found, window, setting) {
   if (found.word === NOT) return found;
   const lr = setting.lr, small = smallBy(window, lr), large = largeBy(window, lr), later = RULE.record_steps * Math.max(RULE.run_steps / RULE.record_steps, 1) ** 2;
   const other = found.word === TRAINS ? nearest(window, lr) : null;
-  const at = (word, why, more = other) => ({ word, why, record: RULE.records[window.kind].of_rate, rate: `at lr ${g(lr)}`, other: more });
+  const none = window.high < window.low && window.low < Infinity
+    && `no learning rate suits it: too small below ${rateInWords(window.low)}, too large above ${rateInWords(window.high)}`;
+  const at = (word, why, more = other) => ({ word, why: none || why, record: RULE.records[window.kind].of_rate, rate: `at lr ${g(lr)}`, other: more });
   if (large > 1) return at(NOT, `${window.large}, as lr is about ${timesInWords(lr, window.high)} times too large`);
   if (small > 1 && smallBy(window, lr, later) > 1) {
     return at(NOT, window.low < Infinity ? `lr is about ${timesInWords(window.low, lr)} times too small to learn from in ${RULE.record_steps} steps`

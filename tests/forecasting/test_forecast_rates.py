@@ -1,6 +1,7 @@
 """The learning rate in the verdict: what a step does, against autograd; the curvature, against descent itself."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -193,3 +194,12 @@ def test_the_rate_is_read_from_the_config(words: list[str], rate: Rate | None) -
     found = forecast_run(compose(*words, run_dir="x"))
     assert found.rate == rate
     assert (SUITABLE in found.verdict.says) == (rate is None)
+
+
+@pytest.mark.parametrize("lr", [1e-5, 0.01, 0.1, 1.0, 100.0])
+def test_where_no_rate_suits_none_is_blamed(lr: float) -> None:
+    """Five sigmoid layers from Glorot's weights: what is large enough is too large."""
+    found = deep(Xavier(), "sigmoid", 5, Rate(lr))
+    assert found.verdict.word != TRAINS
+    assert found.verdict.other is None
+    assert re.fullmatch(r"no learning rate suits it: too small below \d+, too large above 0\.\d+", found.verdict.why)

@@ -34,7 +34,7 @@ WIDEST = math.log(100)  # from the middle of a band to its end; more is no predi
 LARGEST_SHIFT = 20.0  # of the mean logarithm of a gradient's square, by which the band lies off the mean square
 MOST_LAYERS = 1000  # hidden ones: 3 ms each, and those that the rule rests on have 40
 ONE_UNIT = 6  # classes: with more, all but 1 of 96 networks of one unit a layer failed, see scripts/alike_evidence.py
-# Of inputs. Not fitted: images with a constant added are judged right beyond it, saturated units of few columns are not.
+# Of inputs. Not fitted: images with a constant added are judged right beyond it, units saturated by few columns are not
 MOST_ALIKE = 0.95
 LOSS = choice("cross_entropy", "half_squared_error", "squared_error")
 REPELS = 1.01  # d log q_{l+1} / d log q_l above which a deviation grows from layer to layer

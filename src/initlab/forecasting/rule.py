@@ -65,15 +65,15 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
     if rate is None:
         if window.nearest() is not None or found.word == UNSURE:
             return found
-        limits = f"too small below {_rate(window.low)}, too large above {_rate(window.high)}"
-        why = limits if window.low < math.inf else ALIKE
+        why = _outside(window) if window.low < math.inf else ALIKE
         return Verdict(UNSURE, f"no learning rate clearly suits it: {why}", found.record)
     at, past = f"at lr {rate.lr:g}", record(kind, of_rate=True)
     other = window.nearest(rate.lr) if found.word == TRAINS else None
     small, large = window.small_by(rate.lr), window.large_by(rate.lr)
+    none = f"no learning rate suits it: {_outside(window)}" if window.high < window.low < math.inf else ""
     if large > 1:
         why = f"{window.large}, as lr is about {_factor(rate.lr, window.high)} times too large"
-        return Verdict(NOT, why, past, at, other)
+        return Verdict(NOT, none or why, past, at, other)
     if rate.lr == 0:
         return Verdict(NOT, "no step is taken", "", at, other)
     later = STEPS * max(rate.steps / STEPS, 1) ** 2  # a plateau is left the faster the longer it lasts
@@ -83,15 +83,21 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
             if window.low < math.inf
             else ALIKE
         )
-        return Verdict(NOT, why, past, at, other)
+        return Verdict(NOT, none or why, past, at, other)
     if large > -1:
-        return Verdict(UNSURE, f"lr is near the largest that trains, about {_rate(window.high)}", past, at, other)
+        why = f"lr is near the largest that trains, about {_rate(window.high)}"
+        return Verdict(UNSURE, none or why, past, at, other)
     if small > 1:
-        return Verdict(UNSURE, f"lr is small for {STEPS} steps, and the evidence has no longer runs", past, at, other)
+        why = f"lr is small for {STEPS} steps, and the evidence has no longer runs"
+        return Verdict(UNSURE, none or why, past, at, other)
     if small > -1:
         why = f"lr is near the smallest that trains in {STEPS} steps, about {_rate(window.low)}"
-        return Verdict(UNSURE, why, past, at, other)
+        return Verdict(UNSURE, none or why, past, at, other)
     return Verdict(found.word, found.why, past, at)
+
+
+def _outside(window: Window) -> str:
+    return f"too small below {_rate(window.low)}, too large above {_rate(window.high)}"
 
 
 def _share(decades: float) -> str:
