@@ -63,7 +63,7 @@ function windowOf(layers, setting) {
   layers.forEach((layer, i) => {
     const square = i ? layers[i - 1].after : mean(RULE.inputs.squares), apart = layer.distance * layer.square / layer.weight;
     const size = Math.sqrt(layer.weight) * (1 + Math.sqrt(layer.fanOut / layer.fanIn));
-    const alike = square - apart, shared = layer.fanIn * alike + 1;
+    const alike = Math.max(square - apart, 0), shared = layer.fanIn * alike + 1;
     const step = kind === 'adam' ? Math.sqrt(layer.fanIn * layer.fanOut) : Math.sqrt(shared * slopes[i]);
     share += step / size;
     const differs = Math.sqrt(layer.distance * layer.square);

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from initlab.composition import compose
 from initlab.forecasting import Forecast, forecast
@@ -203,3 +205,21 @@ def test_where_no_rate_suits_none_is_blamed(lr: float) -> None:
     assert found.verdict.word != TRAINS
     assert found.verdict.other is None
     assert re.fullmatch(r"no learning rate suits it: too small below \d+, too large above 0\.\d+", found.verdict.why)
+
+
+@given(
+    similarity=st.floats(-1, 1), mean_square=st.floats(1e-3, 1e3), num_inputs=st.integers(1, 50),
+    activation=st.sampled_from(["relu", "tanh", "sigmoid", "gelu"]), kind=st.sampled_from(["sgd", "adam"]),
+    bias=st.booleans(),
+)  # fmt: skip
+def test_the_limits_are_numbers_whatever_the_inputs_are(
+    similarity: float, mean_square: float, num_inputs: int, activation: str, kind: str, bias: bool
+) -> None:
+    """Rows that point away from each other share nothing, as the columns of a small table that are centred do."""
+    inputs = Inputs((mean_square,), similarity, "")
+    found = forecast(Xavier(), activation, [num_inputs, 16, 16, 3], inputs=inputs, kind=kind, bias=bias)
+    assert found.effects is not None
+    for momentum in (0.0, 0.9):
+        window = found.effects.window(kind, momentum)
+        assert window.low >= 0
+        assert window.high > 0

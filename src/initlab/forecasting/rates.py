@@ -70,7 +70,7 @@ class Window:
         return _log10(self.low * STEPS / max(steps, 1) / lr) / EDGE_SMALL[self.kind] if lr > 0 else math.inf
 
     def large_by(self, lr: float) -> float:
-        return (_log10(lr) - _log10(self.high)) / EDGE_LARGE if lr > 0 else -math.inf
+        return (_log10(lr) - _log10(self.high)) / EDGE_LARGE if lr > 0 and not math.isnan(self.high) else -math.inf
 
     def nearest(self, lr: float | None = None) -> float | None:
         """The round learning rate that clearly trains and is nearest to `lr` (the largest if None); None if none is."""
@@ -101,10 +101,8 @@ class Effects:
             far = 10 ** TOO_FAR[kind][self.bounded] * np.divide(1 - momentum, self.push)
             low = 10 ** TOO_SMALL[kind] / STEPS * np.divide(1 - momentum, self.apart)
         if far < high:
-            high, large = (
-                far,
-                f"what the inputs share moves its units until they {'saturate' if self.bounded else 'die'}",
-            )
+            high, ends = far, "saturate" if self.bounded else "die"
+            large = f"what the inputs share moves its units until they {ends}"
         return Window(float(low), float(high), large, kind)
 
 
@@ -124,7 +122,7 @@ def effects(
         slope = np.ones(count)  # |d z / d z_l|^2 of one output z
         for i in range(count - 2, -1, -1):
             slope[i] = slope[i + 1] * signal.gain_back[i] * widths[i + 1] / widths[i + 2]
-        alike = square - apart  # E[h h']
+        alike = np.maximum(square - apart, 0.0)  # E[h h'], below 0 where the inputs push each other apart
         shared = fan_in * alike + bias
         size = np.sqrt(weight) * (1 + np.sqrt(fan_out / fan_in))  # spectral norm of a layer's weights
         share = steps * (np.sqrt(fan_in * fan_out) if kind == "adam" else np.sqrt(shared * slope)) / size
