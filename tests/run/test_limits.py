@@ -126,34 +126,6 @@ def test_a_run_that_ended_trains_further_whether_it_had_saved_before_or_not_but_
     assert {path.name for path in folder.iterdir()} == {path.name for path in straight.iterdir()}
 
 
-class Interrupts(L.Callback):
-    """By Ctrl-C, at this step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        if trainer.global_step == self.step:
-            signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.parametrize(("step", "resumes"), [(7, True), (40, False)])  # in the first epoch, in the second
-def test_a_run_that_keeps_no_checkpoint_advises_to_resume_only_where_that_loses_no_epoch(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], step: int, resumes: bool
-) -> None:
-    folder = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
-        train(compose(*LINEAR[:-1], "callbacks=none", run_dir=folder), [Interrupts(step)])
-    out = " ".join(capsys.readouterr().out.split())
-    assert "no checkpoint is kept" in out
-    assert ("so it starts from step 0" in out, "resume=" in out) == (resumes, resumes)
-    if resumes:
-        assert train(compose(f"resume={folder}")).metrics
-    else:
-        with pytest.raises(UserError, match="from step 0 the run would replace"):
-            train(compose(f"resume={folder}"))
-
-
 @pytest.mark.parametrize(("every", "epoch"), [(3, " (epoch 6)"), (7, ""), (1, "")])
 def test_a_metric_from_before_the_end_says_of_which_epoch_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], every: int, epoch: str

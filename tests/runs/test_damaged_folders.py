@@ -206,14 +206,10 @@ def test_a_checkpoint_without_its_parts(run_dir: Path, tmp_path: Path) -> None:
     assert json.loads((folder / "summary.json").read_text())["metrics"]
 
 
-@pytest.mark.parametrize(
-    ("lost", "finished"), [("checkpoints", True), ("checkpoints/last.ckpt", True), ("checkpoints", False)]
-)
-def test_epochs_without_a_checkpoint_are_not_replaced(run_dir: Path, tmp_path: Path, lost: str, finished: bool) -> None:
+@pytest.mark.parametrize("lost", ["checkpoints", "checkpoints/last.ckpt"])
+def test_a_run_that_ended_is_not_replaced_from_step_0(run_dir: Path, tmp_path: Path, lost: str) -> None:
     folder = shutil.copytree(run_dir, tmp_path / "run")
     shutil.rmtree(folder / lost) if lost == "checkpoints" else (folder / lost).unlink()
-    if not finished:
-        (folder / "summary.json").unlink()
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     says = r"last\.ckpt: is not there, and from step 0 the run would replace what it has recorded; .*start a new run$"
     with pytest.raises(UserError, match=says) as caught:

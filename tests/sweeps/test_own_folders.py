@@ -11,7 +11,6 @@ import pytest
 from omegaconf import OmegaConf
 from test_sweeps import LINEAR, run
 
-from initlab.composition import compose
 from initlab.errors import UserError
 from initlab.sweeps import Job, SweepFolder
 from initlab.sweeps.job import run_job
@@ -133,19 +132,6 @@ def test_a_job_json_that_a_kill_left_half_written_is_nobody_elses(tmp_path: Path
     assert run_job(OmegaConf.create({"run_dir": str(folder)}), folder, lambda cfg: 1.0, repr) == 1.0
     assert json.loads((folder / "job.json").read_text()) == sweep.mark(sweep.jobs[1])
     assert not (sweep.path / "earlier").exists()
-
-
-def test_epochs_that_nothing_can_resume_from_are_kept(tmp_path: Path) -> None:
-    """Of a job that was stopped, and whose checkpoints were taken away or that was to keep none."""
-    sweep = begun(tmp_path / "sweep")
-    folder = sweep.path / "1_seed-2"
-    folder.mkdir()
-    (folder / "job.json").write_text(json.dumps(sweep.mark(sweep.jobs[1])))
-    config = compose(*QUICK, run_dir=folder)
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
-    (folder / "metrics.csv").write_text("epoch,step,val/loss\n0,32,0.5\n")
-    assert run_job(config, folder, lambda cfg: cfg.get("resume") is None, repr)
-    assert (sweep.path / "earlier" / folder.name / "metrics.csv").exists()
 
 
 @pytest.mark.slow

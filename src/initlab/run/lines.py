@@ -85,15 +85,13 @@ def show_ending(ended: Ending, nothing: bool, cfg: DictConfig) -> None:
 def show_interruption(trainer: L.Trainer, run_dir: RunDir) -> None:
     """Where it stopped."""
     where = f"stopped in epoch {trainer.current_epoch + 1}, after {trainer.global_step} steps"
-    again = ", so it starts from step 0" if run_dir.can_resume else ""
-    kept = "saved" if run_dir.last_checkpoint.exists() else f"no checkpoint is kept{again}"
+    kept = "saved" if run_dir.last_checkpoint.exists() else "no checkpoint is kept, so it starts from step 0"
     say(f"{where}; {kept}")
 
 
 def show_how_to_resume(run_dir: RunDir) -> None:
-    """The command, where there is one."""
-    if run_dir.can_resume:
-        say_command(shlex.split(how_to_resume(run_dir.path)), "resume")
+    """The command."""
+    say_command(shlex.split(how_to_resume(run_dir.path)), "resume")
 
 
 def show_result(result: Result, seconds: float) -> None:

@@ -21,7 +21,6 @@ from initlab.runs.epoch_table import has_other_numbers
 from initlab.runs.event_files import put_in_order
 from initlab.runs.growing_files import METRICS, cut_back
 from initlab.runs.locks import Lock
-from initlab.runs.reader import Reader
 from initlab.runs.reading import check_folder, check_no_links, read_json
 
 log = logging.getLogger(__name__)
@@ -62,12 +61,8 @@ class RunDir:
 
     @property
     def can_resume(self) -> bool:
-        """From its last checkpoint, or from step 0 where that loses nothing: no epoch is recorded, or it was killed so
-        soon that there is the best one's only. Else its checkpoints were taken away, or it was to keep none."""
-        finished = (self.path / "summary.json").exists()
-        best = self.last_checkpoint.with_name("best.ckpt")
-        lost = finished or (not best.exists() and bool(Reader(self.path, lenient=True).epochs(METRICS)))
-        return self.last_checkpoint.exists() or not lost
+        """From its last checkpoint, or from step 0, unless that would replace the record of a run that ended."""
+        return self.last_checkpoint.exists() or not (self.path / "summary.json").exists()
 
     def create(self, config_yaml: str) -> None:
         """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""

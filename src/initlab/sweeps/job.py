@@ -48,7 +48,7 @@ def run_job(
         if done is not None and "score" in done:
             return number(done["score"])
         there = job_folder.others(folder)
-        if same and not there & {"failed.json", "summary.json"} and RunDir(folder).can_resume:
+        if same and not there & {"failed.json", "summary.json"}:
             cfg.resume = str(folder)  # a run that was interrupted resumes from its checkpoint
         elif there:
             job_folder.set_aside(folder)
