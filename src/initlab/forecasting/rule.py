@@ -71,9 +71,12 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
     other = window.nearest(rate.lr) if found.word == TRAINS else None
     small, large = window.small_by(rate.lr), window.large_by(rate.lr)
     none = f"no learning rate suits it: {_outside(window)}" if window.high < window.low < math.inf else ""
+
+    def here(word: str, why: str) -> Verdict:
+        return Verdict(word, none or why, past, at, other)
+
     if large > 1:
-        why = f"{window.large}, as lr is about {_factor(rate.lr, window.high)} times too large"
-        return Verdict(NOT, none or why, past, at, other)
+        return here(NOT, f"{window.large}, as lr is about {_factor(rate.lr, window.high)} times too large")
     if rate.lr == 0:
         return Verdict(NOT, "no step is taken", "", at, other)
     later = STEPS * max(rate.steps / STEPS, 1) ** 2  # a plateau is left the faster the longer it lasts
@@ -83,16 +86,13 @@ def judge_rate(found: Verdict, window: Window, rate: Rate | None, kind: str) -> 
             if window.low < math.inf
             else ALIKE
         )
-        return Verdict(NOT, none or why, past, at, other)
+        return here(NOT, why)
     if large > -1:
-        why = f"lr is near the largest that trains, about {_rate(window.high)}"
-        return Verdict(UNSURE, none or why, past, at, other)
+        return here(UNSURE, f"lr is near the largest that trains, about {_rate(window.high)}")
     if small > 1:
-        why = f"lr is small for {STEPS} steps, and the evidence has no longer runs"
-        return Verdict(UNSURE, none or why, past, at, other)
+        return here(UNSURE, f"lr is small for {STEPS} steps, and the evidence has no longer runs")
     if small > -1:
-        why = f"lr is near the smallest that trains in {STEPS} steps, about {_rate(window.low)}"
-        return Verdict(UNSURE, none or why, past, at, other)
+        return here(UNSURE, f"lr is near the smallest that trains in {STEPS} steps, about {_rate(window.low)}")
     return Verdict(found.word, found.why, past, at)
 
 

@@ -116,7 +116,7 @@ def _resumption(cfg: DictConfig, folder: RunDir) -> Claim:
         ended = ended_as(Run(folder.path))
         _check_limits(cfg, ended["epochs"], ended["steps"])
     path = before_the_end(folder.last_checkpoint) if further else folder.last_checkpoint
-    if not (path.exists() or folder.can_resume):
+    if further and not folder.last_checkpoint.exists():
         says = "is not there, and from step 0 the run would replace what it has recorded"
         raise UserError(f"{path}: {says}; {_instead(folder, path)}")
     return Claim(cfg, folder, _sound(cfg, folder, path) if path.exists() else None, further and path.exists())

@@ -59,11 +59,6 @@ class RunDir:
         """The one that the run resumes from."""
         return self.path / "checkpoints" / "last.ckpt"
 
-    @property
-    def can_resume(self) -> bool:
-        """From its last checkpoint, or from step 0, unless that would replace the record of a run that ended."""
-        return self.last_checkpoint.exists() or not (self.path / "summary.json").exists()
-
     def create(self, config_yaml: str) -> None:
         """Take the folder for a new run; a folder that already holds one is refused, so that nothing is overwritten."""
         self.path.mkdir(parents=True, exist_ok=True)
