@@ -1,5 +1,6 @@
 """What is wrong is said, and nothing else: on rows made by hand, and on real short runs of both kinds."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -392,6 +393,75 @@ def test_sick_runs_have_the_right_ones(run: Run, model: Any, init: Any, expected
     data = Gratings(120 if expected.keys() & {"loss not moving", "dead layer"} else 40)  # those two take a while
     findings = {finding.kind: finding.from_the_start for finding in run(model, init, data)}
     assert findings.items() >= expected.items()
+
+
+class FourLayers(L.LightningModule):
+    """With one mistake, or a choice: what is in the optimiser, or what stands between a layer and the loss."""
+
+    def __init__(self, which: str) -> None:
+        super().__init__()
+        self.which = which
+        self.a, self.b, self.c, self.d = (torch.nn.Linear(784, 16), *(torch.nn.Linear(16, 16) for _ in range(3)))
+        self.automatic_optimization = which != "by hand"
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        X = torch.relu(self.b(torch.relu(self.a(batch[0].flatten(1)))))
+        X = X.detach() if self.which == "detached" else X
+        loss = torch.nn.functional.cross_entropy(self.d(torch.relu(self.c(X))), batch[1])
+        if not self.automatic_optimization:
+            self.manual_backward(loss)
+            with torch.no_grad():
+                for parameter in self.parameters():
+                    parameter -= 0.1 * parameter.grad
+                    parameter.grad = None
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        if self.which == "none":
+            return None
+        other = [torch.nn.Linear(1, 1)]
+        some = {"two of four": [self.a, self.d], "frozen": [self.c, self.d], "another net": other, "by hand": other}
+        for layer in (self.a, self.b):
+            layer.requires_grad_(self.which != "frozen")
+        return torch.optim.SGD([p for layer in some.get(self.which, [self]) for p in layer.parameters()], lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("which", "no_optimizer", "no_gradient"),
+    [
+        ("whole", "", ""),
+        ("two of four", "bc", ""),
+        ("frozen", "", ""),  # which asks for no gradient
+        ("another net", "abcd", ""),  # made before the layers were replaced
+        ("detached", "", "ab"),
+        ("by hand", "", ""),  # of updates that no optimiser makes nothing is known
+        ("none", "", ""),  # of this Lightning warns
+    ],
+)
+def test_parameters_that_stay_as_they_are(
+    fit: Callable[..., Any], which: str, no_optimizer: str, no_gradient: str
+) -> None:
+    model, monitor = FourLayers(which), SignalMonitor(max_overhead=None)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.warns(match="no optimizer") if which == "none" else contextlib.nullcontext():
+        trainer = fit(model, Gratings(12), callbacks=[monitor], limit_val_batches=0)
+    outline = outline_of(model, monitor.history, trainer.optimizers)
+    found = [{name.split(".")[0] for name in names} for names in (outline.no_optimizer, outline.no_gradient)]
+    assert found == [set(no_optimizer), set(no_gradient)]
+    still = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
+    assert {*outline.no_optimizer, *outline.no_gradient} == (still if which not in ("frozen", "none") else set())
+
+
+def test_parameters_that_stay_as_they_are_are_the_cause_where_the_loss_does_not_move() -> None:
+    """Another initialisation or rate is no remedy then. Where the loss falls they may be meant to."""
+    values = history(mlp(3), range(0, 200, 10))
+    for reason in ("no_optimizer", "no_gradient"):
+        outline = dataclasses.replace(outline_from_names(values), outputs=10, **{reason: ("layers.0.weight",)})
+        stuck, falls = (find(values, outline, losses=(range(200), of), over=True) for of in (STUCK, FALLING))
+        assert [(f.kind, f.layers) for f in stuck] == [("not trained", ("layers.0.weight",)), ("loss not moving", ())]
+        assert stuck[0].sentence.startswith("not trained, from step 0 on: layers.0.weight: no ")
+        assert [bool(f.advice) for f in stuck] == [True, False]
+        assert falls == []
 
 
 def test_residual_and_attention_nets_of_torch_have_none(fit: Callable[..., Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-OF_THE_STEPS = ("update", "loss")  # kinds that are about the steps themselves: no initialisation has them
+OF_THE_STEPS = ("update", "loss", "not trained")  # kinds that are about the steps: no initialisation has them
 
 
 @dataclass(frozen=True)

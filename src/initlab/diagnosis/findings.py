@@ -16,7 +16,7 @@ from initlab.diagnosis.learning import Losses, learns, loss_finding, too_early
 from initlab.diagnosis.outline import Outline, Rows
 from initlab.diagnosis.prediction import PredictedLayer
 from initlab.diagnosis.trend import held_since, trend_along, values_of
-from initlab.diagnosis.update_findings import update_findings
+from initlab.diagnosis.update_findings import not_trained, update_findings
 from initlab.limits import EDGE, GAINED, LOST
 from initlab.numbers import first_call
 
@@ -36,6 +36,7 @@ UNFORESEEN = 2.0  # of the band of two sigma: four sigma, and of fifty layers no
 ROUNDING = 1e-3  # of a logarithm; a band may be one number
 
 ORDER = (  # causes before what follows from them
+    "not trained",
     "symmetric units",
     "exploding signal",
     "exploding gradient",
@@ -53,7 +54,7 @@ ORDER = (  # causes before what follows from them
 )
 # A cause and what merely follows from it, which is not said again.
 EXPLAINS = {
-    "symmetric units": set(ORDER) - {"non-finite", "symmetric units", "loss rising", "loss not moving"},
+    "symmetric units": set(ORDER) - {"not trained", "non-finite", "symmetric units", "loss rising", "loss not moving"},
     "vanishing gradient": {"update too small", "dead layer"},
     "exploding signal": {"saturated layer"},
     "dead layer": {"update too small"},
@@ -89,6 +90,7 @@ def find(
     until = broken.since if broken else math.inf  # after that every figure is noise
     over = over or broken is not None
     trends = [*_signal(history, outline, until, over), *_gradient(history, outline, until, over)]
+    of_loss = None if broken else loss_finding(losses, over)
     found = [
         broken,
         _symmetric(history, symmetric),
@@ -97,7 +99,8 @@ def find(
         *(now for now, _ in trends),
         *_shares(history, outline, until, over),
         *update_findings(history, outline, until),
-        None if broken else loss_finding(losses, over),
+        not_trained(outline) if of_loss and of_loss.kind == "loss not moving" else None,
+        of_loss,
     ]
     if learns(losses, outline.outputs) or (not over and too_early(losses)):
         found = [finding for finding in found if finding and not _harmless(finding)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Their derivative goes to 0 on both sides, so a far input of either sign passes no gradient. ReLU, GELU and SiLU are
 # flat on one side only: that is how they work, and a trained transformer leaves most entries of a GELU there.
 BOUNDED = ("tanh", "sigmoid", "hardtanh", "hardsigmoid", "softsign")
+OF_A_STEP = ("grad_norm", "weight_norm", "update_ratio")  # recorded of parameters that an optimiser's step changes
 
 
 class Rows(Protocol):
@@ -36,6 +37,8 @@ class Outline:
     matrices:    parameters with two dimensions or more.
     scale_free:  whether the optimiser's step keeps its length when the gradient shrinks.
     outputs:     units of the last layer with a weight matrix, 0 where they are not known.
+    no_optimizer, no_gradient: parameters that want a gradient and stay as they are: no optimiser of the fit has them,
+                 or one has them and no step that was looked at brought a gradient, though their layer was called.
     """
 
     chain: tuple[str, ...]
@@ -44,9 +47,11 @@ class Outline:
     matrices: tuple[str, ...]
     scale_free: bool = False
     outputs: int = 0
+    no_optimizer: tuple[str, ...] = ()
+    no_gradient: tuple[str, ...] = ()
 
 
-def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] = ()) -> Outline:
+def outline_of(model: torch.nn.Module, history: Rows, optimizers: Sequence[Any] = ()) -> Outline:
     """Of a model and what was recorded of it."""
     modules = {plain_name(path): module for path, module in model.named_modules()}
     weighted = [name for name in history.layers("std") if has_kernel(modules.get(name))]
@@ -56,7 +61,28 @@ def outline_of(model: torch.nn.Module, history: Rows, optimizers: Iterable[Any] 
     scale_free = kind_of(*map(type, optimizers)) == "adam"
     last = weights_of(modules.get(first_call(weighted[-1], modules))) if weighted else []
     outputs = len(last[0]) if last else 0
-    return Outline(tuple(weighted[:-1]), tuple(activations), tuple(bounded), tuple(matrices), scale_free, outputs)
+    chain, still = tuple(weighted[:-1]), _untrained(model, history, optimizers)
+    return Outline(chain, tuple(activations), tuple(bounded), tuple(matrices), scale_free, outputs, *still)
+
+
+def _untrained(
+    model: torch.nn.Module, history: Rows, optimizers: Sequence[Any]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`no_optimizer`, `no_gradient`. None where the model may make its steps itself, nor with an optimiser that is not
+    one of torch's: it may hold parameters of its own in place of the model's (DeepSpeed)."""
+    import torch
+
+    held = {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
+    mine = held & {id(p) for p in model.parameters()}
+    by_itself = not mine and not getattr(model, "automatic_optimization", True)
+    if not held or by_itself or not all(isinstance(optimizer, torch.optim.Optimizer) for optimizer in optimizers):
+        return (), ()
+    moved = {name for quantity in OF_A_STEP for name in history.layers(quantity)}
+    called = {first_call(name) for name in history.layers("std")}
+    still = {plain_name(path): p for path, p in model.named_parameters() if p.requires_grad}
+    still = {name: p for name, p in still.items() if name not in moved}
+    without = [name for name, p in still.items() if id(p) in held and moved and name.rpartition(".")[0] in called]
+    return tuple(name for name, p in still.items() if id(p) not in held), tuple(without)
 
 
 def has_kernel(module: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Whether the updates have the right size for the weights that they change."""
+"""Whether there are updates, and whether they have the right size for the weights that they change."""
 
 from __future__ import annotations
 
@@ -12,6 +12,25 @@ from initlab.diagnosis.trend import CONFIRM, values_of
 # of weights that begin near 0 reach it: softmax regression from zeros has 0.108.
 UPDATE_LARGE, UPDATE_SMALL = 1e-1, 1e-5
 UPDATE_SKIP = 10  # steps: weights that begin near 0 make large first ratios
+
+
+def not_trained(outline: Outline) -> Finding | None:
+    """Parameters that stay as they are, of a run whose loss does not move. Of one that learns they may be meant to."""
+    for names, says, advice in (
+        (
+            outline.no_optimizer,
+            "no optimiser has them, so they stay as they are",
+            "if they are to train, give the optimiser all parameters, after the last layer was put in or replaced",
+        ),
+        (
+            outline.no_gradient,
+            "no gradient reaches them, so they stay as they are",
+            "look between them and the loss for detach(), no_grad(), .data, .item() or NumPy, and for an output unused",
+        ),
+    ):
+        if names:
+            return Finding("not trained", names, 0, "parameters that stay as they are", len(names), says, advice)
+    return None
 
 
 def update_findings(history: Rows, outline: Outline, until: float) -> list[Finding]:

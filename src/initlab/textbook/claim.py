@@ -23,7 +23,7 @@ WHENS = ("last", "first", "min", "max", "median")
 FINDINGS = (  # kinds of `initlab.diagnosis.findings`, which brings NumPy
     "symmetric units", "exploding signal", "exploding gradient", "non-finite", "unforeseen signal", "vanishing signal",
     "vanishing gradient", "saturated layer", "dead layer", "update too large", "update too small", "loss rising",
-    "loss not moving", "left its band",
+    "loss not moving", "left its band", "not trained",
 )  # fmt: skip
 OF_LAYERS = frozenset(QUANTITIES) - {"loss", "histogram"}
 
