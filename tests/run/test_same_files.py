@@ -1,6 +1,8 @@
-"""The same command leaves the same files: every byte but times, and the folder's own path."""
+"""The same command leaves the same files: every byte but times, the folder's own path, and the order of TensorBoard's
+charts, as rows are written about once a second."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from initlab.callbacks import signal_monitor
 from initlab.composition import compose
 from initlab.run import train
 
@@ -39,7 +42,8 @@ def content(path: Path, folder: Path) -> Any:
         assert saved.pop("run_id")
         return dict(leaves(saved, "", str(folder)))
     if "tfevents" in path.name:
-        return [event.SerializeToString() for event in timeless(path)]
+        by_tag = sorted(timeless(path), key=lambda event: [value.tag for value in event.summary.value])
+        return [event.SerializeToString() for event in by_tag]  # of a tag in their order
     data = path.read_bytes().replace(str(folder).encode(), b"")
     if path.suffix == ".json" and isinstance(parsed := json.loads(data), dict):
         return {key: value for key, value in parsed.items() if key not in DRAWN}
@@ -81,9 +85,13 @@ def timeless(path: Path) -> Iterator[Any]:
         ),
     ],
 )
-def test_the_same_command_leaves_the_same_files(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_same_command_leaves_the_same_files(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes: rows are written about once a second, here all at the end, and at each step."""
     folders = [tmp_path / name for name in ("one", "two")]
-    for folder in folders:
+    for folder, seconds in zip(folders, (math.inf, -1), strict=True):
+        monkeypatch.setattr(signal_monitor, "WRITE_AFTER", seconds)
         train(compose(*words, "trainer=cpu", "threads=1", run_dir=folder))
     one, two = (files(folder) for folder in folders)
     assert one.keys() == two.keys()
