@@ -30,7 +30,8 @@ def test_that_waits():
 def test_stopped_tests_leave_no_process(tmp_path: Path) -> None:
     (tmp_path / "test_waiting.py").write_text(TESTS)
     words = ["-m", "pytest", "-n", "1", "-c", str(ROOT / "pyproject.toml"), "-p", "conftest", str(tmp_path)]
-    env = os.environ | {"STOPPED_TESTS": str(tmp_path), "PYTHONPATH": str(ROOT / "tests")}
+    path = os.pathsep.join([str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])  # of who runs these
+    env = os.environ | {"STOPPED_TESTS": str(tmp_path), "PYTHONPATH": path}
     mine = f"STOPPED_TESTS={tmp_path}"
     with open(tmp_path / "said", "w") as said:
         tests = command(*words, cwd=tmp_path, env=env, stdout=said, stderr=said)
