@@ -23,7 +23,7 @@ from initlab.errors import UserError
 from initlab.run import train
 from initlab.shipped import CONFIGS
 
-LINES = 100  # each base with each shape
+LINES = 200
 
 
 @pytest.fixture

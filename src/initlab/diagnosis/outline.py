@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 # Their derivative goes to 0 on both sides, so a far input of either sign passes no gradient. ReLU, GELU and SiLU are
 # flat on one side only: that is how they work, and a trained transformer leaves most entries of a GELU there.
 BOUNDED = ("tanh", "sigmoid", "hardtanh", "hardsigmoid", "softsign")
-OF_A_STEP = ("grad_norm", "weight_norm", "update_ratio")  # recorded of parameters that an optimiser's step changes
 
 
 class Rows(Protocol):
@@ -72,12 +71,15 @@ def _untrained(
     one of torch's: it may hold parameters of its own in place of the model's (DeepSpeed)."""
     import torch
 
-    held = {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
-    mine = held & {id(p) for p in model.parameters()}
-    by_itself = not mine and not getattr(model, "automatic_optimization", True)
+    from initlab.monitor.parameter_probe import held_by
+    from initlab.monitor.watched_fit import OF_PARAMETERS
+
+    held = held_by(*optimizers)
+    automatic = getattr(model, "automatic_optimization", True)
+    by_itself = not automatic and held.isdisjoint(map(id, model.parameters()))
     if not held or by_itself or not all(isinstance(optimizer, torch.optim.Optimizer) for optimizer in optimizers):
         return (), ()
-    moved = {name for quantity in OF_A_STEP for name in history.layers(quantity)}
+    moved = {name for quantity in OF_PARAMETERS for name in history.layers(quantity)}
     called = {first_call(name) for name in history.layers("std")}
     still = {plain_name(path): p for path, p in model.named_parameters() if p.requires_grad}
     still = {name: p for name, p in still.items() if name not in moved}

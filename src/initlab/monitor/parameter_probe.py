@@ -16,6 +16,11 @@ from initlab.monitor.kernels import norm_square
 from initlab.monitor.sample import Sample
 
 
+def held_by(*optimizers: Optimizer) -> set[int]:
+    """The `id` of each parameter that one of them steps."""
+    return {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
+
+
 class ParameterProbe:
     """Looks at the weights before and after an optimiser's step; its hooks exist from `attach` to `detach`.
 
@@ -102,7 +107,7 @@ class ParameterProbe:
 
     def _of(self, optimizer: Optimizer) -> list[str]:
         """Names of its parameters that are watched and train, in the order of the model."""
-        mine = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        mine = held_by(optimizer)
         return [name for name, p in self._parameters.items() if id(p) in mine and p.requires_grad]
 
     def _look(self, names: Iterable[str], gradient: bool) -> None:

@@ -20,7 +20,7 @@ from initlab.monitor.guard import Guard
 from initlab.monitor.layer_probe import LayerProbe
 from initlab.monitor.moment import in_training_step
 from initlab.monitor.observer import Observer
-from initlab.monitor.parameter_probe import ParameterProbe
+from initlab.monitor.parameter_probe import ParameterProbe, held_by
 from initlab.monitor.recorder import Recorder
 from initlab.monitor.sample import LOSS, Sample
 from initlab.numbers import plain_name
@@ -137,9 +137,7 @@ class WatchedFit:
 
     def _has_optimizer(self) -> bool:
         """Or the model makes its steps itself; Lightning has a stand-in for an optimiser then."""
-        mine = {id(p) for p in self._model.parameters()}
-        groups = [group for optimizer in self._trainer.optimizers for group in optimizer.param_groups]
-        return any(id(p) in mine for group in groups for p in group["params"])
+        return not held_by(*self._trainer.optimizers).isdisjoint(map(id, self._model.parameters()))
 
     @property
     def _full(self) -> bool:

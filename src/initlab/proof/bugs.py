@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from initlab.monitor.parameter_probe import held_by
 from initlab.proof.fork import SIZES, Change, listed
 
 SOFTMAXES = (torch.softmax, Tensor.softmax, F.softmax, torch.log_softmax, Tensor.log_softmax, F.log_softmax)
@@ -160,7 +161,7 @@ class Look(InMode):
         self.left_out: list[str] = []
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        known = {id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]}
+        known = held_by(*trainer.optimizers)
         named = list(pl_module.named_parameters())
         self.frozen = [name for name, p in named if not p.requires_grad]
         self.left_out = [name for name, p in named if p.requires_grad and id(p) not in known]
@@ -206,7 +207,7 @@ class GivenToTheOptimizer(L.Callback):
     """The first optimiser gets those that none has."""
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        known = {id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]}
+        known = held_by(*trainer.optimizers)
         left = [p for p in pl_module.parameters() if id(p) not in known]
         if left and trainer.optimizers:
             trainer.optimizers[0].add_param_group({"params": left})
