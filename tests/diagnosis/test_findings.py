@@ -452,6 +452,14 @@ def test_parameters_that_stay_as_they_are(
     assert {*outline.no_optimizer, *outline.no_gradient} == (still if which not in ("frozen", "none") else set())
 
 
+def test_of_layers_that_are_not_watched_no_gradient_is_missed(fit: Callable[..., Any]) -> None:
+    model, monitor = FourLayers("whole"), SignalMonitor(layers="c", max_overhead=None)
+    trainer = fit(model, Gratings(12), callbacks=[monitor], limit_val_batches=0)
+    outline = outline_of(model, monitor.history, trainer.optimizers)
+    assert monitor.history.layers("update_ratio") == ["c.weight", "c.bias"]
+    assert (outline.no_optimizer, outline.no_gradient) == ((), ())
+
+
 def test_parameters_that_stay_as_they_are_are_the_cause_where_the_loss_does_not_move() -> None:
     """Another initialisation or rate is no remedy then. Where the loss falls they may be meant to."""
     values = history(mlp(3), range(0, 200, 10))
